@@ -1,0 +1,184 @@
+"""Makes what the package carries: model, demo store, known vector, probe.
+
+    python benchmarks/bundle/make.py draw  --work runs/bundle      the drawn training store
+    python benchmarks/bundle/make.py train --work runs/bundle      fine-tune (an hour on two cores)
+    python benchmarks/bundle/make.py export --work runs/bundle     all formats, with the gate
+    python benchmarks/bundle/make.py measure --work runs/bundle    figures on Grocery test
+    python benchmarks/bundle/make.py install --work runs/bundle    into runtime/shelflens/data
+
+Each step is the ordinary command, called as a user would, with the arguments printed. Photos and
+start weights are read from `SHELFLENS_SHARED` (default: ../shared).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "runtime" / "shelflens" / "data"
+SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
+QUALITY = ROOT / "benchmarks" / "quality"
+
+NAME = "shelflens-grocery"
+TRAINING_SEED, CALIBRATION_SEED, DEMO_SEED = 20261123, 31, 12
+LICENSE = (
+    "Apache-2.0. Started from MobileNetV2 ImageNet weights (TF-Slim, Apache-2.0); trained on the "
+    "Grocery Store Dataset (Klasson et al., WACV 2019, MIT) and on products drawn by shelflens draw"
+)
+USE = (
+    "Groceries and packaged products, photographed by phone in shops or homes, enrolled from one "
+    "studio picture or a few photos. Look-alike variants that differ by a word are not told apart: "
+    "expect `ambiguous`. Not measured on clothing or household goods: fine-tune on your own photos."
+)
+
+
+def draw(work: Path) -> None:
+    """Three stores: to train on beside Grocery, to set the threshold on, and the demo's."""
+    shelflens(
+        "draw", "--out", work / "drawn", "--products", 170, "--photos", 4, "--seed", TRAINING_SEED
+    )
+    third = ["--products", 40, "--photos", 2, "--seed", CALIBRATION_SEED]
+    shelflens("draw", "--out", work / "calibration", *third)
+    demo = ["--products", 30, "--photos", 2, "--held-out", 8, "--seed", DEMO_SEED, "--quality", 72]
+    shelflens("draw", "--out", work / "demo", *demo)
+
+
+def train(work: Path) -> None:
+    """Fine-tune on Grocery train photos, a studio picture of each product, the drawn store."""
+    run(sys.executable, QUALITY / "grocery.py", "--out", work / "grocery")
+    weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+    grocery = [work / "grocery" / "train.csv", work / "grocery" / "iconic.csv"]
+    named = ["--name", NAME, "--license", LICENSE]
+    options = ["--val", work / "grocery" / "val.csv", "--weights", weights, "--resume"]
+    shelflens(
+        "train", *grocery, work / "drawn" / "all.csv", "--out", work / "run", *options, *named
+    )
+
+
+def export(work: Path) -> None:
+    """Every format, with the quality gate."""
+    shelflens("export", work / "run", "--out", work / "export", "--formats", "all")
+
+
+def measure(work: Path) -> None:
+    """The figures of the model card and of the README."""
+    models = sorted((work / "export").glob("*.tflite")) + sorted((work / "export").glob("*.onnx"))
+    run(sys.executable, QUALITY / "official.py", "--model", *models, "--out", work / "measured")
+
+
+def install(work: Path) -> None:
+    """Put model, demo store, known vector and probe into the package."""
+    import shutil
+
+    import numpy as np
+
+    from shelflens import Catalog, Embedder
+    from shelflens.card import CARD_NAME
+    from shelflens.photos import read_photos
+    from shelflens_export.metadata import pack_tflite
+
+    model = work / "export" / "int8.tflite"
+    rows = json.loads((work / "measured" / "official.json").read_text())["rows"]
+    row = next(row for row in rows if row["model"] == model.name)
+    figures = {key: row[key] for key in ("fine", "coarse", "iconic", "auroc", "fpr_at_95_tpr")}
+    card = Embedder.open(model).card
+    metrics = {**card.metrics, "grocery_official_test": figures}
+    DATA.mkdir(exist_ok=True)
+    with zipfile.ZipFile(model) as archive:
+        length = json.loads(archive.read(CARD_NAME))["flatbuffer"]["bytes"]
+    flatbuffer = model.read_bytes()[:length]
+    card = replace(card, use=USE, metrics=metrics, calibration=calibration(work, model))
+    made = pack_tflite(flatbuffer, card)
+    (DATA / "model.tflite").write_bytes(made)
+
+    (DATA / "probe.onnx").write_bytes(probe())
+
+    shutil.rmtree(DATA / "demo", ignore_errors=True)
+    shutil.copytree(work / "demo", DATA / "demo", ignore=shutil.ignore_patterns("all.csv"))
+    embedder = Embedder.open()
+    studio = read_photos(DATA / "demo" / "studio.csv")
+    _, vectors = embedder.embed_many(studio.paths)
+    catalog = Catalog(
+        studio.labels,
+        vectors,
+        space=embedder.card.space,
+        attributes=studio.attributes,
+        calibration=embedder.card.calibration,
+    )
+    catalog.save(DATA / "selftest.catalog")
+    # The photo whose answer is clearest: the test is of the machine, not of the model.
+    photos = read_photos(DATA / "demo" / "photos.csv").paths
+    photo = max(photos, key=lambda path: catalog.match(embedder.embed(path), k=1)[0].score)
+    vector = embedder.embed(photo)
+    known = {
+        "photo": photo.relative_to(DATA).as_posix(),
+        "match": catalog.match(vector, k=1)[0].id,
+        "vector": [round(float(number), 5) for number in np.asarray(vector)],
+    }
+    (DATA / "selftest.json").write_text(json.dumps(known) + "\n")
+
+
+def calibration(work: Path, model: Path) -> dict[str, float]:
+    """Threshold and margin of the int8 file itself: drawn photos against their studio pictures."""
+    from shelflens import Embedder
+    from shelflens.photos import read_photos
+    from shelflens_train.evaluate import default_calibration, retrieve
+
+    embedder = Embedder.open(model)
+    parts = [read_photos(work / "calibration" / f"{name}.csv") for name in ("studio", "photos")]
+    vectors = [embedder.embed_many(part.paths)[1] for part in parts]
+    return default_calibration(retrieve(vectors[0], parts[0].labels, vectors[1], parts[1].labels))
+
+
+def probe() -> bytes:
+    """The smallest ONNX model that the runtime accepts, for `shelflens doctor`: pixels, scaled."""
+    from onnx import TensorProto, helper
+
+    from shelflens import ModelCard
+    from shelflens_export.metadata import pack_onnx
+
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["float"], ["flat"]),
+        helper.make_node("LpNormalization", ["flat"], ["embedding"], axis=1, p=2),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", 4, 4, 3])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 48])
+    graph = helper.make_graph(nodes, "probe", [image], [embedding])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return pack_onnx(model, ModelCard(name="probe", space="probe", size=4, dim=48))
+
+
+def shelflens(*words: object) -> None:
+    """Run one of our own commands."""
+    run(sys.executable, "-m", "shelflens", *words)
+
+
+def run(*words: object) -> None:
+    """Run a command and show it."""
+    command = [str(word) for word in words]
+    print("$", " ".join(command), flush=True)
+    subprocess.run(command, check=True)
+
+
+def main() -> None:
+    """Do one step."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    steps = {one.__name__: one for one in (draw, train, export, measure, install)}
+    parser.add_argument("step", choices=steps)
+    parser.add_argument("--work", type=Path, required=True)
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    steps[args.step](args.work)
+
+
+if __name__ == "__main__":
+    main()

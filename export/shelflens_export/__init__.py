@@ -1,0 +1,1 @@
+"""From a trained run to files that devices run: quantize, convert, check, report."""

@@ -1,0 +1,36 @@
+"""`shelflens export` on the command line. Imports nothing heavy until it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from shelflens.flags import add_flags, from_flags
+from shelflens_export.config import ExportConfig
+
+HELP = "quantize and convert a trained run, with a quality gate"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder of shelflens train")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder for the files"
+    )
+    add_flags(parser, ExportConfig)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, print the gate's table, and return 1 when a file fails the gate."""
+    config = from_flags(ExportConfig, args)
+    # Converters are TensorFlow's: a run trained on JAX is read on TensorFlow all the same.
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    from shelflens_export.export import export_run
+    from shelflens_export.report import console
+
+    rows = export_run(args.run, args.out, config)
+    print(console(rows, args.out))
+    return 0 if all(row.passed for row in rows) else 1

@@ -1,0 +1,70 @@
+"""Every knob of `shelflens export`, with the reason for its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shelflens.errors import DataError
+from shelflens.flags import knob
+
+FILES = {
+    "float32": "float32.tflite",
+    "float16": "float16.tflite",
+    "dynamic": "dynamic.tflite",
+    "int8": "int8.tflite",
+    "int8-qat": "int8-qat.tflite",
+    "onnx": "float32.onnx",
+    "onnx-int8": "int8.onnx",
+}
+"""Format -> name of its file. The names do not change from run to run: scripts copy them."""
+
+VARIANTS = {**{name: name for name in FILES}, "onnx": "float32", "onnx-int8": "int8"}
+"""Format -> what the file's card calls it."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What to export and what must hold. Saved in `export.json`."""
+
+    # float32 shows what quantization costs, int8 is for devices, the ONNX pair for servers and
+    # for boards without LiteRT. float16 and dynamic help few; QAT takes minutes.
+    formats: tuple[str, ...] = knob(
+        ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*FILES, "all")
+    )
+    data: str = knob("", "DATA to calibrate on and to search in; default: the run's train photos")
+    held_out: str = knob("", "DATA to look up; default: the run's validation photos")
+
+    max_recall_drop: float = knob(0.01, "largest loss of recall@1 against float that passes")
+    # A 0.95 mean is where int8 files begin to mix up look-alikes; sound ones reach 0.97 to 0.99.
+    min_cosine: float = knob(0.95, "smallest mean cosine to the float embeddings that passes")
+
+    # ONNX Runtime multiplies unsigned by signed on x86 and signed by signed on Arm fastest.
+    target: str = knob("auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"))
+    # Ranges settle after 100 to 200 photos; more than 500 only takes longer.
+    calibration_photos: int = knob(300, "train photos that set the int8 ranges")
+    # 64 photos know a channel's mean well enough; each costs a run per layer.
+    bias_photos: int = knob(64, "train photos that correct the int8 biases; 0: no correction")
+    qat_epochs: int = knob(1, "passes over the train photos in quantization-aware training")
+    # Distillation with a rate that moves the weights by a rounding step or two, no further.
+    qat_rate: float = knob(2e-5, "learning rate of quantization-aware training")
+    gate_photos: int = knob(4000, "most photos the gate embeds with each file")
+    threads: int = knob(0, "threads for one inference; 0: one per core, at most four")
+    seed: int = knob(0, "seed of what is sampled")
+
+    def __post_init__(self) -> None:
+        if not self.formats or (bad := [one for one in self.formats if one not in (*FILES, "all")]):
+            got = bad[0] if self.formats else "nothing"
+            raise DataError(f"--formats: expected all or some of {', '.join(FILES)}, got {got}")
+        for name in ("calibration_photos", "gate_photos", "qat_rate"):
+            if getattr(self, name) <= 0:
+                raise DataError(f"--{name.replace('_', '-')}: expected more than 0")
+        for name in ("qat_epochs", "bias_photos", "threads"):
+            if getattr(self, name) < 0:
+                raise DataError(f"--{name.replace('_', '-')}: expected 0 or more")
+        if not 0 <= self.max_recall_drop <= 1 or not -1 <= self.min_cosine <= 1:
+            raise DataError("--max-recall-drop: expected 0 to 1; --min-cosine: expected -1 to 1")
+
+    @property
+    def wanted(self) -> list[str]:
+        """The formats, in the order of `FILES`, each once."""
+        return [one for one in FILES if one in self.formats or "all" in self.formats]

@@ -1,0 +1,155 @@
+"""Reading a run folder: the network, its card, and the photos it was trained on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens import ModelCard, load_image
+from shelflens.errors import DataError, ModelError, PhotoError
+from shelflens.photos import Labelled, read_photos
+from shelflens_export.config import ExportConfig
+from shelflens_export.quiet import quiet
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What `shelflens train` left behind."""
+
+    path: Path
+    card: ModelCard
+    training: dict[str, Any]
+    """`config.json` of the training."""
+    train: list[Labelled]
+    """Photos for calibration, fine-tuning and the gate's catalog."""
+    held_out: list[Labelled]
+    """Photos the gate looks up; may be empty."""
+
+
+def read_run(path: Path, config: ExportConfig) -> RunFolder:
+    """Read a run folder, with the photos of `--data` and `--held-out` if these are given.
+
+    Raises:
+        DataError: not a run folder, or no photos to calibrate on.
+        ModelError: a card that cannot be read.
+        FileNotFoundError: no such folder.
+    """
+    if not path.exists():
+        raise FileNotFoundError(2, "no such run folder", str(path))
+    needed = ["model.keras", "card.json", "config.json"]
+    needed += [] if config.data else ["photos.csv"]
+    if missing := [name for name in needed if not (path / name).is_file()]:
+        raise DataError(
+            f"{path}: expected a finished run of shelflens train, found no {missing[0]}; "
+            "train first, or give the right folder"
+        )
+    card = ModelCard.from_json(_text(path / "card.json"), where=str(path / "card.json"))
+    try:
+        training = json.loads(_text(path / "config.json"))
+    except ValueError as error:
+        raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
+    train, held_out = _photos(path / "photos.csv") if not config.data else ([], [])
+    if config.data:
+        train = read_photos(config.data).items
+    if config.held_out:
+        held_out = read_photos(config.held_out).items
+    if not train:
+        raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATA")
+    return RunFolder(path, card, training, train, held_out)
+
+
+def load_network(run: RunFolder) -> Any:
+    """The trained Keras model, checked against its card.
+
+    Raises:
+        ModelError: a file Keras cannot load, or a model of another kind than the card says.
+    """
+    with quiet():
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            raise ModelError(
+                f"export converts with TensorFlow, Keras runs on {keras.backend.backend()} here; "
+                "set KERAS_BACKEND=tensorflow before keras is imported"
+            )
+        try:
+            network = keras.models.load_model(run.path / "model.keras", compile=False)
+        except (ValueError, OSError, TypeError, KeyError) as error:
+            reason = (str(error).strip().splitlines() or ["unreadable"])[0][:200]
+            raise ModelError(f"{run.path / 'model.keras'}: {reason}; train again") from error
+    expected = (None, run.card.size, run.card.size, 3), (None, run.card.dim)
+    found = tuple(network.input_shape), tuple(network.output_shape)
+    if found != expected:
+        raise ModelError(
+            f"{run.path / 'model.keras'}: takes and gives {found}, its card says {expected}; "
+            "train again"
+        )
+    if type(network.layers[-1]).__name__ != "UnitNormalization":
+        raise ModelError(
+            f"{run.path / 'model.keras'}: ends in {type(network.layers[-1]).__name__}, expected "
+            "UnitNormalization; train it with shelflens train"
+        )
+    return network
+
+
+def sample(photos: list[Labelled], count: int, seed: int) -> list[Labelled]:
+    """At most `count` photos, drawn without bias, in their old order."""
+    if len(photos) <= count:
+        return photos
+    chosen = np.random.default_rng(seed).choice(len(photos), count, replace=False)
+    return [photos[place] for place in sorted(chosen)]
+
+
+def read_pixels(
+    photos: list[Labelled], size: int
+) -> tuple[NDArray[np.uint8], list[Labelled], list[str]]:
+    """Decode photos as a device does.
+
+    Returns:
+        uint8 [n, size, size, 3], the n photos that were read, and why others were not.
+
+    Raises:
+        DataError: not one of them can be read.
+    """
+
+    def decode(photo: Labelled) -> NDArray[np.uint8] | str:
+        try:
+            return load_image(photo.path, size=size)
+        except (PhotoError, OSError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        decoded = list(pool.map(decode, photos))
+    skipped = [one for one in decoded if isinstance(one, str)]
+    pairs = zip(decoded, photos, strict=True)
+    good = [(one, photo) for one, photo in pairs if not isinstance(one, str)]
+    if not good:
+        raise DataError(f"none of {len(photos)} photos can be read; the first: {skipped[0]}")
+    return np.stack([one for one, _ in good]), [photo for _, photo in good], skipped
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text; train again") from error
+
+
+def _photos(path: Path) -> tuple[list[Labelled], list[Labelled]]:
+    parts: dict[str, list[Labelled]] = {"train": [], "val": []}
+    with path.open(newline="", encoding="utf-8") as stream:
+        reader = csv.DictReader(stream)
+        if missing := {"path", "product", "split"} - set(reader.fieldnames or []):
+            raise DataError(f"{path}: no column {min(missing)!r}; train again, or give --data DATA")
+        for row in reader:
+            photo = Labelled(path.parent / row["path"], row["product"])
+            parts.setdefault(row["split"], []).append(photo)
+    return parts["train"], parts["val"]

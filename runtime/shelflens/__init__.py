@@ -1,0 +1,41 @@
+"""ShelfLens: which product a photo shows, answered offline on a small device.
+
+>>> from shelflens import Catalog, Embedder
+>>> embedder = Embedder.open()
+>>> catalog = Catalog.open("store.catalog")
+>>> catalog.require(embedder.card.space)
+>>> catalog.match(embedder.embed("photo.jpg"))
+"""
+
+from shelflens.card import ModelCard
+from shelflens.catalog import Catalog
+from shelflens.decide import Answer, Match
+from shelflens.embedder import Embedder
+from shelflens.errors import (
+    CatalogError,
+    DataError,
+    EngineError,
+    ModelError,
+    PhotoError,
+    ShelfLensError,
+    SpaceError,
+)
+from shelflens.image import load_image
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "Catalog",
+    "CatalogError",
+    "DataError",
+    "Embedder",
+    "EngineError",
+    "Match",
+    "ModelCard",
+    "ModelError",
+    "PhotoError",
+    "ShelfLensError",
+    "SpaceError",
+    "load_image",
+]

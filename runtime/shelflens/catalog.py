@@ -1,0 +1,335 @@
+"""The catalog: embeddings of products in one memory-mapped file, and who is nearest."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens import search, store
+from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
+from shelflens.errors import CatalogError, SpaceError
+from shelflens.ids import check_id
+
+_ROW_LIMIT = 1 << 31
+
+
+class Catalog:
+    """Products and the embeddings of their pictures.
+
+    A catalog does not change: `add` and `remove` give a new one, `save` replaces a file at once,
+    so a reader sees the old catalog or the new one. Rows are grouped by product; products keep
+    the order in which they came.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        vectors: NDArray[np.float32],
+        *,
+        space: str,
+        attributes: Mapping[str, Mapping[str, str]] | None = None,
+        calibration: Mapping[str, float] | None = None,
+    ) -> None:
+        """Make a catalog from embeddings.
+
+        Args:
+            ids: n product ids; an id that repeats has several pictures.
+            vectors: float32 [n, d]; any length but zero, stored with length 1.
+            space: The embedding space, `embedder.card.space`.
+            attributes: Per product id, texts by column; `name` is shown to people.
+            calibration: `threshold` and `margin`; usually `embedder.card.calibration`.
+
+        Raises:
+            CatalogError: ids and vectors that do not fit each other, an id that cannot be
+                printed on one line, NaN or a zero vector.
+        """
+        matrix = np.asarray(vectors, np.float32)
+        _check(ids, matrix, space)
+        rows, scales = search.quantize_rows(matrix)
+        self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {})
+
+    def _fill(
+        self,
+        ids: list[str],
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        space: str,
+        attributes: Mapping[str, Mapping[str, str]],
+        calibration: Mapping[str, float],
+    ) -> None:
+        """Group rows by product; keep all else in order."""
+        number = {product: place for place, product in enumerate(dict.fromkeys(ids))}
+        owners = np.fromiter((number[one] for one in ids), np.int64, len(ids))
+        order = np.argsort(owners, kind="stable")
+        self._rows, self._scales, owners = rows[order], scales[order], owners[order]
+        bounds = np.searchsorted(owners, np.arange(len(number) + 1))
+        table = [
+            json.dumps(
+                {"id": product, "attributes": {k: str(v) for k, v in _of(attributes, product)}},
+                ensure_ascii=False,
+                separators=(",", ":"),
+            ).encode()
+            for product in number
+        ]
+        self._bounds = bounds.astype(np.uint64)
+        self._table = np.frombuffer(b"".join(table), np.uint8)
+        self._places = np.cumsum([0, *map(len, table)], dtype=np.uint64)
+        self._finish(space, dict(calibration))
+
+    def _finish(self, space: str, calibration: dict[str, float]) -> None:
+        self.space = space
+        self.calibration = calibration
+        self.path: Path | None = None
+        self.fingerprint = ""
+        self._first = self._bounds[:-1].astype(np.int64)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Catalog:
+        """Open a catalog file, memory-mapped: rows are read when they are first compared.
+
+        Raises:
+            CatalogError: not a catalog, cut short, damaged, or of a newer format.
+            FileNotFoundError: no such file.
+        """
+        where = Path(path)
+        tensors, facts = store.read(where)
+        self = cls.__new__(cls)
+        try:
+            self._rows, self._scales = tensors["rows"], tensors["scales"]
+            self._bounds, self._places = tensors["first_row"], tensors["first_byte"]
+            self._table = tensors["products"]
+            calibration = json.loads(facts["calibration"])
+            space = facts["space"]
+            count = len(self._rows)
+            sound = (
+                self._rows.ndim == 2
+                and self._scales.shape == (count,)
+                and len(self._bounds) == len(self._places) > 0
+                and int(self._bounds[-1]) == count
+                and int(self._places[-1]) == len(self._table)
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise CatalogError(f"{where}: catalog without {error}; build it again") from error
+        if not sound:
+            raise CatalogError(f"{where}: its tables do not fit each other; build it again")
+        self._finish(space, calibration)
+        self.path, self.fingerprint = where, facts["fingerprint"]
+        return self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the catalog; an old file stays whole until the new one is complete.
+
+        Raises:
+            OSError: no permission, no space, no such folder.
+        """
+        store.write(
+            Path(path),
+            {
+                "rows": self._rows,
+                "scales": self._scales,
+                "first_row": self._bounds,
+                "first_byte": self._places,
+                "products": self._table,
+            },
+            {"space": self.space, "calibration": json.dumps(self.calibration)},
+        )
+
+    def verify(self) -> None:
+        """Read an opened file whole and compare it with its checksums.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        if self.path is not None:
+            store.verify(self.path, *store.read(self.path))
+
+    def __len__(self) -> int:
+        """Number of products."""
+        return len(self._first)
+
+    @property
+    def pictures(self) -> int:
+        """Number of rows."""
+        return len(self._rows)
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return int(self._rows.shape[1])
+
+    @property
+    def ids(self) -> list[str]:
+        """The product ids, in the order of the catalog."""
+        return [self._product(number)["id"] for number in range(len(self))]
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The product id of every row."""
+        counts = np.diff(self._bounds.astype(np.int64))
+        return [one for one, count in zip(self.ids, counts, strict=True) for _ in range(count)]
+
+    @property
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """The attributes of every product, by id."""
+        products = map(self._product, range(len(self)))
+        return {product["id"]: dict(product["attributes"]) for product in products}
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The stored embeddings, float32 [n, d], rows of length 1; a copy."""
+        wide: NDArray[np.float32] = self._rows.astype(np.float32) * self._scales[:, np.newaxis]
+        return wide
+
+    def require(self, space: str) -> None:
+        """Refuse a model of another embedding space, whose scores would mean nothing.
+
+        Raises:
+            SpaceError: naming both spaces.
+        """
+        if space != self.space:
+            raise SpaceError(
+                f"{self.path or 'catalog'}: made in embedding space {self.space!r}, the model "
+                f"speaks {space!r}; use the model it was built with, or build it again"
+            )
+
+    def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
+        """The k products nearest to an embedding.
+
+        Args:
+            vector: float32 [d], any length but zero.
+            k: How many; more than the catalog has gives them all.
+
+        Returns:
+            Best first; one per product, scored by its best picture; equal scores in the order of
+            the catalog.
+
+        Raises:
+            CatalogError: a vector of another shape, NaN or zero; k below 1.
+        """
+        query = np.asarray(vector, np.float32)
+        if query.shape != (self.dim,):
+            raise CatalogError(f"query: expected float32 [{self.dim}], got {list(query.shape)}")
+        length = float(np.sqrt(query @ query))
+        if not (math.isfinite(length) and length > 0):
+            raise CatalogError("query: expected finite numbers that are not all zero")
+        if k < 1:
+            raise CatalogError(f"k: expected at least 1, got {k}")
+        if not len(self):
+            return []
+        row_scores = search.scores(self._rows, self._scales, query / length)
+        products, best = search.best_products(row_scores, self._first, k)
+        found = []
+        for number, score in zip(products, best, strict=True):
+            product = self._product(int(number))
+            attributes = product["attributes"]
+            name = attributes.get("name") or product["id"]
+            found.append(Match(product["id"], name, float(score), attributes))
+        return found
+
+    def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
+        """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
+        matches = self.match(vector, max(k, 2))
+        answer = decide(matches, {**DEFAULT_CALIBRATION, **self.calibration})
+        return Answer(answer.decision, matches[:k])
+
+    def add(
+        self,
+        ids: Sequence[str],
+        vectors: NDArray[np.float32],
+        *,
+        attributes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> Catalog:
+        """A new catalog with more pictures; a picture that is there already is not doubled.
+
+        Args:
+            ids: n product ids, new or known.
+            vectors: float32 [n, d].
+            attributes: Per product id; a known product's are overwritten column by column.
+
+        Raises:
+            CatalogError: as for a new catalog, or another d.
+        """
+        matrix = np.asarray(vectors, np.float32)
+        _check(ids, matrix, self.space, dim=self.dim)
+        rows, scales = search.quantize_rows(matrix)
+        row_ids = self.row_ids
+        there = {(one, row.tobytes()) for one, row in zip(row_ids, self._rows, strict=True)}
+        new = [
+            place
+            for place, (one, row) in enumerate(zip(ids, rows, strict=True))
+            if (one, row.tobytes()) not in there
+        ]
+        merged = self.attributes
+        for product, columns in (attributes or {}).items():
+            merged[product] = {**merged.get(product, {}), **columns}
+        return self._remade(
+            [*row_ids, *(ids[place] for place in new)],
+            np.concatenate([self._rows, rows[new]]),
+            np.concatenate([self._scales, scales[new]]),
+            merged,
+        )
+
+    def remove(self, ids: Sequence[str]) -> Catalog:
+        """A new catalog without these products.
+
+        Raises:
+            CatalogError: an id that the catalog does not have.
+        """
+        gone, known = set(ids), set(self.ids)
+        if missing := [one for one in ids if one not in known]:
+            raise CatalogError(
+                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists them"
+            )
+        row_ids = self.row_ids
+        keep = [row for row, product in enumerate(row_ids) if product not in gone]
+        return self._remade(
+            [row_ids[row] for row in keep], self._rows[keep], self._scales[keep], self.attributes
+        )
+
+    def _remade(
+        self,
+        ids: list[str],
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        attributes: Mapping[str, Mapping[str, str]],
+    ) -> Catalog:
+        made = Catalog.__new__(Catalog)
+        made._fill(ids, rows, scales, self.space, attributes, self.calibration)
+        return made
+
+    def _product(self, number: int) -> dict[str, Any]:
+        start, stop = int(self._places[number]), int(self._places[number + 1])
+        product: dict[str, Any] = json.loads(self._table[start:stop].tobytes())
+        return product
+
+
+def _of(attributes: Mapping[str, Mapping[str, str]], product: str) -> list[tuple[str, str]]:
+    return list(attributes.get(product, {}).items())
+
+
+def _check(
+    ids: Sequence[str], vectors: NDArray[np.float32], space: str, *, dim: int | None = None
+) -> None:
+    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= _ROW_LIMIT:
+        raise CatalogError(f"vectors: expected float32 [n, d], got {list(vectors.shape)}")
+    if dim is not None and vectors.shape[1] != dim:
+        raise CatalogError(f"vectors: expected {dim} numbers a row, got {vectors.shape[1]}")
+    if len(ids) != len(vectors):
+        raise CatalogError(f"{len(ids)} ids for {len(vectors)} vectors; expected one for each")
+    if not space:
+        raise CatalogError("space: expected the name of the embedding space, got nothing")
+    for one in dict.fromkeys(ids):
+        check_id(one)
+    lengths = np.einsum("nd,nd->n", vectors, vectors)
+    if len(bad := np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))):
+        raise CatalogError(
+            f"vector {bad[0]} (product {ids[bad[0]]!r}): expected finite numbers that are not "
+            "all zero; embed its photo again"
+        )

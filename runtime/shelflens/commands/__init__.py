@@ -1,0 +1,1 @@
+"""The runtime's subcommands: each a module with HELP, add_arguments(parser), run(args)."""

@@ -1,0 +1,129 @@
+"""`shelflens catalog build | info | add | remove`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from shelflens.catalog import Catalog
+from shelflens.commands.options import add_model, embed_photos, open_model
+from shelflens.errors import CatalogError
+from shelflens.photos import read_photos
+
+HELP = "Build, inspect and change a catalog file."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands."""
+    acts = parser.add_subparsers(dest="act", required=True, metavar="build|info|add|remove")
+
+    build = acts.add_parser("build", help="embed the photos of DATA into a new catalog")
+    build.add_argument("data", metavar="DATA", help="folder with a folder per product, or a CSV")
+    build.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
+    add_model(build)
+
+    info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
+    info.add_argument("catalog", metavar="STORE.catalog")
+    info.add_argument("--json", action="store_true", help="as one JSON object, with all ids")
+
+    add = acts.add_parser("add", help="add the photos of DATA; the file is replaced at once")
+    add.add_argument("catalog", metavar="STORE.catalog")
+    add.add_argument("data", metavar="DATA")
+    add_model(add)
+
+    remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
+    remove.add_argument("catalog", metavar="STORE.catalog")
+    remove.add_argument("ids", nargs="+", metavar="ID")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked."""
+    return {"build": _build, "info": _info, "add": _add, "remove": _remove}[args.act](args)
+
+
+def _build(args: argparse.Namespace) -> int:
+    photos = read_photos(args.data)
+    embedder = open_model(args)
+    ids, vectors, skipped = embed_photos(embedder, photos, source=args.data)
+    card = embedder.card
+    catalog = Catalog(
+        ids,
+        vectors,
+        space=card.space,
+        attributes=photos.attributes,
+        calibration=card.calibration,
+    )
+    catalog.save(args.out)
+    print(f"{args.out}: {_size(catalog, args.out)}{_left_out(skipped)}")
+    return 0
+
+
+def _add(args: argparse.Namespace) -> int:
+    catalog = Catalog.open(args.catalog)
+    photos = read_photos(args.data)
+    embedder = open_model(args)
+    catalog.require(embedder.card.space)
+    ids, vectors, skipped = embed_photos(embedder, photos, source=args.data)
+    grown = catalog.add(ids, vectors, attributes=photos.attributes)
+    grown.save(args.catalog)
+    new = grown.pictures - catalog.pictures
+    doubled = len(ids) - new
+    print(
+        f"{args.catalog}: {new} pictures added"
+        + (f", {doubled} were there already" if doubled else "")
+        + f"; {_size(grown, Path(args.catalog))}{_left_out(skipped)}"
+    )
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    catalog = Catalog.open(args.catalog)
+    try:
+        smaller = catalog.remove(args.ids)
+    except CatalogError as error:
+        raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
+    smaller.save(args.catalog)
+    print(f"{args.catalog}: {_size(smaller, Path(args.catalog))}")
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    catalog = Catalog.open(args.catalog)
+    catalog.verify()
+    facts = {
+        "file": args.catalog,
+        "bytes": Path(args.catalog).stat().st_size,
+        "products": len(catalog),
+        "pictures": catalog.pictures,
+        "dim": catalog.dim,
+        "space": catalog.space,
+        "calibration": catalog.calibration,
+        "columns": sorted({key for one in catalog.attributes.values() for key in one}),
+        "fingerprint": catalog.fingerprint,
+    }
+    if args.json:
+        print(json.dumps({**facts, "ids": catalog.ids}, ensure_ascii=False))
+        return 0
+    for key, value in facts.items():
+        if isinstance(value, list):
+            value = ", ".join(value)
+        elif isinstance(value, dict):
+            value = ", ".join(f"{k} {v}" for k, v in value.items())
+        print(f"{key:<12}{value}")
+    shown = catalog.ids[:10]
+    more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
+    print(f"{'ids':<12}{', '.join(shown)}{more}")
+    return 0
+
+
+def _size(catalog: Catalog, path: Path) -> str:
+    size = path.stat().st_size
+    return (
+        f"{len(catalog)} products, {catalog.pictures} pictures, {size / 1024:.0f} KiB, "
+        f"space {catalog.space}"
+    )
+
+
+def _left_out(skipped: int) -> str:
+    return f"; {skipped} photos skipped, listed above" if skipped else ""

@@ -1,0 +1,87 @@
+"""What several commands share: the model's arguments, and embedding a whole DATA."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.embedder import Embedder
+from shelflens.errors import DataError
+from shelflens.photos import Photos
+from shelflens.progress import Progress
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare --model, --engine and --threads."""
+    parser.add_argument("--model", help=".tflite or .onnx from shelflens export (default: bundled)")
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "litert", "tflite-runtime", "onnxruntime"),
+        help="inference engine (default: the first that works)",
+    )
+    parser.add_argument(
+        "--threads", type=positive, help="threads of one inference (default: cores, at most 4)"
+    )
+
+
+def open_model(args: argparse.Namespace) -> Embedder:
+    """The embedder that the arguments ask for, without the engine's greeting on the screen."""
+    with without_greeting():
+        return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+
+
+@contextmanager
+def without_greeting() -> Iterator[None]:
+    """Drop what C++ prints on standard error: LiteRT announces its delegate at every start.
+
+    What fails inside still raises. For commands only: a library must not touch its host's files.
+    """
+    sys.stderr.flush()
+    kept, void = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(void, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(void)
+
+
+def positive(text: str) -> int:
+    """An argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def embed_photos(
+    embedder: Embedder, photos: Photos, *, source: str
+) -> tuple[list[str], NDArray[np.float32], int]:
+    """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
+
+    Returns:
+        The product ids of the m photos that were read, their embeddings float32 [m, d], and how
+        many were skipped.
+
+    Raises:
+        DataError: not one photo could be read.
+    """
+    skipped: list[str] = []
+
+    def skip(_: int, error: Exception) -> None:
+        skipped.append(str(error))
+        print(f"skipped: {error}", file=sys.stderr)
+
+    with Progress("embedding", len(photos.items)) as bar:
+        kept, vectors = embedder.embed_many(photos.paths, on_error=skip, on_done=bar.update)
+    if not len(kept):
+        raise DataError(f"{source}: none of {len(skipped)} photos could be read, see above")
+    labels = photos.labels
+    return [labels[place] for place in kept], vectors, len(skipped)

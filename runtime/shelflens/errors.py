@@ -1,0 +1,46 @@
+"""What can go wrong, in one tree.
+
+::
+
+    Exception
+    └── ShelfLensError
+        ├── PhotoError      a photo that cannot be read as a picture
+        ├── DataError       a DATA folder or CSV that cannot be used
+        ├── ModelError      a model file that is damaged or not ours
+        │   └── EngineError     no inference engine here can run it
+        └── CatalogError    a catalog file or its contents that cannot be used
+            └── SpaceError      model and catalog come from different embedding spaces
+
+Every message is one line: what, expected, got, what to do. A file that is missing stays
+`FileNotFoundError`, and other trouble with the file system stays `OSError`.
+"""
+
+from __future__ import annotations
+
+
+class ShelfLensError(Exception):
+    """Base of every error that ShelfLens raises on purpose."""
+
+
+class PhotoError(ShelfLensError):
+    """A photo that cannot be read as a picture."""
+
+
+class DataError(ShelfLensError):
+    """A DATA folder or CSV that cannot be used."""
+
+
+class ModelError(ShelfLensError):
+    """A model file that is damaged, or carries no ShelfLens card."""
+
+
+class EngineError(ModelError):
+    """No inference engine on this machine can run the model."""
+
+
+class CatalogError(ShelfLensError):
+    """A catalog file, or what should go into one, that cannot be used."""
+
+
+class SpaceError(CatalogError):
+    """The model and the catalog come from different embedding spaces."""

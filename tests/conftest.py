@@ -1,0 +1,91 @@
+"""Pictures, catalogs and models that the tests share."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def picture() -> NDArray[np.uint8]:
+    """A picture without symmetry, uint8 [90, 120, 3]: each corner has a colour of its own."""
+    y, x = np.mgrid[0:90, 0:120]
+    pixels = np.stack([x * 2, y * 2, 255 - x - y], -1).astype(np.uint8)
+    pixels[:30, :30] = (220, 20, 20)
+    pixels[-20:, :40] = (20, 200, 40)
+    return pixels
+
+
+@pytest.fixture
+def photo(tmp_path: Path, picture: NDArray[np.uint8]) -> Path:
+    """That picture as a JPEG file."""
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(picture).save(path, quality=95, subsampling=0)
+    return path
+
+
+@pytest.fixture
+def unit() -> Callable[..., NDArray[np.float32]]:
+    """Random unit rows: unit(n, d, seed=0) -> float32 [n, d]."""
+
+    def make(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
+        rows = np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
+        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def grocery() -> Path:
+    """The Grocery Store Dataset; `.ci/run` fails if a test is skipped for want of it."""
+    root = SHARED / "data" / "grocery"
+    if not root.exists():
+        pytest.skip(f"no photos at {root}; set SHELFLENS_SHARED")
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_grocery(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Path:
+    """Eight real products: train.csv with 12 photos each, test.csv with 5 each."""
+    root = tmp_path_factory.mktemp("small-grocery")
+    products: list[str] = []
+    for split, most in (("train", 12), ("test", 5)):
+        rows: dict[str, list[Path]] = {}
+        for line in (grocery / f"{split}.txt").read_text().splitlines():
+            path = grocery / line.split(",")[0].strip()
+            rows.setdefault(path.parent.name, []).append(path)
+        # Every tenth product, so that packs and fruit are both among them.
+        products = products or sorted(rows)[::10][:8]
+        with (root / f"{split}.csv").open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "product", "name"])
+            for product in products:
+                name = product.replace("-", " ")
+                writer.writerows([path, product, name] for path in rows[product][:most])
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained_run(small_grocery: Path) -> Path:
+    """A run folder: MobileNetV2 from its ImageNet weights, really trained for a few steps."""
+    out = small_grocery / "small"
+    weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+    words = ["train", small_grocery / "train.csv", "--out", out, "--weights", weights]
+    sizes = ["--size", 96, "--dim", 64, "--batch", 16, "--head-epochs", 3, "--epochs", 3]
+    command = [sys.executable, "-m", "shelflens", *map(str, [*words, *sizes])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out

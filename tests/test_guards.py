@@ -1,0 +1,134 @@
+"""The shape of the code: who may import whom, what import costs, what is public."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import shelflens
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = {
+    "shelflens": ROOT / "runtime" / "shelflens",
+    "shelflens_train": ROOT / "train" / "shelflens_train",
+    "shelflens_export": ROOT / "export" / "shelflens_export",
+}
+MAY_IMPORT = {
+    "shelflens": {"shelflens"},
+    "shelflens_train": {"shelflens", "shelflens_train"},
+    "shelflens_export": {"shelflens", "shelflens_export"},
+}
+RUNTIME_LIBRARIES = {"numpy", "PIL"}
+ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
+NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted(PACKAGES[package].rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports, at its head or inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_one_way(package: str) -> None:
+    assert modules(package), "no modules found: the test would check nothing"
+    for path in modules(package):
+        ours = imported(path) & set(PACKAGES)
+        assert ours <= MAY_IMPORT[package], f"{path} imports {ours - MAY_IMPORT[package]}"
+
+
+def test_the_runtime_needs_numpy_and_pillow_only() -> None:
+    for path in modules("shelflens"):
+        others = imported(path) - sys.stdlib_module_names - {"shelflens"} - RUNTIME_LIBRARIES
+        allowed = ENGINES if path.name == "engine.py" else set()
+        assert others <= allowed, f"{path} imports {others - allowed}"
+
+
+def test_the_runtime_has_no_way_to_the_network() -> None:
+    for path in modules("shelflens"):
+        assert not imported(path) & NETWORK, path
+
+
+def test_import_loads_no_more_than_it_needs() -> None:
+    code = "import sys, shelflens; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.split()) - sys.stdlib_module_names
+    heavy = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "keras", "tensorflow", "matplotlib"}
+    assert "shelflens" in loaded
+    assert not loaded & heavy
+    assert not {name for name in loaded if name.startswith(("shelflens_", "safetensors"))}
+
+
+def test_workshop_commands_show_help_without_heavy_imports() -> None:
+    code = (
+        "import sys, argparse\n"
+        "from shelflens.cli import main\n"
+        "for word in ('train', 'export', 'draw'):\n"
+        "    try: main([word, '--help'])\n"
+        "    except SystemExit as end: assert end.code == 0\n"
+        "print('LOADED', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.partition("LOADED")[2].split())
+    assert "shelflens_train.command" in loaded
+    assert not loaded & {"keras", "tensorflow", "onnx", "matplotlib"}
+
+
+def test_public_names_are_the_exports_and_are_few() -> None:
+    tree = ast.parse((PACKAGES["shelflens"] / "__init__.py").read_text())
+    names = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert names == set(shelflens.__all__)
+    errors = {name for name in names if name.endswith("Error")}
+    assert len(names - errors) <= 10
+    for name in names:
+        assert getattr(shelflens, name).__doc__, f"{name} has no docstring"
+
+
+def test_the_error_tree_in_the_docstring_is_the_tree() -> None:
+    from shelflens import errors
+
+    drawn = set(re.findall(r"── (\w+)", errors.__doc__ or ""))
+    real = {name for name in vars(errors) if name.endswith("Error")}
+    assert drawn == real
+
+
+def test_version_stands_in_the_changelog() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest
+    assert newest[1] == shelflens.__version__
+
+
+def test_nothing_beside_the_packages() -> None:
+    for folder, package in (
+        ("runtime", "shelflens"),
+        ("train", "shelflens_train"),
+        ("export", "shelflens_export"),
+    ):
+        inside = {one.name for one in (ROOT / folder).iterdir() if one.name != "__pycache__"}
+        assert inside <= {package, "README.md"}, f"{folder}/ holds {inside}"
+
+
+def test_no_module_grows_beyond_reason() -> None:
+    for package in PACKAGES:
+        for path in modules(package):
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            assert lines <= 450, f"{path} has {lines} lines: split it"

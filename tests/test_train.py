@@ -1,0 +1,279 @@
+"""Training for real, small: two dozen photos, a narrow network, a few steps."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from shelflens import ModelCard
+from shelflens.errors import DataError, ModelError
+
+pytestmark = pytest.mark.train
+
+SMALL = ("--alpha", "0.35", "--size", "64", "--dim", "32", "--batch", "8", "--weights", "none")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Path:
+    """Six real products with eight photos each, one with a single photo, one broken photo."""
+    root = tmp_path_factory.mktemp("photos")
+    with (root / "data.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["path", "product"])
+        counts: dict[str, int] = {}
+        for line in (grocery / "train.txt").read_text().splitlines():
+            name = line.split(",")[0].strip()
+            product = Path(name).parent.name
+            if counts.get(product, 0) < 8 and (product in counts or len(counts) < 6):
+                counts[product] = counts.get(product, 0) + 1
+                writer.writerow([grocery / name, product])
+        writer.writerow([grocery / name, "single"])
+        (root / "broken.jpg").write_bytes((grocery / name).read_bytes()[:3000])
+        writer.writerow(["broken.jpg", "single"])
+    return root / "data.csv"
+
+
+def command(data: Path, out: Path, *more: str) -> list[str]:
+    words = [sys.executable, "-m", "shelflens", "train", str(data), "--out", str(out)]
+    return [*words, *SMALL, *more]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never interrupted."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    done = run(*command(photos, out, "--head-epochs", "1", "--epochs", "3"))
+    assert done.returncode == 0, done.stderr
+    assert "7 products, 43 photos to train on, 6 to validate on, 1 skipped" in done.stdout
+    assert "broken.jpg: damaged or cut short" in done.stdout
+    return out
+
+
+def test_the_run_folder_holds_what_it_should(finished: Path) -> None:
+    card = ModelCard.from_json((finished / "card.json").read_text(), where="card.json")
+    assert (card.size, card.dim, card.backbone) == (64, 32, "mobilenet_v2 0.35")
+    assert card.space.startswith("whole-")
+    assert set(card.calibration) == {"threshold", "margin"}
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert [entry["phase"] for entry in metrics["history"]] == ["head", "all", "all", "all"]
+    losses = [entry["loss"] for entry in metrics["history"]]
+    assert losses[-1] < losses[0]
+    assert 0 <= metrics["val_recall_at_1"] <= 1
+    with Image.open(finished / "plots" / "curves.png") as plot:
+        assert plot.width > 600
+    assert list((finished / "log").rglob("events*"))
+    rows = list(csv.DictReader((finished / "photos.csv").read_text().splitlines()))
+    assert {row["split"] for row in rows} == {"train", "val"}
+    assert len(rows) == 49
+
+
+def test_the_model_gives_unit_vectors_of_raw_pixels(finished: Path) -> None:
+    import keras
+
+    model = keras.models.load_model(finished / "model.keras", compile=False)
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.float32)
+    vectors = np.asarray(model(pixels))
+    assert vectors.shape == (3, 32)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
+    finished: Path, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "whole"
+    words = command(photos, out, "--head-epochs", "1", "--epochs", "3", "--resume")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    state = out / "state" / "state.json"
+    until = time.monotonic() + 240
+    while time.monotonic() < until and process.poll() is None:
+        if state.exists() and json.loads(state.read_text())["epoch"] >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert json.loads(state.read_text())["epoch"] in (2, 3)
+    assert not (out / "model.keras").exists()
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1 (" not in done.stdout, "it goes on, it does not start again"
+    before, after = (
+        json.loads((one / "metrics.json").read_text())["history"] for one in (finished, out)
+    )
+    assert [entry["epoch"] for entry in after] == [1, 2, 3, 4]
+    # Threads add up floats in another order: the same kind of result, not the same bits.
+    assert after[-1]["loss"] == pytest.approx(before[-1]["loss"], rel=0.2)
+
+
+def test_a_taken_folder_is_not_overwritten(finished: Path, photos: Path) -> None:
+    before = (finished / "model.keras").read_bytes()
+    done = run(*command(photos, finished))
+    assert done.returncode == 1
+    assert "holds a run already; --resume" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (finished / "model.keras").read_bytes() == before
+
+
+def test_an_earlier_run_is_a_start(finished: Path, photos: Path, tmp_path: Path) -> None:
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.model import starting_model
+
+    config = TrainConfig(data=("x",), weights=str(finished), alpha=0.35, size=96, dim=32)
+    model = starting_model(config)
+    import keras
+
+    old = keras.models.load_model(finished / "model.keras", compile=False)
+    for before, now in zip(old.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(before, now)
+    other = TrainConfig(data=("x",), weights=str(finished), alpha=0.5, size=96, dim=32)
+    with pytest.raises(ModelError, match=r"alpha 0\.35, asked for 0\.5"):
+        starting_model(other)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options"),
+    [
+        ("mobilenet_v3_small", {"alpha": 0.75}),
+        ("mobilenet_v3_large", {"alpha": 0.75, "minimalistic": True}),
+        ("vgg16", {}),
+        ("resnet50", {}),
+        ("inception_v3", {"size": 128}),
+    ],
+)
+def test_every_backbone_builds_and_scales_its_own_input(
+    backbone: str, options: dict[str, object]
+) -> None:
+    import keras
+
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.model import starting_model
+
+    keras.utils.set_random_seed(0)
+    config = TrainConfig(
+        data=("x",),
+        backbone=backbone,
+        weights="none",
+        dim=16,
+        **{"size": 64, **options},  # type: ignore[arg-type]
+    )
+    model = starting_model(config)
+    side = config.training_side
+    pixels = np.random.default_rng(0).integers(0, 255, (2, side, side, 3))
+    vectors = np.asarray(model(pixels.astype(np.float32)))
+    assert vectors.shape == (2, 16)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
+
+
+def test_the_caffe_backbones_get_what_keras_would_give_them() -> None:
+    import keras
+
+    from shelflens_train.model import _caffe_scaling
+
+    pixels = np.random.default_rng(0).integers(0, 255, (1, 5, 6, 3)).astype(np.float32)
+    oracle = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="caffe")
+    assert np.allclose(np.asarray(_caffe_scaling()(pixels)), oracle, atol=1e-4)
+
+
+def test_start_weights_are_the_weights_file(grocery: Path) -> None:
+    import keras
+
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.model import starting_model
+
+    weights = grocery.parents[1] / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+    ours = starting_model(TrainConfig(data=("x",), weights=str(weights), size=96))
+    theirs = keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3), include_top=False, weights=weights, pooling="avg"
+    )
+    mine = next(layer for layer in ours.layers if layer.name.startswith("mobilenet"))
+    for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    with pytest.raises(ModelError, match=r"no-top weights of mobilenet_v2 with alpha 0\.5"):
+        starting_model(TrainConfig(data=("x",), weights=str(weights), size=96, alpha=0.5))
+
+
+def plain_loop(
+    cosines: NDArray[np.float64], labels: NDArray[np.int64], margin: float, scale: float
+) -> float:
+    """CosFace as the paper writes it, one photo at a time."""
+    total = 0.0
+    for row, label in zip(cosines, labels, strict=True):
+        own = np.exp(scale * (row[label] - margin))
+        others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
+        total += -np.log(own / (own + others))
+    return total / len(labels)
+
+
+def test_the_loss_is_the_papers() -> None:
+    from shelflens_train.losses import cosine_softmax
+
+    generator = np.random.default_rng(0)
+    cosines = generator.uniform(-1, 1, (9, 5))
+    labels = generator.integers(0, 5, 9)
+    for margin, scale in ((0.0, 1.0), (0.1, 24.0), (0.35, 64.0)):
+        loss = float(cosine_softmax(cosines, labels, margin=margin, scale=scale))
+        assert loss == pytest.approx(plain_loop(cosines, labels, margin, scale), rel=1e-4)
+
+
+def test_augmentation_varies_and_keeps_the_range() -> None:
+    from shelflens_train.augment import augmentation
+
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    layers = augmentation(1.0, flip=True, size=24, seed=0)
+    one, two = (np.asarray(layers(pixels, training=True)) for _ in range(2))
+    assert one.shape == (4, 24, 24, 3)
+    assert not np.allclose(one, two)
+    assert one.min() >= 0
+    assert one.max() <= 255
+    still = [np.asarray(layers(pixels, training=False)) for _ in range(2)]
+    assert np.array_equal(still[0], still[1])
+    none = augmentation(0.0, flip=False, size=32, seed=0)
+    assert np.array_equal(np.asarray(none(pixels, training=True)), pixels)
+
+
+def test_what_cannot_be_trained_on(tmp_path: Path, photos: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run(*command(tmp_path / "empty", tmp_path / "a"))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "no photos in product folders" in done.stderr
+    assert not (tmp_path / "a" / "model.keras").exists()
+
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.data import split_photos
+
+    rows = photos.read_text().splitlines()
+    (tmp_path / "one.csv").write_text("\n".join([rows[0], *rows[1:5]]))
+    with pytest.raises(DataError, match="1 products with readable photos; expected at least 2"):
+        split_photos(TrainConfig(data=(str(tmp_path / "one.csv"),)), workers=2)
+    (tmp_path / "singles.csv").write_text("\n".join([rows[0], rows[1], rows[12]]))
+    with pytest.raises(DataError, match="nothing to validate on"):
+        split_photos(TrainConfig(data=(str(tmp_path / "singles.csv"),)), workers=2)
+    with pytest.raises(DataError, match="--size: expected a multiple of 32"):
+        TrainConfig(data=("x",), size=100)
+
+
+def test_without_a_network_imagenet_says_what_to_do(tmp_path: Path, photos: Path) -> None:
+    """Keras downloads the weights on a machine with a network; here it must say `--weights`."""
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "keras"), "no_proxy": ""}
+    environment |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+    words = command(photos, tmp_path / "run")
+    words[words.index("none")] = "imagenet"
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1, done.stdout
+    assert "without a network give --weights FILE" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists(), "the folder is free for the next try"

@@ -1,0 +1,1 @@
+"""ShelfLens training: what turns labelled pictures into an embedding model."""

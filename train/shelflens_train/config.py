@@ -1,0 +1,90 @@
+"""Every knob of `shelflens train`, with the reason for its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shelflens.errors import DataError
+from shelflens.flags import knob
+
+BACKBONES = (
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "vgg16",
+    "resnet50",
+    "inception_v3",
+)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train, on what, and how. Saved as `config.json` in the run folder."""
+
+    data: tuple[str, ...]
+    """The DATA arguments, in order."""
+
+    # What to train. V2 is the backbone that quantizes without loss and that QAT accepts.
+    backbone: str = knob("mobilenet_v2", "network to start from", choices=BACKBONES)
+    alpha: float = knob(1.0, "width multiplier of a MobileNet")
+    minimalistic: bool = knob(False, "MobileNetV3 without squeeze-and-excite and hard-swish")
+    weights: str = knob("imagenet", "start weights: imagenet, a file, an earlier RUN, or none")
+    # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
+    size: int = knob(192, "side of the square input, pixels")
+    # Random zoom shows products larger in training than they are in use; a network trained on
+    # smaller pictures than it is used on sees them alike, and trains 1.4 times faster (Touvron
+    # et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019).
+    train_size: int = knob(0, "side while training; 0: five sixths of --size")
+    dim: int = knob(256, "length of the embedding")
+    name: str = knob("", "name in the model card; default: the name of the run folder")
+
+    license: str = knob("", "licence of the trained weights, for the model card")
+
+    # On what.
+    val: str = knob("", "DATA to validate on; default: hold out a share of DATA")
+    val_share: float = knob(0.1, "share of each product's photos held out without --val")
+
+    # How long. The head settles first, so that its random start does not wreck the backbone.
+    head_epochs: int = knob(1, "epochs with the backbone frozen")
+    epochs: int = knob(12, "epochs with all layers trained")
+    batch: int = knob(32, "photos a step")
+
+    # How fast. Adam above 2e-4 with frozen BatchNorm collapses; a warm-up and clipping help.
+    head_rate: float = knob(1e-3, "learning rate while the backbone is frozen")
+    rate: float = knob(2e-4, "highest learning rate with all layers trained")
+    warmup: float = knob(1.0, "epochs over which that rate is reached")
+    clip: float = knob(1.0, "largest norm of a gradient step")
+
+    # The loss. CosFace's margin of 0.35 is for faces by the million; products need less.
+    margin: float = knob(0.1, "cosine margin between a product and the others")
+    scale: float = knob(24.0, "inverse temperature of the softmax over cosines")
+
+    augment: float = knob(1.0, "strength of augmentation; 0 turns it off")
+    flip: bool = knob(True, "mirror photos too: text is not read at this size, and it varies")
+
+    seed: int = knob(0, "seed of weights, order and augmentation")
+    precision: str = knob(
+        "float32", "arithmetic", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+    cache_gb: float = knob(2.0, "memory for decoded photos, GB")
+
+    def __post_init__(self) -> None:
+        positive = ("size", "dim", "batch", "rate", "head_rate", "scale", "alpha", "clip")
+        for one in positive:
+            if getattr(self, one) <= 0:
+                raise DataError(f"--{one.replace('_', '-')}: expected more than 0")
+        if min(self.head_epochs, self.epochs) < 0 or self.head_epochs + self.epochs == 0:
+            raise DataError("--head-epochs and --epochs: expected 0 or more, and not both 0")
+        if not 0 <= self.val_share < 1:
+            raise DataError(f"--val-share: expected 0 to below 1, got {self.val_share}")
+        if self.size < 32 or self.size % 32 or self.size > 1024:
+            raise DataError(f"--size: expected a multiple of 32 from 32 to 1024, got {self.size}")
+        if self.train_size < 0 or self.train_size % 32:
+            raise DataError(f"--train-size: expected a multiple of 32, got {self.train_size}")
+        if self.dim > 4096:
+            raise DataError(f"--dim: expected at most 4096, got {self.dim}")
+
+    @property
+    def training_side(self) -> int:
+        """Side of the pictures while training, pixels."""
+        return self.train_size or max(32, round(self.size * 5 / 6 / 32) * 32)

@@ -1,0 +1,179 @@
+"""Photos as training batches, decoded by the device's own loader."""
+
+from __future__ import annotations
+
+import csv
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens import PhotoError, load_image
+from shelflens.errors import DataError
+from shelflens.files import write_text
+from shelflens.photos import Labelled, Photos, merge, read_photos
+from shelflens.progress import Progress
+from shelflens_train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Split:
+    """What is trained on and what is validated on, with what could not be read."""
+
+    train: list[Labelled]
+    val: list[Labelled]
+    skipped: list[str]
+    """One line per photo left out, with the reason."""
+
+    @property
+    def products(self) -> list[str]:
+        """The products trained on, in the order of their class numbers."""
+        return list(dict.fromkeys(item.product for item in self.train))
+
+
+def split_photos(config: TrainConfig, *, workers: int) -> Split:
+    """Read DATA, open every photo once, and hold some out.
+
+    Without `--val`, a share of each product's photos is held out; a product with a single photo
+    is trained on and never asked for.
+
+    Raises:
+        DataError: no photo can be read, fewer than two products, nothing to validate on.
+        FileNotFoundError: no such DATA.
+    """
+    skipped: list[str] = []
+    given = _readable(merge([read_photos(data) for data in config.data]), skipped, workers)
+    if config.val:
+        val = _readable(read_photos(config.val), skipped, workers)
+        train = given
+    else:
+        train, val = _hold_out(given, config)
+    known = {item.product for item in train}
+    skipped += [
+        f"{item.path}: product {item.product!r} has no training photo"
+        for item in val
+        if item.product not in known
+    ]
+    val = [item for item in val if item.product in known]
+    if len(known) < 2:
+        raise DataError(
+            f"{', '.join(config.data)}: {len(known)} products with readable photos; expected at "
+            "least 2, each in a folder of its own"
+        )
+    if not val:
+        raise DataError(
+            f"{', '.join(config.data)}: nothing to validate on; expected a product with at least "
+            "2 photos, or --val DATA with photos of the same products"
+        )
+    return Split(train, val, skipped)
+
+
+def _readable(photos: Photos, skipped: list[str], workers: int) -> list[Labelled]:
+    """The photos that decode; a broken one must not stop a night's training at 4 am."""
+
+    def reason(item: Labelled) -> str | None:
+        try:
+            load_image(item.path, size=32)
+        except (PhotoError, OSError) as error:
+            return str(error)
+        return None
+
+    kept = []
+    with ThreadPoolExecutor(workers) as pool, Progress("reading", len(photos.items)) as bar:
+        for done, (item, trouble) in enumerate(
+            zip(photos.items, pool.map(reason, photos.items), strict=True)
+        ):
+            bar.update(done + 1)
+            if trouble is None:
+                kept.append(item)
+            else:
+                skipped.append(trouble)
+    return kept
+
+
+def _hold_out(items: list[Labelled], config: TrainConfig) -> tuple[list[Labelled], list[Labelled]]:
+    generator = np.random.default_rng(config.seed)
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault(item.product, []).append(place)
+    held: set[int] = set()
+    for mine in places.values():
+        count = min(max(1, round(config.val_share * len(mine))), len(mine) - 1)
+        if config.val_share > 0:
+            held.update(generator.permutation(mine)[:count].tolist())
+    train = [item for place, item in enumerate(items) if place not in held]
+    return train, [items[place] for place in sorted(held)]
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write `photos.csv` of the run folder: path, product, split (train or val)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "product", "split"])
+    for name, items in (("train", split.train), ("val", split.val)):
+        writer.writerows([item.path.resolve(), item.product, name] for item in items)
+    write_text(path, text.getvalue())
+
+
+class PhotoBank:
+    """Decoded photos by path, kept in memory as far as the budget goes."""
+
+    def __init__(self, size: int, *, budget: int) -> None:
+        self._size, self._left = size, budget
+        self._kept: dict[Path, NDArray[np.uint8]] = {}
+
+    def get(self, path: Path) -> NDArray[np.uint8]:
+        """One photo, uint8 [size, size, 3]."""
+        if path in self._kept:
+            return self._kept[path]
+        pixels = load_image(path, size=self._size)
+        if self._left >= pixels.nbytes:
+            self._left -= pixels.nbytes
+            self._kept[path] = pixels
+        return pixels
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled training batches; the order of an epoch follows from the seed and its number."""
+
+    def __init__(
+        self,
+        items: list[Labelled],
+        products: list[str],
+        bank: PhotoBank,
+        *,
+        batch: int,
+        seed: int,
+        epoch: int,
+        workers: int,
+    ) -> None:
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4 * workers)
+        number = {product: place for place, product in enumerate(products)}
+        self._paths = [item.path for item in items]
+        self._labels = np.array([number[item.product] for item in items], np.int32)
+        self._bank, self._batch, self._seed, self._epoch = bank, batch, seed, epoch
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        generator = np.random.default_rng([self._seed, self._epoch])
+        self._order = generator.permutation(len(self._paths))
+
+    def __len__(self) -> int:
+        """Batches an epoch, all of one size: another shape would be compiled anew."""
+        return max(1, len(self._paths) // self._batch)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        """Pixels uint8 [b, size, size, 3] and class numbers int32 [b]."""
+        chosen = self._order[index * self._batch : (index + 1) * self._batch]
+        pixels = np.stack([self._bank.get(self._paths[place]) for place in chosen])
+        return pixels, self._labels[chosen]
+
+    def on_epoch_end(self) -> None:
+        """Shuffle anew."""
+        self._epoch += 1
+        self._shuffle()

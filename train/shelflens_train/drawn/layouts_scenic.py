@@ -1,0 +1,184 @@
+"""Layouts around a picture: a medallion, hills, waves, an arch. Heights are shares of the label."""
+
+from __future__ import annotations
+
+import math
+
+from .colour import contrast, darker, lighter, mix
+from .label import Label
+from .marks import against, badge, logo, names, small
+
+
+def medallion(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    label.pattern(mix(look.ground, label.on(look.ground), 0.16))
+    radius = min(0.5 * label.span, 0.46 * h)
+    x, y = label.middle, 0.47 * h
+    label.oval(x, y, radius, radius, look.panel)
+    label.oval(x, y, radius * 0.94, radius * 0.94, accent, ring=radius * 0.035)
+    part = radius / h
+    inset = 0.5 - 0.36 * radius / label.span * 2
+    logo(
+        label,
+        0.47 - part * 0.74,
+        0.47 - part * 0.42,
+        look.panel,
+        x0=0.5 - 0.24 * 2 * radius / label.span,
+        x1=0.5 + 0.24 * 2 * radius / label.span,
+    )
+    label.write(
+        label.product.words,
+        0.47 - part * 0.28,
+        0.47 + part * 0.26,
+        look.name_face,
+        label.on(look.panel),
+        lines=2,
+        x0=inset,
+        x1=1 - inset,
+        cap=0.17,
+    )
+    label.write(
+        label.product.flavour,
+        0.47 + part * 0.36,
+        0.47 + part * 0.5,
+        look.text_face,
+        label.accent_on(look.panel),
+        x0=inset + 0.04,
+        x1=0.96 - inset,
+        cap=0.075,
+    )
+    size = min(0.42 * label.unit, 0.3 * h)
+    label.icon(x, y + radius * 0.98, size, halo=look.panel)
+    badge(label, 0.86, 0.47 - part * 0.86, look.ground)
+    small(label, look.ground, y=0.95)
+
+
+def hills(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    sky = look.ground
+    warm = look.spark if contrast(look.spark, sky) > 1.25 else lighter(accent, 0.4)
+    x = label.left + label.span * (0.7 if look.detail % 2 else 0.3)
+    radius = 0.17 * label.unit
+    label.oval(x, 0.58 * h, radius * 1.35, radius * 1.35, mix(sky, warm, 0.35))
+    label.oval(x, 0.58 * h, radius, radius, warm)
+    for i, (y, tone) in enumerate(((0.62, 0.45), (0.7, 0.15), (0.8, 0.0), (0.9, -0.2))):
+        colour = lighter(accent, tone) if tone >= 0 else darker(accent, -tone)
+        label.swell(y * h, 0.035 * h, 0.55 + 0.12 * i, 0.31 * i + look.detail % 7 / 7, colour)
+    logo(label, 0.06, 0.16, sky)
+    names(label, 0.2, 0.46, sky)
+    size = min(0.46 * label.unit, 0.32 * h)
+    label.icon(
+        label.middle + (0.14 if look.detail % 2 == 0 else -0.14) * label.span,
+        0.735 * h,
+        size,
+        halo=look.panel,
+    )
+    badge(label, 0.86 if look.detail % 2 == 0 else 0.14, 0.56, sky)
+    small(label, darker(accent, 0.2), y=0.955)
+
+
+def wave(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    phase = look.detail % 11 / 11
+    label.swell(0.57 * h, 0.035 * h, 0.8, phase, lighter(accent, 0.5))
+    label.swell(0.61 * h, 0.045 * h, 0.7, phase + 0.22, accent)
+    label.swell(0.84 * h, 0.03 * h, 0.9, phase + 0.5, darker(accent, 0.18))
+    logo(label, 0.06, 0.17, look.ground)
+    names(label, 0.2, 0.46, look.ground)
+    size = min(0.42 * label.unit, 0.3 * h)
+    tone = against(label, accent) if contrast(accent, look.ground) < 1.2 else None
+    label.oval(label.middle, 0.715 * h, size * 0.66, size * 0.66, look.panel)
+    label.icon(label.middle, 0.715 * h, size, lean=8, colour=tone)
+    badge(label, 0.14, 0.56, look.ground)
+    small(label, darker(accent, 0.18), y=0.95)
+
+
+def arch(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    half = min(0.42 * label.span, 0.34 * h)
+    top = 0.46 * h
+    sky = look.panel if contrast(look.panel, look.ground) > 1.25 else lighter(accent, 0.55)
+    x0, x1 = label.middle - half, label.middle + half
+    floor = 0.88 * h
+    label.oval(label.middle, top + half, half, half, sky)
+    label.fill(sky, (x0, top + half, x1, floor))
+    sun = look.spark if contrast(look.spark, sky) > 1.3 else lighter(accent, 0.35)
+    label.oval(label.middle, top + half * 0.95, half * 0.62, half * 0.62, sun)
+    label.fill(look.ground, (0, floor, label.w, h))  # the discs may reach below the floor
+    ground = 0.76 * h
+    label.fill(accent, (x0, ground, x1, floor))
+    label.fill(darker(accent, 0.2), (x0, ground + (floor - ground) * 0.72, x1, floor))
+    label.icon(label.middle, (top + half * 0.3 + ground) / 2 + 0.055 * h, min(half * 1.3, 0.32 * h))
+    logo(label, 0.055, 0.15, look.ground)
+    names(label, 0.185, 0.42, look.ground)
+    badge(label, 0.9, 0.5, look.ground)
+    small(label, look.ground, y=0.945)
+
+
+def hero(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    size = min(0.84 * label.span, 0.46 * h)
+    y = 0.6 * h
+    for grow, share in ((0.68, 0.18), (0.58, 0.36), (0.48, 0.6)):
+        label.oval(
+            label.middle,
+            y,
+            size * grow,
+            size * grow,
+            mix(look.ground, lighter(accent, 0.45), share),
+        )
+    label.icon(label.middle, y, size * 0.86, lean=-6)
+    logo(label, 0.05, 0.13, look.ground)
+    label.write(
+        label.product.words, 0.165, 0.335, look.name_face, label.on(look.ground), lines=2, cap=0.22
+    )
+    half = 0.4 * label.span
+    back = accent if contrast(accent, look.ground) > 1.3 else label.on(look.ground)
+    label.fill(
+        back, (label.middle - half, 0.83 * h, label.middle + half, 0.9 * h), radius=0.035 * h
+    )
+    label.write(
+        label.product.flavour,
+        0.845,
+        0.885,
+        look.text_face,
+        label.on(back),
+        x0=0.16,
+        x1=0.84,
+        cap=0.08,
+    )
+    badge(label, 0.86, 0.42, look.ground)
+    small(label, look.ground, y=0.95)
+
+
+def rays(label: Label) -> None:
+    look, accent, h = label.look, label.product.accent, label.h
+    x, y = label.middle, 0.66 * h
+    tone = mix(look.ground, accent, 0.5)
+    if contrast(tone, look.ground) < 1.12:
+        tone = mix(look.ground, look.ink, 0.15)
+    reach = 1.3 * max(label.w, h)
+    for i in range(24):
+        a, b = 2 * math.pi * i / 24, 2 * math.pi * (i + 0.5) / 24
+        label.poly(
+            [
+                (x, y),
+                (x + reach * math.cos(a), y + reach * math.sin(a)),
+                (x + reach * math.cos(b), y + reach * math.sin(b)),
+            ],
+            tone,
+        )
+    label.fill(look.ground, (0, 0, label.w, 0.385 * h))
+    label.fill(accent, (0, 0.385 * h, label.w, 0.4 * h))
+    size = min(0.6 * label.unit, 0.42 * h)
+    label.oval(x, y, size * 0.62, size * 0.62, look.panel)
+    label.oval(x, y, size * 0.585, size * 0.585, accent, ring=size * 0.025)
+    label.icon(x, y, size * 0.8)
+    logo(label, 0.055, 0.15, look.ground)
+    label.write(
+        label.product.words, 0.18, 0.335, look.name_face, label.on(look.ground), lines=2, cap=0.19
+    )
+    label.fill(accent, (0, 0.86 * h, label.w, h))
+    label.write(label.product.flavour, 0.885, 0.93, look.text_face, label.on(accent), cap=0.085)
+    badge(label, 0.88, 0.47, look.ground)
+    small(label, accent, y=0.965)

@@ -1,0 +1,99 @@
+"""Judging an embedding by what the device does with it: recall@1 through `Catalog`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens import Catalog
+from shelflens.photos import Labelled
+from shelflens_train.data import PhotoBank
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What came back for each query."""
+
+    recall: float
+    """recall@1: the share of queries whose best product is theirs."""
+    own: NDArray[np.float32]
+    """Best score of each query's own product."""
+    other: NDArray[np.float32]
+    """Best score among the other products: what the query would get, were its own not there."""
+    lead: NDArray[np.float32]
+    """Score of the first product less that of the second."""
+
+
+def embed(model: keras.Model, items: Sequence[Labelled], bank: PhotoBank) -> NDArray[np.float32]:
+    """Embed photos with a Keras model, in blocks of 32: float32 [n, dim]."""
+    blocks = []
+    for start in range(0, len(items), 32):
+        pixels = np.stack([bank.get(item.path) for item in items[start : start + 32]])
+        # One shape for every block: a second shape would be compiled anew.
+        padded = np.zeros((32, *pixels.shape[1:]), np.float32)
+        padded[: len(pixels)] = pixels
+        blocks.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)])
+    return np.concatenate(blocks).astype(np.float32)
+
+
+def retrieve(
+    gallery: NDArray[np.float32],
+    gallery_products: Sequence[str],
+    queries: NDArray[np.float32],
+    query_products: Sequence[str],
+) -> Retrieval:
+    """Match every query against a catalog of the gallery.
+
+    Args:
+        gallery: float32 [n, d], with the product of each row.
+        queries: float32 [m, d], with the product of each row.
+    """
+    catalog = Catalog(list(gallery_products), gallery, space="evaluation")
+    right, own, other, lead = [], [], [], []
+    for vector, product in zip(queries, query_products, strict=True):
+        matches = catalog.match(vector, k=len(catalog))
+        right.append(matches[0].id == product)
+        own.append(next(match.score for match in matches if match.id == product))
+        other.append(next(match.score for match in matches if match.id != product))
+        lead.append(matches[0].score - matches[1].score)
+    return Retrieval(float(np.mean(right)), *(np.array(x, np.float32) for x in (own, other, lead)))
+
+
+def default_calibration(found: Retrieval) -> dict[str, float]:
+    """Threshold and margin for catalogs that have none of their own.
+
+    The threshold is where as many queries fall below it with their own product as rise above it
+    with only the others (equal error rate). The margin is the lead below which the first product
+    is wrong more often than right. Measured with one picture a product, the smallest catalog: with
+    more pictures all scores rise, and the threshold lets more strangers through.
+
+    Returns:
+        `threshold` and `margin`, in units of cosine similarity.
+    """
+    edges = np.unique(np.concatenate([found.own, found.other]))
+    missed = np.searchsorted(np.sort(found.own), edges) / len(found.own)
+    let_in = 1 - np.searchsorted(np.sort(found.other), edges) / len(found.other)
+    threshold = float(edges[np.argmin(np.abs(missed - let_in))])
+    right = found.own > found.other
+    margin = 0.0
+    for edge in np.arange(0.005, 0.05, 0.005):
+        inside = found.lead < edge
+        if inside.any() and right[inside].mean() < 0.5:
+            margin = float(edge)
+    return {"threshold": round(threshold, 4), "margin": round(margin, 4)}
+
+
+def some_of_each(items: Sequence[Labelled], count: int) -> list[Labelled]:
+    """At most `count` photos of every product, spread over its photos."""
+    mine: dict[str, list[Labelled]] = {}
+    for item in items:
+        mine.setdefault(item.product, []).append(item)
+    chosen = []
+    for photos in mine.values():
+        places = np.unique(np.linspace(0, len(photos) - 1, min(count, len(photos))).round())
+        chosen += [photos[int(place)] for place in places]
+    return chosen

@@ -1,0 +1,63 @@
+"""What a run needs to go on after a kill: one file of weights, and one of facts that names it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from shelflens.files import write_text
+
+
+@dataclass
+class State:
+    """How far a run has come."""
+
+    epoch: int = 0
+    """Epochs finished, both phases together."""
+    weights: str = ""
+    """File with weights, optimizer and random states after that epoch."""
+    best: float = -1.0
+    """Best recall@1 so far."""
+    best_weights: str = ""
+    """File with the embedder's weights of that epoch."""
+    seconds: float = 0.0
+    """Time spent training, all sittings together."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """One entry an epoch."""
+
+
+class StateFolder:
+    """Writes and reads a `State`. The facts are replaced at once, after the files they name."""
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "state"
+        self._facts = self._folder / "state.json"
+
+    def read(self) -> State | None:
+        """The last state, or None when no epoch was finished."""
+        return State(**json.loads(self._facts.read_text())) if self._facts.exists() else None
+
+    def write(self, state: State, model: keras.Model, embedder: keras.Model) -> None:
+        """Save the state after an epoch; `state.best_weights` empty means this one is best."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        state.weights = f"last-{state.epoch:03d}.weights.h5"
+        model.save_weights(self._folder / state.weights, overwrite=True)
+        if not state.best_weights:
+            state.best_weights = f"best-{state.epoch:03d}.weights.h5"
+            embedder.save_weights(self._folder / state.best_weights, overwrite=True)
+        write_text(self._facts, json.dumps(asdict(state)))
+        for old in self._folder.glob("*.weights.h5"):
+            if old.name not in (state.weights, state.best_weights):
+                old.unlink()
+
+    def load_last(self, state: State, model: keras.Model) -> None:
+        """Put weights, optimizer and random states back into a compiled model."""
+        model.load_weights(self._folder / state.weights)
+
+    def load_best(self, state: State, embedder: keras.Model) -> None:
+        """Put the best weights into an embedding network."""
+        embedder.load_weights(self._folder / state.best_weights)
