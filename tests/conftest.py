@@ -84,7 +84,7 @@ def trained_run(small_grocery: Path) -> Path:
     out = small_grocery / "small"
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     words = ["train", small_grocery / "train.csv", "--out", out, "--weights", weights]
-    sizes = ["--size", 96, "--dim", 64, "--batch", 16, "--head-epochs", 3, "--epochs", 3]
+    sizes = ["--size", 96, "--dim", 64, "--batch", 16, "--epochs", 8]
     command = [sys.executable, "-m", "shelflens", *map(str, [*words, *sizes])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,9 @@
     python benchmarks/quality/grocery.py --out runs/grocery
 
 writes train.csv, val.csv, test.csv (the official splits of Klasson et al., WACV 2019) and
-iconic.csv (one studio picture a product) with columns path,product,name,category. The photos are
+iconic.csv (one studio picture a product), and for fitting on all that the official protocol allows,
+fit.csv (train and val but every twentieth photo) and judge.csv (those), with columns
+path,product,name,category. The photos are
 read where they lie, under `SHELFLENS_SHARED` (default: ../shared).
 """
 
@@ -59,9 +61,13 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     root = (SHARED / "data" / "grocery").resolve()
-    for split in ("train", "val", "test", "iconic"):
-        write_split(out / f"{split}.csv", root, read_split(root, split))
-    print(f"{out}: train.csv, val.csv, test.csv, iconic.csv")
+    splits = {name: read_split(root, name) for name in ("train", "val", "test", "iconic")}
+    both = splits["train"] + splits["val"]
+    splits["judge"] = both[::20]
+    splits["fit"] = [row for place, row in enumerate(both) if place % 20]
+    for name, rows in splits.items():
+        write_split(out / f"{name}.csv", root, rows)
+    print(f"{out}: {', '.join(f'{name}.csv' for name in splits)}")
 
 
 if __name__ == "__main__":

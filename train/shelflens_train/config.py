@@ -32,10 +32,17 @@ class TrainConfig:
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
     size: int = knob(192, "side of the square input, pixels")
     # Random zoom shows products larger in training than they are in use; a network trained on
-    # smaller pictures than it is used on sees them alike, and trains 1.4 times faster (Touvron
-    # et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019).
+    # smaller pictures than it is used on sees them alike, and trains faster (Touvron et al.,
+    # "Fixing the train-test resolution discrepancy", NeurIPS 2019). The first epochs, which learn
+    # the coarse things, take smaller pictures still.
     train_size: int = knob(0, "side while training; 0: five sixths of --size")
+    early_size: int = knob(0, "side in the first epochs; 0: two thirds of --size")
+    early: float = knob(0.5, "share of the epochs at --early-size")
     dim: int = knob(256, "length of the embedding")
+    # A prefix of a Matryoshka embedding is an embedding: a catalog may store fewer numbers.
+    prefixes: tuple[str, ...] = knob(
+        ("32", "64", "128"), "shorter lengths at which the embedding must work too"
+    )
     name: str = knob("", "name in the model card; default: the name of the run folder")
 
     license: str = knob("", "licence of the trained weights, for the model card")
@@ -44,8 +51,16 @@ class TrainConfig:
     val: str = knob("", "DATA to validate on; default: hold out a share of DATA")
     val_share: float = knob(0.1, "share of each product's photos held out without --val")
 
-    # How long. The head settles first, so that its random start does not wreck the backbone.
-    head_epochs: int = knob(1, "epochs with the backbone frozen")
+    # Pictures of other things keep the network from forgetting what the store does not sell.
+    general: tuple[str, ...] = knob((), "DATA of other pictures, each a thing of its own")
+    general_share: float = knob(0.3, "share of --general in each batch")
+
+    # Weights half way between start and end keep more of both (WiSE-FT: Wortsman et al., "Robust
+    # fine-tuning of zero-shot models", CVPR 2022).
+    keep: float = knob(0.0, "share of the start weights in the result")
+
+    # How long. The head starts as a projection of the start weights, so it need not settle first.
+    head_epochs: int = knob(0, "epochs with the backbone frozen, before the others")
     epochs: int = knob(12, "epochs with all layers trained")
     batch: int = knob(32, "photos a step")
 
@@ -79,12 +94,29 @@ class TrainConfig:
             raise DataError(f"--val-share: expected 0 to below 1, got {self.val_share}")
         if self.size < 32 or self.size % 32 or self.size > 1024:
             raise DataError(f"--size: expected a multiple of 32 from 32 to 1024, got {self.size}")
-        if self.train_size < 0 or self.train_size % 32:
-            raise DataError(f"--train-size: expected a multiple of 32, got {self.train_size}")
+        for name in ("train_size", "early_size"):
+            side = getattr(self, name)
+            if side < 0 or side % 32:
+                raise DataError(
+                    f"--{name.replace('_', '-')}: expected a multiple of 32, got {side}"
+                )
+        for name in ("early", "general_share", "keep"):
+            if not 0 <= getattr(self, name) < 1:
+                raise DataError(
+                    f"--{name.replace('_', '-')}: expected 0 to below 1, got {getattr(self, name)}"
+                )
+        if wrong := [one for one in self.prefixes if not one.isdigit() or not int(one)]:
+            raise DataError(f"--prefixes: expected whole numbers above 0, got {wrong[0]!r}")
         if self.dim > 4096:
             raise DataError(f"--dim: expected at most 4096, got {self.dim}")
 
     @property
-    def training_side(self) -> int:
-        """Side of the pictures while training, pixels."""
-        return self.train_size or max(32, round(self.size * 5 / 6 / 32) * 32)
+    def lengths(self) -> tuple[int, ...]:
+        """Prefixes of the embedding that are trained, the whole of it last."""
+        return (*sorted({int(one) for one in self.prefixes if int(one) < self.dim}), self.dim)
+
+    def side(self, epoch: int) -> int:
+        """Side of the pictures in an epoch of training, pixels."""
+        early = epoch < round(self.early * (self.head_epochs + self.epochs))
+        wanted, share = (self.early_size, 2 / 3) if early else (self.train_size, 5 / 6)
+        return wanted or max(32, round(self.size * share / 32) * 32)

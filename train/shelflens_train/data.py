@@ -18,6 +18,7 @@ from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.photos import Labelled, Photos, merge, read_photos
 from shelflens.progress import Progress
+from shelflens_train.augment import augmented
 from shelflens_train.config import TrainConfig
 
 
@@ -27,13 +28,20 @@ class Split:
 
     train: list[Labelled]
     val: list[Labelled]
+    general: list[Labelled]
+    """Pictures of other things; each is a product of its own."""
     skipped: list[str]
     """One line per photo left out, with the reason."""
 
     @property
     def products(self) -> list[str]:
-        """The products trained on, in the order of their class numbers."""
+        """The products trained on."""
         return list(dict.fromkeys(item.product for item in self.train))
+
+    @property
+    def classes(self) -> list[str]:
+        """What is told apart, in the order of class numbers: products, then general pictures."""
+        return [*self.products, *(item.product for item in self.general)]
 
 
 def split_photos(config: TrainConfig, *, workers: int) -> Split:
@@ -70,7 +78,13 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
             f"{', '.join(config.data)}: nothing to validate on; expected a product with at least "
             "2 photos, or --val DATA with photos of the same products"
         )
-    return Split(train, val, skipped)
+    general = _general(config.general, skipped, workers) if config.general else []
+    return Split(train, val, general, skipped)
+
+
+def _general(data: tuple[str, ...], skipped: list[str], workers: int) -> list[Labelled]:
+    items = _readable(merge([read_photos(one) for one in data]), skipped, workers)
+    return [Labelled(item.path, f"general/{place}") for place, item in enumerate(items)]
 
 
 def _readable(photos: Photos, skipped: list[str], workers: int) -> list[Labelled]:
@@ -111,27 +125,34 @@ def _hold_out(items: list[Labelled], config: TrainConfig) -> tuple[list[Labelled
 
 
 def save_split(split: Split, path: Path) -> None:
-    """Write `photos.csv` of the run folder: path, product, split (train or val)."""
+    """Write `photos.csv` of the run folder: path, product, split (train, val or general)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "product", "split"])
-    for name, items in (("train", split.train), ("val", split.val)):
+    for name, items in (("train", split.train), ("val", split.val), ("general", split.general)):
         writer.writerows([item.path.resolve(), item.product, name] for item in items)
     write_text(path, text.getvalue())
 
 
 class PhotoBank:
-    """Decoded photos by path, kept in memory as far as the budget goes."""
+    """Decoded photos by path, kept in memory as far as the budget goes.
 
-    def __init__(self, size: int, *, budget: int) -> None:
-        self._size, self._left = size, budget
+    Args:
+        size: Side of the square, pixels.
+        budget: Bytes that may be kept.
+        source: Another bank to shrink photos from, in place of their files.
+    """
+
+    def __init__(self, size: int, *, budget: int, source: PhotoBank | None = None) -> None:
+        self._size, self._left, self._source = size, budget, source
         self._kept: dict[Path, NDArray[np.uint8]] = {}
 
     def get(self, path: Path) -> NDArray[np.uint8]:
         """One photo, uint8 [size, size, 3]."""
         if path in self._kept:
             return self._kept[path]
-        pixels = load_image(path, size=self._size)
+        photo = self._source.get(path) if self._source else path
+        pixels = load_image(photo, size=self._size)
         if self._left >= pixels.nbytes:
             self._left -= pixels.nbytes
             self._kept[path] = pixels
@@ -139,38 +160,57 @@ class PhotoBank:
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled training batches; the order of an epoch follows from the seed and its number."""
+    """Shuffled, augmented training batches; an epoch's follow from the seed and its number."""
 
     def __init__(
-        self,
-        items: list[Labelled],
-        products: list[str],
-        bank: PhotoBank,
-        *,
-        batch: int,
-        seed: int,
-        epoch: int,
-        workers: int,
+        self, split: Split, bank: PhotoBank, config: TrainConfig, *, epoch: int, workers: int
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4 * workers)
-        number = {product: place for place, product in enumerate(products)}
+        number = {name: place for place, name in enumerate(split.classes)}
+        items = [*split.train, *split.general]
         self._paths = [item.path for item in items]
         self._labels = np.array([number[item.product] for item in items], np.int32)
-        self._bank, self._batch, self._seed, self._epoch = bank, batch, seed, epoch
+        self._own = len(split.train)
+        self._general = round(config.batch * config.general_share) if split.general else 0
+        self._bank, self._config, self._epoch = bank, config, epoch
         self._shuffle()
 
     def _shuffle(self) -> None:
-        generator = np.random.default_rng([self._seed, self._epoch])
-        self._order = generator.permutation(len(self._paths))
+        generator = np.random.default_rng([self._config.seed, self._epoch])
+        steps, own = len(self), self._config.batch - self._general
+        mine = np.resize(generator.permutation(self._own), (steps, own))
+        self._order = mine
+        if self._general:
+            # They take turns over the epochs: one epoch may have no room for all of them.
+            others = np.random.default_rng(self._config.seed).permutation(
+                np.arange(self._own, len(self._paths))
+            )
+            turn = np.arange(steps * self._general) + self._epoch * steps * self._general
+            theirs = others[turn % len(others)].reshape(steps, self._general)
+            self._order = np.concatenate([mine, theirs], axis=1)
 
     def __len__(self) -> int:
         """Batches an epoch, all of one size: another shape would be compiled anew."""
-        return max(1, len(self._paths) // self._batch)
+        return max(1, self._own // (self._config.batch - self._general))
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Pixels uint8 [b, size, size, 3] and class numbers int32 [b]."""
-        chosen = self._order[index * self._batch : (index + 1) * self._batch]
-        pixels = np.stack([self._bank.get(self._paths[place]) for place in chosen])
+        """Pixels uint8 [b, side, side, 3] and class numbers int32 [b]."""
+        config, epoch = self._config, self._epoch
+        generator = np.random.default_rng([config.seed, epoch, index])
+        chosen = self._order[index]
+        pixels = np.stack(
+            [
+                augmented(
+                    self._bank.get(self._paths[place]),
+                    self._bank.get(self._paths[generator.integers(len(self._paths))]),
+                    generator,
+                    side=config.side(epoch),
+                    strength=config.augment,
+                    flip=config.flip,
+                )
+                for place in chosen
+            ]
+        )
         return pixels, self._labels[chosen]
 
     def on_epoch_end(self) -> None:

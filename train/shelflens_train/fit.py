@@ -6,23 +6,32 @@ import importlib.util
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from shelflens.progress import Progress, clock
 from shelflens_train import evaluate
-from shelflens_train.augment import augmentation
 from shelflens_train.config import TrainConfig
 from shelflens_train.data import Batches, PhotoBank, Split
 from shelflens_train.devices import is_chief
 from shelflens_train.losses import cosine_softmax
-from shelflens_train.model import classifier, embedding_model, freeze_backbone
+from shelflens_train.model import (
+    classifier,
+    embedding_model,
+    features_of,
+    freeze_backbone,
+    set_head,
+)
 from shelflens_train.state import State, StateFolder
+from shelflens_train.twin import Plain, Twin
 
 # Photos of each product in the gallery that judges an epoch; the final figures use all of them.
-_GALLERY = 8
+_GALLERY = 3
 
 
 @dataclass(frozen=True)
@@ -54,28 +63,23 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
     """
     folder = StateFolder(run)
     state = folder.read() or State()
-    bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9))
-    layers = augmentation(
-        config.augment, flip=config.flip, size=config.training_side, seed=config.seed
-    )
-    model = classifier(
-        embedder, layers, len(split.products), photo_side=config.size, seed=config.seed
-    )
-    judge = Judge(embedder, split, bank, state, folder, config)
+    # Some room to zoom in before pixels are invented.
+    bank = PhotoBank(round(config.size * 7 / 6), budget=int(config.cache_gb * 1e9))
+    fresh = embedding_model(config, weights=None, side=None)
+    learner = Plain(embedder, fresh) if config.weights == "none" else Twin(embedder, fresh)
+    model = classifier(learner.model, len(split.classes), prefixes=config.lengths, seed=config.seed)
+    if not state.epoch:
+        _start(learner.model, model, split, bank, config)
+        learner.write_back()
+        if is_chief():
+            folder.write_start(embedder)
+    judge = Judge(embedder, learner, split, state, folder, config)
     for phase in phases(config):
         first = max(phase.start, state.epoch)
         if first >= phase.stop:
             continue
-        freeze_backbone(embedder, frozen=phase.name == "head")
-        batches = Batches(
-            split.train,
-            split.products,
-            bank,
-            batch=config.batch,
-            seed=config.seed,
-            epoch=first,
-            workers=os.cpu_count() or 1,
-        )
+        freeze_backbone(learner.model, frozen=phase.name == "head")
+        batches = Batches(split, bank, config, epoch=first, workers=os.cpu_count() or 1)
         _compile(model, phase, len(batches), config)
         if first > phase.start:
             folder.load_last(state, model)
@@ -90,8 +94,34 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
             verbose=0,
             callbacks=[judge, *_tensorboard(run)],
         )
+    if config.keep:
+        folder.load_start(embedder)
+        start = embedder.get_weights()
     folder.load_best(state, embedder)
+    if config.keep:
+        mixed = zip(start, embedder.get_weights(), strict=True)
+        embedder.set_weights([config.keep * a + (1 - config.keep) * b for a, b in mixed])
     return state
+
+
+def _start(
+    embedder: keras.Model, model: keras.Model, split: Split, bank: PhotoBank, config: TrainConfig
+) -> None:
+    """Give head and proxies a start that knows what the start weights know."""
+    items = [*split.train, *split.general]
+    small = PhotoBank(config.side(config.head_epochs + config.epochs), budget=0, source=bank)
+    features = evaluate.embed(features_of(embedder), items, small)
+    if config.weights != "none" and not (Path(config.weights) / "model.keras").exists():
+        set_head(embedder, features)
+    head = embedder.get_layer("embedding")
+    kernel, bias = head.get_weights()
+    vectors = features @ kernel + bias
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    number = {name: place for place, name in enumerate(split.classes)}
+    sums = np.zeros((len(number), kernel.shape[1]), np.float32)
+    np.add.at(sums, [number[item.product] for item in items], vectors)
+    sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    model.get_layer("proxies").kernel.assign(sums.T)
 
 
 def phases(config: TrainConfig) -> list[Phase]:
@@ -114,12 +144,20 @@ def _compile(model: keras.Model, phase: Phase, steps: int, config: TrainConfig) 
     )
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=config.clip),
-        loss=lambda labels, cosines: cosine_softmax(
-            cosines, labels, margin=config.margin, scale=config.scale
-        ),
+        loss=partial(_loss, margin=config.margin, scale=config.scale),
         jit_compile=_jit(),
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def _loss(labels: Any, cosines: Any, *, margin: float, scale: float) -> Any:
+    """The mean over the prefixes of the embedding; cosines are float32 [b, p, c]."""
+    labels = ops.reshape(labels, (-1,))
+    parts = [
+        cosine_softmax(cosines[:, place], labels, margin=margin, scale=scale)
+        for place in range(cosines.shape[1])
+    ]
+    return sum(parts) / len(parts)
 
 
 def _jit() -> bool | str:
@@ -149,16 +187,16 @@ class Judge(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         embedder: keras.Model,
+        learner: Plain | Twin,
         split: Split,
-        bank: PhotoBank,
         state: State,
         folder: StateFolder,
         config: TrainConfig,
     ) -> None:
         super().__init__()
         self._batch = config.batch
-        self._judged = embedding_model(config, weights=None, side=config.size)
-        self._embedder, self._split, self._bank = embedder, split, bank
+        self._embedder, self._learner, self._split = embedder, learner, split
+        self._bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9 / 2))
         self._state, self._folder = state, folder
         self._gallery = evaluate.some_of_each(split.train, _GALLERY)
 
@@ -179,11 +217,11 @@ class Judge(keras.callbacks.Callback):  # type: ignore[misc]
         """Measure, print a line, save."""
         state, split = self._state, self._split
         trained = time.perf_counter() - self._start
-        self._judged.set_weights(self._embedder.get_weights())
+        self._learner.write_back()
         found = evaluate.retrieve(
-            evaluate.embed(self._judged, self._gallery, self._bank),
+            evaluate.embed(self._embedder, self._gallery, self._bank),
             [item.product for item in self._gallery],
-            evaluate.embed(self._judged, split.val, self._bank),
+            evaluate.embed(self._embedder, split.val, self._bank),
             [item.product for item in split.val],
         )
         logs = {} if logs is None else logs

@@ -14,17 +14,22 @@ from typing import Any
 import keras
 import numpy as np
 
+import shelflens
 from shelflens import ModelCard
 from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.flags import to_dict
+from shelflens.photos import Labelled, read_photos
 from shelflens_train import evaluate, plots
 from shelflens_train.config import TrainConfig
 from shelflens_train.data import PhotoBank, Split, save_split, split_photos
-from shelflens_train.devices import is_chief, spread
+from shelflens_train.devices import is_chief, keep_memory, spread
 from shelflens_train.fit import fit
 from shelflens_train.model import embedding_model, starting_model
-from shelflens_train.state import State
+from shelflens_train.state import State, StateFolder
+
+_FORGOTTEN = 0.05
+"""How far recall@1 on other products may fall before a fine-tune is warned about."""
 
 
 def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         ModelError: start weights that cannot be had.
     """
     config = _claim(config, run, resume=resume)
+    keep_memory()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     split = split_photos(config, workers=os.cpu_count() or 1)
@@ -54,6 +60,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
     print(
         f"{len(split.products)} products, {len(split.train)} photos to train on, "
         f"{len(split.val)} to validate on, {len(split.skipped)} skipped"
+        + (f", {len(split.general)} general pictures" if split.general else "")
     )
     with spread():
         embedder = starting_model(config)
@@ -72,7 +79,7 @@ def _claim(config: TrainConfig, run: Path, *, resume: bool) -> TrainConfig:
                 f"{run}: holds a run already; --resume goes on with it, another --out starts anew"
             )
         values = json.loads(saved.read_text())
-        values["data"] = tuple(values["data"])
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         if values["data"] != config.data:
             raise DataError(
                 f"{run}: was started on {', '.join(values['data'])}; to resume it give the same "
@@ -87,16 +94,25 @@ def _finish(
 ) -> dict[str, Any]:
     keras.config.set_dtype_policy("float32")
     final = embedding_model(config, weights=None, side=config.size)
-    final.set_weights(embedder.get_weights())
+    final.set_weights(embedder.get_weights())  # in float32, whatever it was trained in
     bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9))
-    gallery, queries = (evaluate.embed(final, part, bank) for part in (split.train, split.val))
-    products, asked = ([item.product for item in part] for part in (split.train, split.val))
-    found = evaluate.retrieve(gallery, products, queries, asked)
-    firsts = [products.index(product) for product in split.products]
-    single = evaluate.retrieve(gallery[firsts], split.products, queries, asked)
+    firsts = list({item.product: item for item in reversed(split.train)}.values())
+    found = _found(final, split.train, split.val, bank)
+    single = _found(final, firsts, split.val, bank)
+    start = embedding_model(config, weights=None, side=config.size)
+    StateFolder(run).load_start(start)
+    drawn = [_on_drawn_store(model, bank) for model in (start, final)]
+    generality = {
+        "one_photo_recall_at_1": {
+            "before": _found(start, firsts, split.val, bank).recall,
+            "after": single.recall,
+        },
+        "drawn_store_recall_at_1": {"before": drawn[0], "after": drawn[1]},
+    }
     metrics = {
         "val_recall_at_1": found.recall,
         "val_queries": len(split.val),
+        "generality": generality,
         "seconds": round(state.seconds, 1),
         "versions": {name: version(name) for name in ("keras", "numpy", "pillow")}
         | {"backend": keras.backend.backend(), "python": platform.python_version()},
@@ -111,7 +127,31 @@ def _finish(
     write_text(run / "card.json", card.to_json() + "\n")
     (run / "plots").mkdir(exist_ok=True)
     plots.curves(state.history, run / "plots" / "curves.png", title=card.name)
+    if drawn[1] < drawn[0] - _FORGOTTEN:
+        print(
+            f"warning: on products that are not in the store recall@1 fell from {drawn[0]:.2f} to "
+            f"{drawn[1]:.2f}; --general DATA with pictures of other things, or --keep 0.3, keeps "
+            "more of what the start weights know"
+        )
     return metrics
+
+
+def _found(
+    model: keras.Model, gallery: list[Labelled], queries: list[Labelled], bank: PhotoBank
+) -> evaluate.Retrieval:
+    vectors = [evaluate.embed(model, part, bank) for part in (gallery, queries)]
+    labels = [[item.product for item in part] for part in (gallery, queries)]
+    return evaluate.retrieve(vectors[0], labels[0], vectors[1], labels[1])
+
+
+def _on_drawn_store(model: keras.Model, bank: PhotoBank) -> float:
+    """recall@1 on the package's demo store, which no shop sells: 30 packs, a studio picture each.
+
+    A fine-tune that does worse here than its start has forgotten what it did not see.
+    """
+    folder = Path(shelflens.__file__).parent / "data" / "demo"
+    parts = [read_photos(folder / f"{name}.csv").items for name in ("studio", "photos")]
+    return _found(model, parts[0], parts[1], bank).recall
 
 
 def _save(model: keras.Model, path: Path) -> None:
@@ -145,6 +185,7 @@ def _card(
             "data": [Path(data).name for data in config.data],
             "products": len(split.products),
             "photos": len(split.train),
+            "general_pictures": len(split.general),
             "start_weights": start,
             "epochs": config.head_epochs + config.epochs,
             "seed": config.seed,

@@ -11,6 +11,8 @@ import keras
 
 from shelflens.files import write_text
 
+_START = "start.weights.h5"
+
 
 @dataclass
 class State:
@@ -51,8 +53,17 @@ class StateFolder:
             embedder.save_weights(self._folder / state.best_weights, overwrite=True)
         write_text(self._facts, json.dumps(asdict(state)))
         for old in self._folder.glob("*.weights.h5"):
-            if old.name not in (state.weights, state.best_weights):
+            if old.name not in (state.weights, state.best_weights, _START):
                 old.unlink()
+
+    def write_start(self, embedder: keras.Model) -> None:
+        """Save the weights from which the run starts, head included."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        embedder.save_weights(self._folder / _START, overwrite=True)
+
+    def load_start(self, embedder: keras.Model) -> None:
+        """Put the weights from which the run started into an embedding network."""
+        embedder.load_weights(self._folder / _START)
 
     def load_last(self, state: State, model: keras.Model) -> None:
         """Put weights, optimizer and random states back into a compiled model."""
