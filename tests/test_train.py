@@ -21,7 +21,21 @@ from shelflens.errors import DataError, ModelError
 
 pytestmark = pytest.mark.train
 
-SMALL = ("--alpha", "0.35", "--size", "64", "--dim", "32", "--batch", "8", "--weights", "none")
+# The pictures grow from 64 to 96 pixels half way.
+SMALL = (
+    "--alpha",
+    "0.35",
+    "--size",
+    "96",
+    "--train-size",
+    "96",
+    "--dim",
+    "32",
+    "--batch",
+    "8",
+    "--weights",
+    "none",
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +80,7 @@ def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_run_folder_holds_what_it_should(finished: Path) -> None:
     card = ModelCard.from_json((finished / "card.json").read_text(), where="card.json")
-    assert (card.size, card.dim, card.backbone) == (64, 32, "mobilenet_v2 0.35")
+    assert (card.size, card.dim, card.backbone) == (96, 32, "mobilenet_v2 0.35")
     assert card.space.startswith("whole-")
     assert set(card.calibration) == {"threshold", "margin"}
     metrics = json.loads((finished / "metrics.json").read_text())
@@ -86,7 +100,7 @@ def test_the_model_gives_unit_vectors_of_raw_pixels(finished: Path) -> None:
     import keras
 
     model = keras.models.load_model(finished / "model.keras", compile=False)
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3)).astype(np.float32)
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 96, 96, 3)).astype(np.float32)
     vectors = np.asarray(model(pixels))
     assert vectors.shape == (3, 32)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)

@@ -161,7 +161,7 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
     assert (len(split.train), len(split.val), len(split.general)) == (16, 2, 11)
     assert len(split.classes) == 13
     bank = PhotoBank(74, budget=10**8)
-    batches = Batches(split, bank, config, epoch=0, workers=1)
+    batches = Batches(split, bank, config, epoch=0)
     seen: list[int] = []
     for epoch in range(4):
         own: list[int] = []
@@ -178,7 +178,7 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
     assert config.side(0) < config.side(3)
     counts = np.bincount(np.array(seen) - 2, minlength=11)
     assert counts.max() - counts.min() <= 1, "every general picture comes equally often"
-    again = Batches(split, bank, config, epoch=2, workers=1)
-    first, second = (Batches(split, bank, config, epoch=2, workers=1)[0] for _ in range(2))
+    again = Batches(split, bank, config, epoch=2)
+    first, second = (Batches(split, bank, config, epoch=2)[0] for _ in range(2))
     assert np.array_equal(first[0], second[0])
     assert json.dumps(again[0][1].tolist()) == json.dumps(first[1].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,9 +163,8 @@ class PhotoBank:
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented training batches; an epoch's follow from the seed and its number."""
 
-    def __init__(
-        self, split: Split, bank: PhotoBank, config: TrainConfig, *, epoch: int, workers: int
-    ) -> None:
+    def __init__(self, split: Split, bank: PhotoBank, config: TrainConfig, *, epoch: int) -> None:
+        workers = os.cpu_count() or 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4 * workers)
         number = {name: place for place, name in enumerate(split.classes)}
         items = [*split.train, *split.general]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -79,27 +78,28 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
         if first >= phase.stop:
             continue
         freeze_backbone(learner.model, frozen=phase.name == "head")
-        batches = Batches(split, bank, config, epoch=first, workers=os.cpu_count() or 1)
-        _compile(model, phase, len(batches), config)
+        _compile(model, phase, len(Batches(split, bank, config, epoch=first)), config)
         if first > phase.start:
             folder.load_last(state, model)
         elif state.weights:
             # A new phase starts with the weights of the last and a fresh optimizer.
             _carry_over(folder, state, model)
-        judge.begin(phase, len(batches))
-        model.fit(
-            batches,
-            initial_epoch=first,
-            epochs=phase.stop,
-            verbose=0,
-            callbacks=[judge, *_tensorboard(run)],
-        )
+        for start, stop in _spans(first, phase.stop, config):
+            batches = Batches(split, bank, config, epoch=start)
+            judge.begin(phase, len(batches))
+            model.fit(
+                batches,
+                initial_epoch=start,
+                epochs=stop,
+                verbose=0,
+                callbacks=[judge, *_tensorboard(run)],
+            )
     if config.keep:
         folder.load_start(embedder)
-        start = embedder.get_weights()
+        before = embedder.get_weights()
     folder.load_best(state, embedder)
     if config.keep:
-        mixed = zip(start, embedder.get_weights(), strict=True)
+        mixed = zip(before, embedder.get_weights(), strict=True)
         embedder.set_weights([config.keep * a + (1 - config.keep) * b for a, b in mixed])
     return state
 
@@ -131,6 +131,14 @@ def phases(config: TrainConfig) -> list[Phase]:
         Phase("head", 0, head, config.head_rate, 0.0),
         Phase("all", head, head + config.epochs, config.rate, config.warmup),
     ]
+
+
+def _spans(first: int, stop: int, config: TrainConfig) -> list[tuple[int, int]]:
+    """These epochs, parted where the size of the pictures changes."""
+    cuts = [
+        epoch for epoch in range(first + 1, stop) if config.side(epoch) != config.side(epoch - 1)
+    ]
+    return list(zip([first, *cuts], [*cuts, stop], strict=True))
 
 
 def _compile(model: keras.Model, phase: Phase, steps: int, config: TrainConfig) -> None:
