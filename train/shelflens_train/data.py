@@ -161,7 +161,10 @@ class PhotoBank:
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented training batches; an epoch's follow from the seed and its number."""
+    """Shuffled, augmented training batches; an epoch's follow from the seed and its number.
+
+    All are of the size of the first epoch, which is that of every epoch of a span (`fit`).
+    """
 
     def __init__(self, split: Split, bank: PhotoBank, config: TrainConfig, *, epoch: int) -> None:
         workers = os.cpu_count() or 1
@@ -173,6 +176,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._own = len(split.train)
         self._general = round(config.batch * config.general_share) if split.general else 0
         self._bank, self._config, self._epoch = bank, config, epoch
+        # Of one size to the end: Keras asks for the epoch after the last one, and drops it.
+        self._side = config.side(epoch)
         self._shuffle()
 
     def _shuffle(self) -> None:
@@ -204,7 +209,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                     self._bank.get(self._paths[place]),
                     self._bank.get(self._paths[generator.integers(len(self._paths))]),
                     generator,
-                    side=config.side(epoch),
+                    side=self._side,
                     strength=config.augment,
                     flip=config.flip,
                 )
