@@ -16,6 +16,7 @@ from shelflens import search, store
 from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.ids import check_id
+from shelflens.views import Views
 
 _ROW_LIMIT = 1 << 31
 
@@ -53,7 +54,7 @@ class Catalog:
         matrix = np.asarray(vectors, np.float32)
         _check(ids, matrix, space)
         rows, scales = search.quantize_rows(matrix)
-        self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {})
+        self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {}, Views())
 
     def _fill(
         self,
@@ -63,6 +64,7 @@ class Catalog:
         space: str,
         attributes: Mapping[str, Mapping[str, str]],
         calibration: Mapping[str, float],
+        views: Views,
     ) -> None:
         """Group rows by product; keep all else in order."""
         number = {product: place for place, product in enumerate(dict.fromkeys(ids))}
@@ -81,10 +83,11 @@ class Catalog:
         self._bounds = bounds.astype(np.uint64)
         self._table = np.frombuffer(b"".join(table), np.uint8)
         self._places = np.cumsum([0, *map(len, table)], dtype=np.uint64)
-        self._finish(space, dict(calibration))
+        self._finish(space, dict(calibration), views.taken(order))
 
-    def _finish(self, space: str, calibration: dict[str, float]) -> None:
+    def _finish(self, space: str, calibration: dict[str, float], views: Views) -> None:
         self.space = space
+        self.views = views
         self.calibration = calibration
         self.path: Path | None = None
         self.fingerprint = ""
@@ -108,6 +111,7 @@ class Catalog:
             calibration = json.loads(facts["calibration"])
             space = facts["space"]
             count = len(self._rows)
+            views = Views.read(tensors, facts, count)
             sound = (
                 self._rows.ndim == 2
                 and self._scales.shape == (count,)
@@ -119,7 +123,7 @@ class Catalog:
             raise CatalogError(f"{where}: catalog without {error}; build it again") from error
         if not sound:
             raise CatalogError(f"{where}: its tables do not fit each other; build it again")
-        self._finish(space, calibration)
+        self._finish(space, calibration, views)
         self.path, self.fingerprint = where, facts["fingerprint"]
         return self
 
@@ -137,8 +141,13 @@ class Catalog:
                 "first_row": self._bounds,
                 "first_byte": self._places,
                 "products": self._table,
+                **self.views.tensors(),
             },
-            {"space": self.space, "calibration": json.dumps(self.calibration)},
+            {
+                "space": self.space,
+                "calibration": json.dumps(self.calibration),
+                **self.views.facts(),
+            },
         )
 
     def verify(self) -> None:
@@ -225,19 +234,61 @@ class Catalog:
             return []
         row_scores = search.scores(self._rows, self._scales, query / length)
         products, best = search.best_products(row_scores, self._first, k)
-        found = []
-        for number, score in zip(products, best, strict=True):
-            product = self._product(int(number))
-            attributes = product["attributes"]
-            name = attributes.get("name") or product["id"]
-            found.append(Match(product["id"], name, float(score), attributes))
-        return found
+        return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
         matches = self.match(vector, max(k, 2))
         answer = decide(matches, {**DEFAULT_CALIBRATION, **self.calibration})
         return Answer(answer.decision, matches[:k])
+
+    def at(self, number: int, score: float = 1.0) -> Match:
+        """The product with this number (its place in `ids`), with a score."""
+        product = self._product(number)
+        attributes = product["attributes"]
+        return Match(product["id"], attributes.get("name") or product["id"], score, attributes)
+
+    def number(self, product: str) -> int:
+        """The number of a product, found without parsing the others.
+
+        Raises:
+            CatalogError: no product of this id.
+        """
+        start = json.dumps({"id": product}, ensure_ascii=False, separators=(",", ":"))[:-1]
+        found = self._table.tobytes().find(start.encode())
+        number = int(np.searchsorted(self._places, found)) if found >= 0 else -1
+        if 0 <= number < len(self) and self._product(number)["id"] == product:
+            return number
+        if product in (ids := self.ids):  # a file of another writer may order its keys otherwise
+            return ids.index(product)
+        raise CatalogError(
+            f"no product {product!r} in {self.path or 'the catalog'}; shelflens catalog info "
+            "--json lists all ids"
+        )
+
+    def mentions(self, text: str) -> bool:
+        """Whether the product table holds this text, without parsing it."""
+        return text.encode() in self._table.tobytes()
+
+    def direction(self, number: int) -> NDArray[np.float32]:
+        """The mean of a product's pictures, float32 [d], length 1."""
+        start, stop = int(self._bounds[number]), int(self._bounds[number + 1])
+        mean = self._scales[start:stop] @ self._rows[start:stop].astype(np.float32)
+        length = float(np.sqrt(mean @ mean))
+        # Opposite pictures have no mean; any of them stands for the product then.
+        one: NDArray[np.float32] = self._rows[start] * self._scales[start]
+        return mean / np.float32(length) if length > 1e-6 else one
+
+    def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How near every product is: float32 [q, d], rows of length 1 -> float32 [q, p].
+
+        One reading of the rows for all queries; a product's score is that of its best picture.
+        """
+        if len(queries) == 1:
+            row_scores = search.scores(self._rows, self._scales, queries[0])[np.newaxis]
+        else:
+            row_scores = search.score_table(self._rows, self._scales, queries)
+        return search.of_products(row_scores, self._first) if len(self) else row_scores
 
     def add(
         self,
@@ -274,6 +325,7 @@ class Catalog:
             np.concatenate([self._rows, rows[new]]),
             np.concatenate([self._scales, scales[new]]),
             merged,
+            self.views.grown(self.pictures, [0] * len(new)),
         )
 
     def remove(self, ids: Sequence[str]) -> Catalog:
@@ -290,7 +342,44 @@ class Catalog:
         row_ids = self.row_ids
         keep = [row for row, product in enumerate(row_ids) if product not in gone]
         return self._remade(
-            [row_ids[row] for row in keep], self._rows[keep], self._scales[keep], self.attributes
+            [row_ids[row] for row in keep],
+            self._rows[keep],
+            self._scales[keep],
+            self.attributes,
+            self.views.taken(keep).without(gone),
+        )
+
+    def rows_of(self, number: int) -> range:
+        """The rows of the product with this number."""
+        return range(int(self._bounds[number]), int(self._bounds[number + 1]))
+
+    def row(self, row: int) -> NDArray[np.int8]:
+        """One stored row, int8 [d]."""
+        return np.array(self._rows[row])
+
+    def vectors_of(self, rows: range) -> NDArray[np.float32]:
+        """Some of `vectors`, float32 [len(rows), d]."""
+        part = slice(rows.start, rows.stop)
+        wide: NDArray[np.float32] = self._rows[part].astype(np.float32)
+        return wide * self._scales[part, np.newaxis]
+
+    def replaced(
+        self,
+        gone: Sequence[int],
+        ids: Sequence[str],
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        steps: Sequence[int],
+    ) -> Catalog:
+        """A new catalog without some rows and with others, which carry confirmation numbers."""
+        keep = np.setdiff1d(np.arange(self.pictures), gone)
+        row_ids = self.row_ids
+        return self._remade(
+            [*(row_ids[row] for row in keep), *ids],
+            np.concatenate([self._rows[keep], rows]),
+            np.concatenate([self._scales[keep], scales]),
+            self.attributes,
+            self.views.taken(keep).grown(len(keep), steps),
         )
 
     def _remade(
@@ -299,9 +388,10 @@ class Catalog:
         rows: NDArray[np.int8],
         scales: NDArray[np.float32],
         attributes: Mapping[str, Mapping[str, str]],
+        views: Views,
     ) -> Catalog:
         made = Catalog.__new__(Catalog)
-        made._fill(ids, rows, scales, self.space, attributes, self.calibration)
+        made._fill(ids, rows, scales, self.space, attributes, self.calibration, views)
         return made
 
     def _product(self, number: int) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +57,65 @@ def scores(
     return result
 
 
+def score_table(
+    rows: NDArray[np.int8], scales: NDArray[np.float32], queries: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Cosine similarity of every row with several queries, reading the rows once.
+
+    Args:
+        rows: int8 [n, d].
+        scales: float32 [n].
+        queries: float32 [q, d], rows of length 1.
+
+    Returns:
+        float32 [q, n].
+    """
+    result = np.empty((len(queries), len(rows)), np.float32)
+    block = np.empty((min(_BLOCK, len(rows)), rows.shape[1]), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        stop = min(start + _BLOCK, len(rows))
+        wide = block[: stop - start]
+        np.copyto(wide, rows[start:stop])
+        result[:, start:stop] = queries @ wide.T
+    result *= scales
+    return result
+
+
+def of_products(
+    row_scores: NDArray[np.float32], first_rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The score of each product's best picture: float32 [..., n] -> [..., p]."""
+    if row_scores.shape[-1] == len(first_rows):  # one picture each, the usual catalog
+        return row_scores
+    best: NDArray[np.float32] = np.maximum.reduceat(row_scores, first_rows, axis=-1)
+    return best
+
+
+def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Where the k highest scores stand, int64 [min(k, p)], best first, equal ones in order."""
+    k = min(k, len(scores))
+    if k < len(scores):
+        # Everything that reaches the k-th score, so that ties are cut by order, not by chance.
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        places = np.flatnonzero(scores >= least)
+    else:
+        places = np.arange(len(scores))
+    return places[np.argsort(-scores[places], kind="stable")[:k]]
+
+
+def best_first(scores: NDArray[np.float32]) -> Iterator[int]:
+    """All places by falling score, sorted only as far as they are taken.
+
+    Who filters 100,000 products takes a few dozen in most cases, and the rest is never sorted
+    nor parsed.
+    """
+    taken, k = 0, 64
+    while taken < len(scores):
+        places = top(scores, k)
+        yield from places[taken:].tolist()
+        taken, k = len(places), k * 16
+
+
 def best_products(
     row_scores: NDArray[np.float32], first_rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -69,13 +130,6 @@ def best_products(
         Product numbers int64 [min(k, p)] and scores, best first; equal scores in the order of
         the catalog.
     """
-    best = np.maximum.reduceat(row_scores, first_rows)
-    k = min(k, len(best))
-    if k < len(best):
-        # Everything that reaches the k-th score, so that ties are cut by order, not by chance.
-        least = np.partition(best, len(best) - k)[len(best) - k]
-        products = np.flatnonzero(best >= least)
-    else:
-        products = np.arange(len(best))
-    products = products[np.argsort(-best[products], kind="stable")[:k]]
+    best = of_products(row_scores, first_rows)
+    products = top(best, k)
     return products, best[products]
