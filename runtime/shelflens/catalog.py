@@ -284,11 +284,14 @@ class Catalog:
 
         One reading of the rows for all queries; a product's score is that of its best picture.
         """
-        if len(queries) == 1:
-            row_scores = search.scores(self._rows, self._scales, queries[0])[np.newaxis]
-        else:
-            row_scores = search.score_table(self._rows, self._scales, queries)
+        row_scores = self.row_scores(queries)
         return search.of_products(row_scores, self._first) if len(self) else row_scores
+
+    def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How near every picture is: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        if len(queries) == 1:
+            return search.scores(self._rows, self._scales, queries[0])[np.newaxis]
+        return search.score_table(self._rows, self._scales, queries)
 
     def add(
         self,

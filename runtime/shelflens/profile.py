@@ -229,7 +229,10 @@ class Profile:
             rows = cursor.execute(
                 "SELECT number, at, kind, product, name, vector FROM events ORDER BY at, number"
             ).fetchall()
-        found = [Event(*row[:5], np.frombuffer(row[5], "<f4")) for row in rows]
+        found = [
+            Event(number, at, kind, product, name, np.frombuffer(blob, "<f4"))
+            for number, at, kind, product, name, blob in rows
+        ]
         if len({one.vector.shape for one in found}) > 1:
             raise ProfileError(f"{self.path}: damaged (vectors of several lengths); delete it")
         return found

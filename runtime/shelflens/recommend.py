@@ -23,6 +23,9 @@ WEIGHTS: Mapping[str, float] = {"view": 1, "photo": 2, "like": 3, "buy": 4, "dis
 """What an event says. Looking is cheap and often by chance; taking a photo is an effort; a like
 is said on purpose, and so is a dislike; buying costs money."""
 
+_ALIKE = 0.4
+"""Cosine similarity of one interest where no catalog is at hand to ask."""
+
 _SAMPLE = 1000
 """Products among which a customer without a past is shown different ones."""
 
@@ -155,7 +158,7 @@ def recommend(
 
 
 def interests(
-    catalog: Catalog,
+    catalog: Catalog | None,
     events: Sequence[Event],
     *,
     now: float | None = None,
@@ -173,7 +176,7 @@ def interests(
     good = np.flatnonzero(weights > 0)
     if not len(good):
         return [], weights
-    vectors = np.stack([events[n].vector for n in good])
+    vectors = np.stack([events[int(n)].vector for n in good])
     found = group(vectors, weights[good], join=nearness(catalog, taste.join), most=taste.interests)
     return [
         Interest(int(good[one.medoid]), one.weight, tuple(int(good[n]) for n in one.members))
@@ -181,15 +184,15 @@ def interests(
     ], weights
 
 
-def nearness(catalog: Catalog, share: float) -> float:
+def nearness(catalog: Catalog | None, share: float) -> float:
     """The cosine similarity that this share of the catalog's product pairs stays below.
 
     Each embedding space spreads its vectors in its own way (nine of ten Grocery pairs are below
     0.27 in the bundled model, below 0.64 in ImageNet MobileNetV2), so what "alike" means is asked
-    of the catalog: up to 200 products of it, evenly taken.
+    of the catalog: up to 200 products of it, evenly taken. Without one it is `_ALIKE`.
     """
-    if len(catalog) < 2:
-        return 0.5
+    if catalog is None or len(catalog) < 2:
+        return _ALIKE
     places = np.unique(np.linspace(0, len(catalog) - 1, 200).round().astype(int))
     sample = np.stack([catalog.direction(int(place)) for place in places])
     pairs = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
@@ -213,7 +216,9 @@ def _warm(
     scores = catalog.scores(np.stack([*asked, *(vectors[n] for n in against)]).astype(np.float32))
     liked = scores[: len(found)]
     for row, event in zip(scores[len(found) :], against, strict=True):
-        liked = liked - np.float32(taste.push * weights[event] / weights.min()) * np.maximum(row, 0)
+        liked = liked - np.float32(taste.push * weights[event] / WEIGHTS["dislike"]) * np.maximum(
+            row, 0
+        )
     queues = []
     for row in liked:
         numbers, products = take(catalog, row, pool_size(k) if diverse else 2 * k, fits)
@@ -270,7 +275,7 @@ def _cold(
     if not chosen:
         return Recommendation("diverse", [])
     vectors = np.stack([catalog.direction(number) for number, _ in chosen])
-    order = diversify(vectors, np.zeros(len(chosen)), k, 1.0)
+    order = diversify(vectors, np.zeros(len(chosen), np.float32), k, 1.0)
     said = "a first look around: nothing is known about this customer yet"
     return Recommendation("diverse", [Suggestion(chosen[n][1], said, None, -1) for n in order])
 
