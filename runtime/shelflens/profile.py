@@ -129,7 +129,9 @@ class Profile:
         run("PRAGMA secure_delete = ON")
         run("PRAGMA synchronous = FULL")
         if (fault := run("PRAGMA quick_check").fetchone()[0]) != "ok":
-            raise ProfileError(f"{self.path}: damaged ({fault[:60]}); delete it or copy it again")
+            raise ProfileError(
+                f"{self.path}: damaged ({fault[:60]}); copy it again, or start a new one"
+            )
         if self.path.stat().st_mode & 0o077:  # copied without its rights
             self.path.chmod(0o600)
 
@@ -234,7 +236,9 @@ class Profile:
             for number, at, kind, product, name, blob in rows
         ]
         if len({one.vector.shape for one in found}) > 1:
-            raise ProfileError(f"{self.path}: damaged (vectors of several lengths); delete it")
+            raise ProfileError(
+                f"{self.path}: damaged (vectors of several lengths); start a new one"
+            )
         return found
 
     def forget(self, product: str | None = None) -> int:
@@ -271,7 +275,7 @@ class Profile:
             yield
         except sqlite3.DatabaseError as error:
             raise ProfileError(
-                f"{self.path}: not a profile, or damaged ({error}); delete it or copy it again"
+                f"{self.path}: not a profile, or damaged ({error}); is the path right? else copy it again"
                 if not isinstance(error, sqlite3.OperationalError)
                 else f"{self.path}: {error}; is another program using it, or is the disk full?"
             ) from error

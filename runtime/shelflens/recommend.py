@@ -276,13 +276,13 @@ def _cold(
         return Recommendation("diverse", [])
     vectors = np.stack([catalog.direction(number) for number, _ in chosen])
     order = diversify(vectors, np.zeros(len(chosen), np.float32), k, 1.0)
-    said = "a first look around: nothing is known about this customer yet"
+    said = "to look around"
     return Recommendation("diverse", [Suggestion(chosen[n][1], said, None, -1) for n in order])
 
 
 def because(event: Event) -> str:
     """Why, in words."""
-    past = {"view": "viewed", "like": "liked", "buy": "bought", "photo": "took a photo of"}
+    past = {"view": "viewed", "like": "liked", "buy": "bought", "photo": "photographed"}
     what = "this" if event.kind == "photo" and not event.name else event.name
     return f"because you {past[event.kind]} {what}"
 

@@ -124,7 +124,7 @@ def _confirm(args: argparse.Namespace) -> int:
         return 0
     what = "kept, an older view made room" if done.replaced else "kept"
     said = what if done.kept else "adds nothing to the views there are; the catalog is as before"
-    print(f"{args.catalog}: {args.id}: {said}; {done.views} confirmed views")
+    print(f"{args.catalog}: {args.id}: {said}; confirmed views: {done.views}")
     return 0
 
 
@@ -138,7 +138,7 @@ def _unconfirm(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"id": args.id, "taken_back": gone}, ensure_ascii=False))
         return 0
-    print(f"{args.catalog}: {args.id}: {gone} confirmed views taken back")
+    print(f"{args.catalog}: {args.id}: confirmed views taken back: {gone}")
     return 0
 
 

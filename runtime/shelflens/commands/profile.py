@@ -96,7 +96,7 @@ def _log(args: argparse.Namespace) -> int:
         if where:
             profile.set_fact("catalog", str(Path(where).resolve()))
         total = len(profile.events())
-    print(f"{args.profile}: {len(events)} events logged, {total} in all")
+    print(f"{args.profile}: {len(events)} logged, {total} events in all")
     return 0
 
 
@@ -145,7 +145,7 @@ def _forget(args: argparse.Namespace) -> int:
         if missing := [one for one in args.ids if one not in known]:
             raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
         gone = profile.forget() if args.all else sum(map(profile.forget, args.ids))
-        print(f"{args.profile}: {gone} events removed, {len(profile.events())} left")
+        print(f"{args.profile}: {gone} removed, {len(profile.events())} events left")
     return 0
 
 

@@ -77,4 +77,9 @@ def _draw(args: argparse.Namespace, catalog: Catalog, found: Recommendation) -> 
 
     pictures = find_pictures(catalog, args.pictures)
     shelves = shelves_of(found, pictures)
-    save_sheet(draw_shelves(shelves, title="For you", lines=[_headline(found)]), args.sheet)
+    save_sheet(
+        draw_shelves(
+            shelves, title="For you", lines=[_headline(found).removeprefix("for you, ").rstrip(":")]
+        ),
+        args.sheet,
+    )
