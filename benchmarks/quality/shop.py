@@ -20,6 +20,8 @@ runs and from the catalogs themselves.
     cost       100,000 random products, one thread, medians, beside one plain scan.
 """
 
+# ruff: noqa: E402  (the thread pools read their size when they are loaded)
+
 from __future__ import annotations
 
 import argparse

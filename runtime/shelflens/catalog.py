@@ -69,7 +69,8 @@ class Catalog:
         """Group rows by product; keep all else in order."""
         number = {product: place for place, product in enumerate(dict.fromkeys(ids))}
         owners = np.fromiter((number[one] for one in ids), np.int64, len(ids))
-        order = np.argsort(owners, kind="stable")
+        # Enrolled pictures before confirmed ones, so that undoing gives the same file again.
+        order = np.lexsort((views.of_rows(len(ids)), owners))
         self._rows, self._scales, owners = rows[order], scales[order], owners[order]
         bounds = np.searchsorted(owners, np.arange(len(number) + 1))
         table = [

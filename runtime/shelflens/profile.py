@@ -129,9 +129,8 @@ class Profile:
         run("PRAGMA secure_delete = ON")
         run("PRAGMA synchronous = FULL")
         if (fault := run("PRAGMA quick_check").fetchone()[0]) != "ok":
-            raise ProfileError(
-                f"{self.path}: damaged ({fault[:60]}); copy it again, or start a new one"
-            )
+            what = " ".join(fault.replace("*** in database main ***", "").split())[:60]
+            raise ProfileError(f"{self.path}: damaged ({what}); copy it again, or start a new one")
         if self.path.stat().st_mode & 0o077:  # copied without its rights
             self.path.chmod(0o600)
 
@@ -275,7 +274,7 @@ class Profile:
             yield
         except sqlite3.DatabaseError as error:
             raise ProfileError(
-                f"{self.path}: not a profile, or damaged ({error}); is the path right? else copy it again"
+                f"{self.path}: not a profile, or damaged ({error}); check the path or copy it again"
                 if not isinstance(error, sqlite3.OperationalError)
                 else f"{self.path}: {error}; is another program using it, or is the disk full?"
             ) from error
