@@ -61,9 +61,9 @@ def test_undo_gives_back_every_byte(
             states.append(saved(catalog, folder))
         assert what.views <= most
         catalog = Catalog.open(folder / "saved.catalog")
-    for product in reversed(done):
+    for last in reversed(done):
         assert saved(catalog, folder) == states.pop()
-        catalog, gone = unconfirm(catalog, product)
+        catalog, gone = unconfirm(catalog, last)
         assert gone == 1
     assert saved(catalog, folder) == states.pop()
 
@@ -96,7 +96,8 @@ def test_a_wrong_photo_is_the_first_to_go() -> None:
 
     def near(product: int) -> NDArray[np.float32]:
         noise = generator.normal(size=24).astype(np.float32)
-        return centres[product] + 0.12 * noise
+        vector: NDArray[np.float32] = centres[product] + 0.12 * noise
+        return vector
 
     wrong = near(1)
     for vector in [near(0), wrong, near(0), near(0), near(0), near(0), near(0)]:

@@ -36,7 +36,7 @@ class Taste:
 
     half_life: float = knob(30.0, "days until an event counts half; tastes last, errands do not")
     join: float = knob(0.9, "share of the catalog's product pairs that one interest is closer than")
-    interests: int = knob(5, "interests to follow at most; beyond, events are mostly chance")
+    interests: int = knob(4, "interests to follow at most; beyond, events are mostly chance")
     push: float = knob(0.5, "share of the similarity to disliked products that is subtracted")
 
     def __post_init__(self) -> None:
@@ -189,11 +189,11 @@ def nearness(catalog: Catalog | None, share: float) -> float:
 
     Each embedding space spreads its vectors in its own way (nine of ten Grocery pairs are below
     0.27 in the bundled model, below 0.64 in ImageNet MobileNetV2), so what "alike" means is asked
-    of the catalog: up to 200 products of it, evenly taken. Without one it is `_ALIKE`.
+    of the catalog: up to 100 products of it, evenly taken. Without one it is `_ALIKE`.
     """
     if catalog is None or len(catalog) < 2:
         return _ALIKE
-    places = np.unique(np.linspace(0, len(catalog) - 1, 200).round().astype(int))
+    places = np.unique(np.linspace(0, len(catalog) - 1, 100).round().astype(int))
     sample = np.stack([catalog.direction(int(place)) for place in places])
     pairs = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
     return float(np.quantile(pairs, share))

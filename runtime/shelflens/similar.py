@@ -104,8 +104,8 @@ def take(
 
 
 def diversify(
-    vectors: NDArray[np.float32],
-    scores: NDArray[np.float32],
+    vectors: NDArray[np.floating],
+    scores: NDArray[np.floating],
     k: int,
     diverse: float,
     *,
@@ -118,8 +118,8 @@ def diversify(
     there is anything else.
 
     Args:
-        vectors: float32 [m, d], rows of length 1.
-        scores: float32 [m], the relevance.
+        vectors: Floats [m, d], rows of length 1.
+        scores: Floats [m], the relevance.
         k: How many.
         diverse: 0 to 1.
         twins: Cosine similarity from which two are near-identical.
