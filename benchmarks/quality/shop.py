@@ -14,12 +14,12 @@ runs and from the catalogs themselves.
     recommend  recall@10 of held-out products of simulated customers (`customers.py`); everybody
                leaves out the products that the customer has met.
     tag        coarse class of the photos, train photos as catalog; `surest 0.9`: the 90 % of the
-               photos that the confidence puts first are answered. `new products`: the same for photos of
-               products that the catalog does not have (every second product of a class left out).
+               photos that the confidence puts first are answered. `new products`: photos of
+               products that the catalog lacks (every second product of a class left out).
     confirm    recall@1, studio pictures only, then with photos confirmed one by one in random
                order; bounded: 20 confirmations a product of which 5 stay, none or 10 % wrong.
-    cost       100,000 random products, one thread, beside one plain scan; the least of 25 runs taken
-               in turn, since a shared machine only ever adds time.
+    cost       100,000 random products, one thread, beside one plain scan; the least of 25 runs in
+               turn, since a shared machine only ever adds time.
 """
 
 # ruff: noqa: E402  (the thread pools read their size when they are loaded)
