@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from shelflens import Catalog, DataError, ProfileError, SpaceError
 from shelflens.interests import decay, group, turns
 from shelflens.profile import EVENTS, FORMAT, Event, Profile
-from shelflens.recommend import Taste, nearness, recommend
+from shelflens.recommend import recommend
+from shelflens.taste import Taste, nearness
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

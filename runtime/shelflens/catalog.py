@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from shelflens import search, store
 from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
 from shelflens.errors import CatalogError, SpaceError
-from shelflens.ids import check_id
+from shelflens.ids import check_rows
 from shelflens.views import Views
-
-_ROW_LIMIT = 1 << 31
 
 
 class Catalog:
@@ -52,7 +50,7 @@ class Catalog:
                 printed on one line, NaN or a zero vector.
         """
         matrix = np.asarray(vectors, np.float32)
-        _check(ids, matrix, space)
+        check_rows(ids, matrix, space)
         rows, scales = search.quantize_rows(matrix)
         self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {}, Views())
 
@@ -223,19 +221,29 @@ class Catalog:
         Raises:
             CatalogError: a vector of another shape, NaN or zero; k below 1.
         """
+        query = self.unit(vector)
+        if k < 1:
+            raise CatalogError(f"k: expected at least 1, got {k}")
+        if not len(self):
+            return []
+        row_scores = search.scores(self._rows, self._scales, query)
+        products, best = search.best_products(row_scores, self._first, k)
+        return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
+
+    def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A query with length 1.
+
+        Raises:
+            CatalogError: a vector of another shape, NaN or zero.
+        """
         query = np.asarray(vector, np.float32)
         if query.shape != (self.dim,):
             raise CatalogError(f"query: expected float32 [{self.dim}], got {list(query.shape)}")
         length = float(np.sqrt(query @ query))
         if not (math.isfinite(length) and length > 0):
             raise CatalogError("query: expected finite numbers that are not all zero")
-        if k < 1:
-            raise CatalogError(f"k: expected at least 1, got {k}")
-        if not len(self):
-            return []
-        row_scores = search.scores(self._rows, self._scales, query / length)
-        products, best = search.best_products(row_scores, self._first, k)
-        return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
+        one: NDArray[np.float32] = query / np.float32(length)
+        return one
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
@@ -312,7 +320,7 @@ class Catalog:
             CatalogError: as for a new catalog, or another d.
         """
         matrix = np.asarray(vectors, np.float32)
-        _check(ids, matrix, self.space, dim=self.dim)
+        check_rows(ids, matrix, self.space, dim=self.dim)
         rows, scales = search.quantize_rows(matrix)
         row_ids = self.row_ids
         there = {(one, row.tobytes()) for one, row in zip(row_ids, self._rows, strict=True)}
@@ -406,24 +414,3 @@ class Catalog:
 
 def _of(attributes: Mapping[str, Mapping[str, str]], product: str) -> list[tuple[str, str]]:
     return list(attributes.get(product, {}).items())
-
-
-def _check(
-    ids: Sequence[str], vectors: NDArray[np.float32], space: str, *, dim: int | None = None
-) -> None:
-    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= _ROW_LIMIT:
-        raise CatalogError(f"vectors: expected float32 [n, d], got {list(vectors.shape)}")
-    if dim is not None and vectors.shape[1] != dim:
-        raise CatalogError(f"vectors: expected {dim} numbers a row, got {vectors.shape[1]}")
-    if len(ids) != len(vectors):
-        raise CatalogError(f"{len(ids)} ids for {len(vectors)} vectors; expected one for each")
-    if not space:
-        raise CatalogError("space: expected the name of the embedding space, got nothing")
-    for one in dict.fromkeys(ids):
-        check_id(one)
-    lengths = np.einsum("nd,nd->n", vectors, vectors)
-    if len(bad := np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))):
-        raise CatalogError(
-            f"vector {bad[0]} (product {ids[bad[0]]!r}): expected finite numbers that are not "
-            "all zero; embed its photo again"
-        )

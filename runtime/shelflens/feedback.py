@@ -67,13 +67,12 @@ def confirm(
         The new catalog, and what was done.
 
     Raises:
-        CatalogError: an unknown product, a vector that `match` refuses, `most` below 1.
+        CatalogError: an unknown product, a vector of another shape, NaN or zero, `most` below 1.
     """
     if most < 1:
         raise CatalogError(f"confirmed views: expected at least 1, got {most}")
     number = catalog.number(product)
-    catalog.match(vector, k=1)  # refuses what is no query
-    rows, scales = quantize_rows(np.asarray(vector, np.float32)[np.newaxis])
+    rows, scales = quantize_rows(catalog.unit(vector)[np.newaxis])
     new = rows.astype(np.float32) * scales[:, np.newaxis]
     owned = catalog.rows_of(number)
     views = np.concatenate([catalog.vectors_of(owned), new])

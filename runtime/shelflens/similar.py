@@ -42,7 +42,7 @@ def similar(
         leave fewer. A product is never similar to itself.
 
     Raises:
-        CatalogError: no such product; a vector that `match` refuses.
+        CatalogError: no such product; a vector of another shape, NaN or zero.
         DataError: a condition of another form, on a column that is not there, or that leaves
             nothing; `diverse` outside 0 to 1.
     """
@@ -53,9 +53,7 @@ def similar(
         itself = catalog.number(query)
         vector = catalog.direction(itself)
     else:
-        catalog.match(query, k=1)  # refuses what is no query
-        vector = np.asarray(query, np.float32)
-        vector = vector / np.sqrt(vector @ vector)
+        vector = catalog.unit(query)
     scores = catalog.scores(vector[np.newaxis])[0]
     wanted = pool_size(k) if diverse else k
 

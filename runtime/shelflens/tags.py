@@ -10,7 +10,6 @@ similarity. A photo near to nothing thus gets a low confidence however united it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog import Catalog
-from shelflens.errors import DataError
 from shelflens.filters import require_columns, values
 from shelflens.search import top
 
@@ -95,21 +93,21 @@ class Tagger:
         """Tag one photo.
 
         Args:
-            vector: Its embedding, float32 [d], length 1.
-            least: Confidence from which a value is said.
+            vector: Its embedding, float32 [d].
+            least: Confidence from which a value is said, 0 to 1.
+
+        Raises:
+            CatalogError: a vector of another shape, NaN or zero.
         """
-        scores = self._catalog.row_scores(np.asarray(vector, np.float32)[np.newaxis])[0]
+        scores = self._catalog.row_scores(self._catalog.unit(vector)[np.newaxis])[0]
         votes = self._votes(scores[self._rows])
         rated = [(value, _logistic(self._curve, features)) for value, features in votes]
-        rated.sort(key=lambda one: -one[1])
-        if not self.multiple:
-            rated = [(value, sure) for value, sure in rated if value == votes[0][0]] + [
-                (value, sure) for value, sure in rated if value != votes[0][0]
-            ]
-        said = [value for value, sure in rated if sure >= least]
-        if not self.multiple:
-            said = [rated[0][0]] if rated[0][1] >= least else []
-        return Tag(self.attribute, tuple(said), rated[0][1], tuple(rated[:5]))
+        if self.multiple:
+            rated.sort(key=lambda one: -one[1])
+            said = tuple(value for value, sure in rated if sure >= least)
+        else:  # one value at most, that with the most votes: the curve was learned on it alone
+            said = tuple(value for value, sure in rated[:1] if sure >= least)
+        return Tag(self.attribute, said, rated[0][1], tuple(rated[:5]))
 
     def _votes(self, scores: NDArray[np.float32]) -> list[tuple[str, NDArray[np.float64]]]:
         """Each value's features, most votes first; scores float32 [len(self._rows)]."""
@@ -174,13 +172,6 @@ def fit_logistic(
     return coefficients
 
 
-def tag_all(
-    taggers: Sequence[Tagger], vectors: NDArray[np.float32], *, least: float = LEAST
-) -> list[list[Tag]]:
-    """The tags of many photos: float32 [n, d] -> for each photo one tag a tagger."""
-    return [[tagger.tag(vector, least=least) for tagger in taggers] for vector in vectors]
-
-
 def _features(share: float, similarity: float) -> NDArray[np.float64]:
     """What the confidence depends on: a constant, the log odds of the votes, the similarity."""
     kept = min(max(share, 0.005), 0.995)
@@ -189,13 +180,3 @@ def _features(share: float, similarity: float) -> NDArray[np.float64]:
 
 def _logistic(coefficients: NDArray[np.float64], features: NDArray[np.float64]) -> float:
     return float(1 / (1 + np.exp(-np.clip(features @ coefficients, -30, 30))))
-
-
-def check_least(least: float) -> None:
-    """Refuse a confidence outside 0 to 1.
-
-    Raises:
-        DataError: saying so.
-    """
-    if not 0 <= least <= 1:
-        raise DataError(f"least confidence: expected 0 to 1, got {least}")

@@ -14,7 +14,7 @@ from shelflens.commands.options import add_model, open_model
 from shelflens.errors import DataError, ProfileError
 from shelflens.files import atomic_writer
 from shelflens.profile import Profile
-from shelflens.recommend import interests
+from shelflens.taste import interests
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
 

@@ -9,7 +9,8 @@ from shelflens.catalog import Catalog
 from shelflens.commands.options import add_query, add_sheet, columns
 from shelflens.flags import add_flags, from_flags
 from shelflens.profile import Profile
-from shelflens.recommend import Recommendation, Taste, recommend
+from shelflens.recommend import Recommendation, recommend
+from shelflens.taste import Taste
 
 HELP = "Suggest products that this customer would like, and say why."
 

@@ -40,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         _draw(args, catalog, query, found)
     if args.json:
         similar_to = {"id" if isinstance(query, str) else "photo": args.query}
-        print(json.dumps({**similar_to, "similar": [one.to_dict() for one in found]}))
+        said = {**similar_to, "similar": [one.to_dict() for one in found]}
+        print(json.dumps(said, ensure_ascii=False))
         return 0
     print(f"like {args.query}:")
     print(table(found))
