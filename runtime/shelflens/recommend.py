@@ -81,8 +81,8 @@ def recommend(
 
     Events become a few interests (`interests.group`); each asks the catalog with the weighted mean
     of its own events, all in one reading, and they take turns in proportion to their weight. (On
-    simulated customers the mean within an interest finds 0.446 of the held-out products, its
-    medoid alone 0.429, one mean for all interests 0.404.) What was
+    400 simulated customers with validation photos the mean within an interest found 0.446 of the
+    held-out products, its medoid alone 0.429, one mean for all interests 0.404.) What was
     disliked pushes what resembles it down. Products are compared by their pictures alone, so one
     that was added a minute ago is suggested at once. Products with an event are known to the
     customer and left out; with `consumables` those bought or liked may come again.
