@@ -200,7 +200,7 @@ def test_number_finds_every_id_and_is_not_fooled(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(n=st.integers(0, 3000), levels=st.integers(1, 50), seed=st.integers(0, 99))
+@given(n=st.integers(0, 40_000), levels=st.integers(1, 9_000), seed=st.integers(0, 99))
 def test_best_first_is_a_stable_sort(n: int, levels: int, seed: int) -> None:
     scores = np.random.default_rng(seed).integers(0, levels, n).astype(np.float32)
     expected = np.argsort(-scores, kind="stable").tolist()
