@@ -375,3 +375,16 @@ def test_another_space_and_bad_events_are_refused(tmp_path: Path) -> None:
             with pytest.raises(ProfileError, match="finite numbers"):
                 profile.log("like", bad.astype(np.float32), space="s", product="tea")
         assert len(profile.events()) == 1
+
+
+@pytest.mark.parametrize("version", range(1, FORMAT + 1))
+def test_every_profile_format_opens_for_ever(tmp_path: Path, version: int) -> None:
+    golden = Path(__file__).parent / "golden" / f"profile-{version}.profile"
+    copy = tmp_path / "me.profile"
+    copy.write_bytes(golden.read_bytes())
+    with Profile(copy) as profile:
+        like, photo = profile.events()
+        assert profile.space == "golden-1"
+    assert (like.kind, like.product, like.name, like.at) == ("like", "äpple", "Äpple 🍏", 1.7e9)
+    assert like.vector == pytest.approx(np.array([0.6, 0.8, 0.0]), abs=1e-6)
+    assert (photo.kind, photo.product, photo.name) == ("photo", "", "tea.jpg")
