@@ -17,6 +17,7 @@ from shelflens.errors import (
     EngineError,
     ModelError,
     PhotoError,
+    ProfileError,
     ShelfLensError,
     SpaceError,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "ModelCard",
     "ModelError",
     "PhotoError",
+    "ProfileError",
     "ShelfLensError",
     "SpaceError",
     "load_image",

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from shelflens import search, store
 from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
 from shelflens.errors import CatalogError, SpaceError
-from shelflens.ids import check_id
-
-_ROW_LIMIT = 1 << 31
+from shelflens.ids import check_rows
+from shelflens.views import Views
 
 
 class Catalog:
@@ -51,9 +50,9 @@ class Catalog:
                 printed on one line, NaN or a zero vector.
         """
         matrix = np.asarray(vectors, np.float32)
-        _check(ids, matrix, space)
+        check_rows(ids, matrix, space)
         rows, scales = search.quantize_rows(matrix)
-        self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {})
+        self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {}, Views())
 
     def _fill(
         self,
@@ -63,11 +62,13 @@ class Catalog:
         space: str,
         attributes: Mapping[str, Mapping[str, str]],
         calibration: Mapping[str, float],
+        views: Views,
     ) -> None:
         """Group rows by product; keep all else in order."""
         number = {product: place for place, product in enumerate(dict.fromkeys(ids))}
         owners = np.fromiter((number[one] for one in ids), np.int64, len(ids))
-        order = np.argsort(owners, kind="stable")
+        # Enrolled pictures before confirmed ones, so that undoing gives the same file again.
+        order = np.lexsort((views.of_rows(len(ids)), owners))
         self._rows, self._scales, owners = rows[order], scales[order], owners[order]
         bounds = np.searchsorted(owners, np.arange(len(number) + 1))
         table = [
@@ -81,10 +82,11 @@ class Catalog:
         self._bounds = bounds.astype(np.uint64)
         self._table = np.frombuffer(b"".join(table), np.uint8)
         self._places = np.cumsum([0, *map(len, table)], dtype=np.uint64)
-        self._finish(space, dict(calibration))
+        self._finish(space, dict(calibration), views.taken(order))
 
-    def _finish(self, space: str, calibration: dict[str, float]) -> None:
+    def _finish(self, space: str, calibration: dict[str, float], views: Views) -> None:
         self.space = space
+        self.views = views
         self.calibration = calibration
         self.path: Path | None = None
         self.fingerprint = ""
@@ -108,6 +110,7 @@ class Catalog:
             calibration = json.loads(facts["calibration"])
             space = facts["space"]
             count = len(self._rows)
+            views = Views.read(tensors, facts, count)
             sound = (
                 self._rows.ndim == 2
                 and self._scales.shape == (count,)
@@ -119,7 +122,7 @@ class Catalog:
             raise CatalogError(f"{where}: catalog without {error}; build it again") from error
         if not sound:
             raise CatalogError(f"{where}: its tables do not fit each other; build it again")
-        self._finish(space, calibration)
+        self._finish(space, calibration, views)
         self.path, self.fingerprint = where, facts["fingerprint"]
         return self
 
@@ -137,8 +140,13 @@ class Catalog:
                 "first_row": self._bounds,
                 "first_byte": self._places,
                 "products": self._table,
+                **self.views.tensors(),
             },
-            {"space": self.space, "calibration": json.dumps(self.calibration)},
+            {
+                "space": self.space,
+                "calibration": json.dumps(self.calibration),
+                **self.views.facts(),
+            },
         )
 
     def verify(self) -> None:
@@ -213,31 +221,86 @@ class Catalog:
         Raises:
             CatalogError: a vector of another shape, NaN or zero; k below 1.
         """
+        query = self.unit(vector)
+        if k < 1:
+            raise CatalogError(f"k: expected at least 1, got {k}")
+        if not len(self):
+            return []
+        row_scores = search.scores(self._rows, self._scales, query)
+        products, best = search.best_products(row_scores, self._first, k)
+        return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
+
+    def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A query with length 1.
+
+        Raises:
+            CatalogError: a vector of another shape, NaN or zero.
+        """
         query = np.asarray(vector, np.float32)
         if query.shape != (self.dim,):
             raise CatalogError(f"query: expected float32 [{self.dim}], got {list(query.shape)}")
         length = float(np.sqrt(query @ query))
         if not (math.isfinite(length) and length > 0):
             raise CatalogError("query: expected finite numbers that are not all zero")
-        if k < 1:
-            raise CatalogError(f"k: expected at least 1, got {k}")
-        if not len(self):
-            return []
-        row_scores = search.scores(self._rows, self._scales, query / length)
-        products, best = search.best_products(row_scores, self._first, k)
-        found = []
-        for number, score in zip(products, best, strict=True):
-            product = self._product(int(number))
-            attributes = product["attributes"]
-            name = attributes.get("name") or product["id"]
-            found.append(Match(product["id"], name, float(score), attributes))
-        return found
+        one: NDArray[np.float32] = query / np.float32(length)
+        return one
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
         matches = self.match(vector, max(k, 2))
         answer = decide(matches, {**DEFAULT_CALIBRATION, **self.calibration})
         return Answer(answer.decision, matches[:k])
+
+    def at(self, number: int, score: float = 1.0) -> Match:
+        """The product with this number (its place in `ids`), with a score."""
+        product = self._product(number)
+        attributes = product["attributes"]
+        return Match(product["id"], attributes.get("name") or product["id"], score, attributes)
+
+    def number(self, product: str) -> int:
+        """The number of a product, found without parsing the others.
+
+        Raises:
+            CatalogError: no product of this id.
+        """
+        start = json.dumps({"id": product}, ensure_ascii=False, separators=(",", ":"))[:-1]
+        found = self._table.tobytes().find(start.encode())
+        number = int(np.searchsorted(self._places, found)) if found >= 0 else -1
+        if 0 <= number < len(self) and self._product(number)["id"] == product:
+            return number
+        if product in (ids := self.ids):  # a file of another writer may order its keys otherwise
+            return ids.index(product)
+        raise CatalogError(
+            f"no product {product!r} in {self.path or 'the catalog'}; shelflens catalog info "
+            "--json lists all ids"
+        )
+
+    def mentions(self, text: str) -> bool:
+        """Whether the product table holds this text, without parsing it."""
+        return text.encode() in self._table.tobytes()
+
+    def direction(self, number: int) -> NDArray[np.float32]:
+        """The mean of a product's pictures, float32 [d], length 1."""
+        start, stop = int(self._bounds[number]), int(self._bounds[number + 1])
+        mean = self._scales[start:stop] @ self._rows[start:stop].astype(np.float32)
+        length = float(np.sqrt(mean @ mean))
+        # Opposite pictures have no mean; any of them stands for the product then.
+        one: NDArray[np.float32] = self._rows[start] * self._scales[start]
+        return mean / np.float32(length) if length > 1e-6 else one
+
+    def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How near every product is: float32 [q, d], rows of length 1 -> float32 [q, p].
+
+        One reading of the rows for all queries; a product's score is that of its best picture.
+        """
+        row_scores = self.row_scores(queries)
+        return search.of_products(row_scores, self._first) if len(self) else row_scores
+
+    def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How near every picture is: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        if len(queries) == 1:
+            return search.scores(self._rows, self._scales, queries[0])[np.newaxis]
+        return search.score_table(self._rows, self._scales, queries)
 
     def add(
         self,
@@ -257,7 +320,7 @@ class Catalog:
             CatalogError: as for a new catalog, or another d.
         """
         matrix = np.asarray(vectors, np.float32)
-        _check(ids, matrix, self.space, dim=self.dim)
+        check_rows(ids, matrix, self.space, dim=self.dim)
         rows, scales = search.quantize_rows(matrix)
         row_ids = self.row_ids
         there = {(one, row.tobytes()) for one, row in zip(row_ids, self._rows, strict=True)}
@@ -274,6 +337,7 @@ class Catalog:
             np.concatenate([self._rows, rows[new]]),
             np.concatenate([self._scales, scales[new]]),
             merged,
+            self.views.grown(self.pictures, [0] * len(new)),
         )
 
     def remove(self, ids: Sequence[str]) -> Catalog:
@@ -290,7 +354,44 @@ class Catalog:
         row_ids = self.row_ids
         keep = [row for row, product in enumerate(row_ids) if product not in gone]
         return self._remade(
-            [row_ids[row] for row in keep], self._rows[keep], self._scales[keep], self.attributes
+            [row_ids[row] for row in keep],
+            self._rows[keep],
+            self._scales[keep],
+            self.attributes,
+            self.views.taken(keep).without(gone),
+        )
+
+    def rows_of(self, number: int) -> range:
+        """The rows of the product with this number."""
+        return range(int(self._bounds[number]), int(self._bounds[number + 1]))
+
+    def row(self, row: int) -> NDArray[np.int8]:
+        """One stored row, int8 [d]."""
+        return np.array(self._rows[row])
+
+    def vectors_of(self, rows: range) -> NDArray[np.float32]:
+        """Some of `vectors`, float32 [len(rows), d]."""
+        part = slice(rows.start, rows.stop)
+        wide: NDArray[np.float32] = self._rows[part].astype(np.float32)
+        return wide * self._scales[part, np.newaxis]
+
+    def replaced(
+        self,
+        gone: Sequence[int],
+        ids: Sequence[str],
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        steps: Sequence[int],
+    ) -> Catalog:
+        """A new catalog without some rows and with others, which carry confirmation numbers."""
+        keep = np.setdiff1d(np.arange(self.pictures), gone)
+        row_ids = self.row_ids
+        return self._remade(
+            [*(row_ids[row] for row in keep), *ids],
+            np.concatenate([self._rows[keep], rows]),
+            np.concatenate([self._scales[keep], scales]),
+            self.attributes,
+            self.views.taken(keep).grown(len(keep), steps),
         )
 
     def _remade(
@@ -299,9 +400,10 @@ class Catalog:
         rows: NDArray[np.int8],
         scales: NDArray[np.float32],
         attributes: Mapping[str, Mapping[str, str]],
+        views: Views,
     ) -> Catalog:
         made = Catalog.__new__(Catalog)
-        made._fill(ids, rows, scales, self.space, attributes, self.calibration)
+        made._fill(ids, rows, scales, self.space, attributes, self.calibration, views)
         return made
 
     def _product(self, number: int) -> dict[str, Any]:
@@ -312,24 +414,3 @@ class Catalog:
 
 def _of(attributes: Mapping[str, Mapping[str, str]], product: str) -> list[tuple[str, str]]:
     return list(attributes.get(product, {}).items())
-
-
-def _check(
-    ids: Sequence[str], vectors: NDArray[np.float32], space: str, *, dim: int | None = None
-) -> None:
-    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= _ROW_LIMIT:
-        raise CatalogError(f"vectors: expected float32 [n, d], got {list(vectors.shape)}")
-    if dim is not None and vectors.shape[1] != dim:
-        raise CatalogError(f"vectors: expected {dim} numbers a row, got {vectors.shape[1]}")
-    if len(ids) != len(vectors):
-        raise CatalogError(f"{len(ids)} ids for {len(vectors)} vectors; expected one for each")
-    if not space:
-        raise CatalogError("space: expected the name of the embedding space, got nothing")
-    for one in dict.fromkeys(ids):
-        check_id(one)
-    lengths = np.einsum("nd,nd->n", vectors, vectors)
-    if len(bad := np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))):
-        raise CatalogError(
-            f"vector {bad[0]} (product {ids[bad[0]]!r}): expected finite numbers that are not "
-            "all zero; embed its photo again"
-        )

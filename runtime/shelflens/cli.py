@@ -22,6 +22,10 @@ from shelflens.errors import ShelfLensError
 
 RUNTIME = {
     "lookup": "which product a photo shows",
+    "similar": "products like this one",
+    "recommend": "what this customer would like, and why",
+    "profile": "a customer's likes, in one private file",
+    "tag": "attribute values of photos, from a catalog",
     "catalog": "build, inspect and change a catalog file",
     "embed": "photos to embeddings in a .npy file",
     "demo": "the main job on a little drawn store, no network, no arguments",
@@ -96,7 +100,7 @@ def _say(word: str, what: str, status: int) -> int:
 def _overview() -> str:
     lines = ["usage: shelflens COMMAND ...    (shelflens COMMAND --help tells more)", ""]
     lines += ["on a device"]
-    lines += [f"  {word:<10}{text}" for word, text in RUNTIME.items()]
+    lines += [f"  {word:<11}{text}" for word, text in RUNTIME.items()]
     lines += ["", "on a workstation, with the extra in brackets"]
-    lines += [f"  {word:<10}{text}" for word, text in WORKSHOP.items()]
+    lines += [f"  {word:<11}{text}" for word, text in WORKSHOP.items()]
     return "\n".join(lines)

@@ -66,9 +66,9 @@ def contact_sheet(
         _PAPER,
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((_EDGE, _EDGE - 8), title, fill=_INK, font=_font(46))
+    draw.text((_EDGE, _EDGE - 8), title, fill=_INK, font=font_of(46))
     for place, line in enumerate(lines):
-        draw.text((_EDGE, _EDGE + 56 + 30 * place), line, fill=_SOFT, font=_font(22))
+        draw.text((_EDGE, _EDGE + 56 + 30 * place), line, fill=_SOFT, font=font_of(22))
     for place, panel in enumerate(panels):
         row, column = divmod(place, columns)
         corner = (_EDGE + column * (width + _GAP), top + row * (height + _GAP))
@@ -88,29 +88,29 @@ def _draw_panel(
     colour = _COLOURS[panel.verdict]
     box = (left, top, left + width, top + height)
     draw.rounded_rectangle(box, 16, fill=_CARD, outline=colour, width=3)
-    _paste(sheet, panel.photo, (left + _PAD, top + _PAD), _QUERY)
+    paste(sheet, panel.photo, (left + _PAD, top + _PAD), _QUERY)
     x = left + 2 * _PAD + _QUERY
-    font = _font(23)
+    font = font_of(23)
     pill = draw.textlength(panel.title, font=font) + 28
     draw.rounded_rectangle((x, top + _PAD, x + pill, top + _PAD + 34), 17, fill=colour)
     draw.text((x + 14, top + _PAD + 17), panel.title, fill="white", font=font, anchor="lm")
     room = left + width - _PAD - (x + pill + 10)
-    subtitle = _fit(draw, panel.subtitle, _font(18), room)
-    draw.text((x + pill + 10, top + _PAD + 17), subtitle, fill=_SOFT, font=_font(18), anchor="lm")
+    subtitle = fit(draw, panel.subtitle, font_of(18), room)
+    draw.text((x + pill + 10, top + _PAD + 17), subtitle, fill=_SOFT, font=font_of(18), anchor="lm")
     for place, found in enumerate(panel.found):
         at = (x + place * (_THUMB + 12), top + _PAD + 46)
-        _paste(sheet, found.photo, at, _THUMB)
+        paste(sheet, found.photo, at, _THUMB)
         frame = (at[0], at[1], at[0] + _THUMB, at[1] + _THUMB)
         mark = _COLOURS["right"] if found.right else "#e3dfd7"
         draw.rounded_rectangle(frame, 10, outline=mark, width=4 if found.right else 2)
         y = at[1] + _THUMB + 4
-        for line in _wrap(draw, found.name, _font(13), _THUMB):
-            draw.text((at[0], y), line, fill=_INK, font=_font(13))
+        for line in wrap(draw, found.name, font_of(13), _THUMB):
+            draw.text((at[0], y), line, fill=_INK, font=font_of(13))
             y += 15
-        draw.text((at[0], y + 1), f"{found.score:.2f}", fill=_SOFT, font=_font(15))
+        draw.text((at[0], y + 1), f"{found.score:.2f}", fill=_SOFT, font=font_of(15))
 
 
-def _paste(sheet: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:
+def paste(sheet: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:
     """Fill a square with rounded corners with the middle of a photo."""
     picture = Image.fromarray(load_image(photo))
     scale = side / min(picture.size)
@@ -123,17 +123,17 @@ def _paste(sheet: Image.Image, photo: Photo, corner: tuple[int, int], side: int)
     sheet.paste(picture.crop((left, top, left + side, top + side)), corner, smooth)
 
 
-def _wrap(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> list[str]:
+def wrap(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> list[str]:
     """At most two lines; what tells variants apart stands at the end, so the start is cut."""
     words = text.split()
     tail = [words.pop()] if words else []
     while words and draw.textlength(" ".join([words[-1], *tail]), font=font) <= room:
         tail.insert(0, words.pop())
     lines = [" ".join(words), " ".join(tail)]
-    return [_fit(draw, line, font, room) for line in lines if line]
+    return [fit(draw, line, font, room) for line in lines if line]
 
 
-def _fit(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> str:
+def fit(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> str:
     if draw.textlength(text, font=font) <= room:
         return text
     while text and draw.textlength(text + "…", font=font) > room:
@@ -141,7 +141,7 @@ def _fit(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> str:
     return text.rstrip() + "…" if text else ""
 
 
-def _font(size: int) -> Any:
+def font_of(size: int) -> Any:
     try:
         return ImageFont.load_default(size)
     except (TypeError, ImportError):  # Pillow below 10.1, or without FreeType: one small size

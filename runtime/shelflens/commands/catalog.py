@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove`."""
+"""`shelflens catalog build | info | add | remove | confirm | unconfirm`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, embed_photos, open_model
+from shelflens.commands.options import add_model, embed_photos, open_model, positive
 from shelflens.errors import CatalogError
+from shelflens.feedback import MOST, confirm, unconfirm
 from shelflens.photos import read_photos
 
 HELP = "Build, inspect and change a catalog file."
@@ -16,7 +17,9 @@ HELP = "Build, inspect and change a catalog file."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
-    acts = parser.add_subparsers(dest="act", required=True, metavar="build|info|add|remove")
+    acts = parser.add_subparsers(
+        dest="act", required=True, metavar="build|info|add|remove|confirm|unconfirm"
+    )
 
     build = acts.add_parser("build", help="embed the photos of DATA into a new catalog")
     build.add_argument("data", metavar="DATA", help="folder with a folder per product, or a CSV")
@@ -36,10 +39,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("catalog", metavar="STORE.catalog")
     remove.add_argument("ids", nargs="+", metavar="ID")
 
+    confirm = acts.add_parser("confirm", help="a photo shows this product: one more view of it")
+    confirm.add_argument("catalog", metavar="STORE.catalog")
+    confirm.add_argument("photo", metavar="PHOTO")
+    confirm.add_argument("id", metavar="ID")
+    confirm.add_argument(
+        "--most",
+        type=positive,
+        default=MOST,
+        help="confirmed views a product (default: %(default)s)",
+    )
+    add_model(confirm)
+
+    undo = acts.add_parser("unconfirm", help="take back the newest confirmed photo of a product")
+    undo.add_argument("catalog", metavar="STORE.catalog")
+    undo.add_argument("id", metavar="ID")
+    undo.add_argument("--all", action="store_true", help="all confirmed photos of the product")
+    for one in (confirm, undo):
+        one.add_argument("--json", action="store_true", help="as one JSON object")
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    return {"build": _build, "info": _info, "add": _add, "remove": _remove}[args.act](args)
+    acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
+    return {**acts, "confirm": _confirm, "unconfirm": _unconfirm}[args.act](args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -88,6 +111,37 @@ def _remove(args: argparse.Namespace) -> int:
     return 0
 
 
+def _confirm(args: argparse.Namespace) -> int:
+    catalog = Catalog.open(args.catalog)
+    catalog.number(args.id)
+    embedder = open_model(args)
+    catalog.require(embedder.card.space)
+    grown, done = confirm(catalog, args.id, embedder.embed(args.photo), most=args.most)
+    if done.kept:
+        grown.save(args.catalog)
+    if args.json:
+        print(json.dumps(done.to_dict(), ensure_ascii=False))
+        return 0
+    what = "kept, an older view made room" if done.replaced else "kept"
+    said = what if done.kept else "adds nothing to the views there are; the catalog is as before"
+    print(f"{args.catalog}: {args.id}: {said}; confirmed views: {done.views}")
+    return 0
+
+
+def _unconfirm(args: argparse.Namespace) -> int:
+    catalog = Catalog.open(args.catalog)
+    try:
+        smaller, gone = unconfirm(catalog, args.id, everything=args.all)
+    except CatalogError as error:
+        raise CatalogError(f"{args.catalog}: {error}") from error
+    smaller.save(args.catalog)
+    if args.json:
+        print(json.dumps({"id": args.id, "taken_back": gone}, ensure_ascii=False))
+        return 0
+    print(f"{args.catalog}: {args.id}: confirmed views taken back: {gone}")
+    return 0
+
+
 def _info(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
     catalog.verify()
@@ -96,6 +150,7 @@ def _info(args: argparse.Namespace) -> int:
         "bytes": Path(args.catalog).stat().st_size,
         "products": len(catalog),
         "pictures": catalog.pictures,
+        "confirmed": int((catalog.views.of_rows(catalog.pictures) > 0).sum()),
         "dim": catalog.dim,
         "space": catalog.space,
         "calibration": catalog.calibration,

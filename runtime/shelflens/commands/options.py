@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.decide import Match
 from shelflens.embedder import Embedder
 from shelflens.errors import DataError
 from shelflens.photos import Photos
@@ -85,3 +87,60 @@ def embed_photos(
         raise DataError(f"{source}: none of {len(skipped)} photos could be read, see above")
     labels = photos.labels
     return [labels[place] for place in kept], vectors, len(skipped)
+
+
+def share(text: str) -> float:
+    """An argument between 0 and 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return number
+
+
+def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
+    """Declare what every question about products takes: -k, --where, --diverse, --json."""
+    parser.add_argument("-k", type=positive, default=k, help=f"products to show (default: {k})")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="such as category=Milk or 'price<30'; several must all hold",
+    )
+    parser.add_argument(
+        "--diverse",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="0 (default) shows the nearest; towards 1, the products differ more and more",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def add_sheet(parser: argparse.ArgumentParser) -> None:
+    """Declare --sheet and --pictures."""
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a contact sheet")
+    parser.add_argument(
+        "--pictures",
+        metavar="DATA",
+        help="the folder or CSV with the products' pictures (default: the column 'picture')",
+    )
+
+
+def table(found: Sequence[Match]) -> str:
+    """Products with score, name and attributes, one a line."""
+    width = max((len(one.name) for one in found), default=0)
+    lines = [f"  {one.score:6.3f}  {one.name:<{width}}{columns(one)}" for one in found]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def columns(product: Match) -> str:
+    """A product's attributes for a line, each behind two blanks; without its name."""
+    return "".join(
+        f"  {key}={value}"
+        for key, value in product.attributes.items()
+        if key not in ("name", "picture")
+    )

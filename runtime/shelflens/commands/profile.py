@@ -1,0 +1,171 @@
+"""`shelflens profile log | show | forget | export`."""
+
+from __future__ import annotations
+
+import argparse
+import calendar
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+from shelflens.catalog import Catalog
+from shelflens.commands.options import add_model, open_model
+from shelflens.errors import DataError, ProfileError
+from shelflens.files import atomic_writer
+from shelflens.profile import Profile
+from shelflens.taste import interests
+
+HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
+
+ACTS = ("view", "like", "buy", "dislike")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands."""
+    acts = parser.add_subparsers(dest="act", required=True, metavar="log|show|forget|export")
+
+    log = acts.add_parser("log", help="add what happened; makes the file if there is none")
+    log.add_argument("profile", metavar="ME.profile")
+    for act in ACTS:
+        log.add_argument(f"--{act}", action="append", default=[], metavar="ID")
+    log.add_argument(
+        "--photo", action="append", default=[], metavar="FILE", help="a photo of something liked"
+    )
+    log.add_argument(
+        "--catalog", metavar="STORE.catalog", help="where the ids are (default: the last one used)"
+    )
+    log.add_argument("--at", metavar="TIME", help="when, as 2026-11-23 or 2026-11-23T14:05 UTC")
+    add_model(log)
+
+    show = acts.add_parser("show", help="the events, and the interests behind them")
+    show.add_argument("profile", metavar="ME.profile")
+    show.add_argument("--json", action="store_true", help="as one JSON object")
+
+    forget = acts.add_parser("forget", help="remove events, so that no byte of them is left")
+    forget.add_argument("profile", metavar="ME.profile")
+    what = forget.add_mutually_exclusive_group(required=True)
+    what.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
+    what.add_argument("--all", action="store_true", help="everything")
+
+    export = acts.add_parser("export", help="everything the file knows, as JSON")
+    export.add_argument("profile", metavar="ME.profile")
+    export.add_argument("--out", type=Path, metavar="FILE.json", help="default: standard output")
+    export.add_argument("--vectors", action="store_true", help="the embeddings too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked."""
+    acts = {"log": _log, "show": _show, "forget": _forget, "export": _export}
+    return acts[args.act](args)
+
+
+def _log(args: argparse.Namespace) -> int:
+    acts = [(act, product) for act in ACTS for product in getattr(args, act)]
+    if not acts and not args.photo:
+        raise DataError("expected at least one of --view, --like, --buy, --dislike, --photo")
+    at = None if args.at is None else _seconds(args.at)
+    there = Path(args.profile).exists()
+    # All that can be wrong is found before the file is made or changed.
+    remembered = ""
+    if there:
+        with Profile(args.profile) as profile:
+            remembered = profile.fact("catalog")
+    events = []
+    where = args.catalog or remembered
+    if acts:
+        if not where:
+            raise DataError("which catalog are these ids of? add --catalog STORE.catalog once")
+        catalog = Catalog.open(where)
+        for act, product in acts:
+            number = catalog.number(product)
+            name = catalog.at(number).name
+            events.append((act, catalog.direction(number), catalog.space, product, name))
+    if args.photo:
+        embedder = open_model(args)
+        for photo in args.photo:
+            vector = embedder.embed(photo)
+            events.append(("photo", vector, embedder.card.space, "", Path(photo).name))
+    spaces = sorted({space for _, _, space, _, _ in events})
+    if len(spaces) > 1:
+        raise DataError(f"the catalog speaks {spaces[0]!r} and the model {spaces[1]!r}")
+    with Profile(args.profile, create=True) as profile:
+        profile.require(spaces[0])
+        for kind, vector, space, product, name in events:
+            profile.log(kind, vector, space=space, product=product, name=name, at=at)
+        if where:
+            profile.set_fact("catalog", str(Path(where).resolve()))
+        total = len(profile.events())
+    print(f"{args.profile}: {len(events)} logged, {total} events in all")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    with Profile(args.profile) as profile:
+        events, space, home = profile.events(), profile.space, profile.fact("catalog")
+    catalog = Catalog.open(home) if home and Path(home).exists() else None
+    found, weights = interests(catalog, events)
+    kinds = Counter(one.kind for one in events)
+    facts = {
+        "file": args.profile,
+        "space": space,
+        "events": len(events),
+        "kinds": dict(kinds),
+        "interests": [
+            {
+                "share": round(one.weight, 4),
+                "about": events[one.medoid].name,
+                "events": [events[n].number for n in one.members],
+            }
+            for one in found
+        ],
+    }
+    if args.json:
+        log = [
+            one.to_dict() | {"weight": round(float(weight), 4)}
+            for one, weight in zip(events, weights, strict=True)
+        ]
+        print(json.dumps({**facts, "log": log}, ensure_ascii=False))
+        return 0
+    said = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    print(f"{args.profile}: {len(events)} events{f' ({said})' if said else ''}")
+    for interest in found:
+        names = list(dict.fromkeys(events[n].name for n in interest.members))
+        more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+        print(f"  {interest.weight:4.0%}  {', '.join(names[:4])}{more}")
+    for one, weight in list(zip(events, weights, strict=True))[-10:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.at))
+        print(f"  {when}  {one.kind:<8}{weight:+6.2f}  {one.name}")
+    return 0
+
+
+def _forget(args: argparse.Namespace) -> int:
+    with Profile(args.profile) as profile:
+        known = {one.product for one in profile.events()}
+        if missing := [one for one in args.ids if one not in known]:
+            raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
+        gone = profile.forget() if args.all else sum(map(profile.forget, args.ids))
+        print(f"{args.profile}: {gone} removed, {len(profile.events())} events left")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    with Profile(args.profile) as profile:
+        text = profile.export(vectors=args.vectors)
+    if args.out is None:
+        print(text)
+        return 0
+    with atomic_writer(args.out) as stream:
+        stream.write(f"{text}\n".encode())
+    args.out.chmod(0o600)  # as private as the profile itself
+    print(f"{args.out}: {Path(args.out).stat().st_size:,} bytes")
+    return 0
+
+
+def _seconds(text: str) -> float:
+    for form in ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"):
+        try:
+            return float(calendar.timegm(time.strptime(text.rstrip("Z"), form)))
+        except ValueError:
+            continue
+    raise DataError(f"time {text!r}: expected 2026-11-23 or 2026-11-23T14:05 (UTC)")

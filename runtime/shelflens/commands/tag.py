@@ -1,0 +1,147 @@
+"""`shelflens tag PHOTO|DATA --catalog STORE.catalog --attribute COLUMN`."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog import Catalog
+from shelflens.commands.options import add_model, embed_photos, open_model, share
+from shelflens.files import write_text
+from shelflens.photos import SUFFIXES, Labelled, Photos, read_photos
+from shelflens.tags import LEAST, Tag, Tagger
+
+HELP = "Say attribute values of photos, such as the category, from a catalog's products."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("data", metavar="PHOTO|DATA", help="a photo, a folder of photos, or a CSV")
+    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    parser.add_argument(
+        "--attribute",
+        action="append",
+        required=True,
+        metavar="COLUMN",
+        help="the column to fill; may be given several times",
+    )
+    parser.add_argument(
+        "--least",
+        type=share,
+        default=LEAST,
+        metavar="SHARE",
+        help="confidence from which a value is said (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="tags.csv", help="a CSV that catalog build takes"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per photo per line")
+    add_model(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Embed, vote, print or write."""
+    if args.out is not None and not args.out.resolve().parent.is_dir():
+        raise FileNotFoundError(2, "no such folder to write into", str(args.out))
+    catalog = Catalog.open(args.catalog)
+    embedder = open_model(args)
+    catalog.require(embedder.card.space)
+    wanted = list(dict.fromkeys(args.attribute))
+    photos, grouped = _photos(Path(args.data))
+    taggers = [Tagger(catalog, one) for one in wanted]
+    rows, vectors, _ = embed_photos(embedder, _numbered(photos), source=args.data)
+    kept = [photos.items[int(row)] for row in rows]
+    # Photos of one product get one answer, that of their mean.
+    owners = [item.product if grouped else str(item.path) for item in kept]
+    means = _means(owners, vectors)
+    tags = {
+        owner: [one.tag(mean, least=args.least) for one in taggers] for owner, mean in means.items()
+    }
+    if args.out is not None:
+        _write(args.out, photos, kept, [tags[owner] for owner in owners], wanted)
+        _report(args.out, list(tags.values()), wanted)
+        return 0
+    for item, owner in zip(kept, owners, strict=True):
+        if args.json:
+            said = {"photo": str(item.path), "tags": [one.to_dict() for one in tags[owner]]}
+            print(json.dumps(said, ensure_ascii=False))
+        else:
+            print(f"{item.path}  " + "  ".join(map(_said, tags[owner])))
+    return 0
+
+
+def _photos(source: Path) -> tuple[Photos, bool]:
+    """The photos, and whether their products are known: a single one has none."""
+    if source.is_dir():
+        loose = sorted(
+            one
+            for one in source.iterdir()
+            if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
+        )
+        if loose:
+            return Photos([Labelled(path, path.stem) for path in loose]), False
+        return read_photos(source), True
+    if source.suffix.lower() == ".csv":
+        return read_photos(source), True
+    if not source.exists():
+        raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))
+    return Photos([Labelled(source, source.stem)]), False
+
+
+def _numbered(photos: Photos) -> Photos:
+    """The same photos, labelled by their number: which of them could be read is asked later."""
+    return Photos([Labelled(item.path, str(n)) for n, item in enumerate(photos.items)])
+
+
+def _means(owners: list[str], vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    sums: dict[str, NDArray[np.float32]] = {}
+    for owner, vector in zip(owners, vectors, strict=True):
+        sums[owner] = sums[owner] + vector if owner in sums else vector
+    return {owner: total / max(np.sqrt(total @ total), 1e-6) for owner, total in sums.items()}
+
+
+def _write(
+    out: Path, photos: Photos, kept: list[Labelled], tags: list[list[Tag]], wanted: list[str]
+) -> None:
+    """A CSV of path, product, the columns there were, and the new ones with their confidence.
+
+    What a column says already stays: people know better.
+    """
+    before = list(dict.fromkeys(key for one in photos.attributes.values() for key in one))
+    names = [*before, *(one for one in wanted if one not in before)]
+    sure = [f"{one} confidence" for one in wanted]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "product", *names, *(one for one in sure if one not in names)])
+    home = out.resolve().parent
+    for item, found in zip(kept, tags, strict=True):
+        known = photos.attributes.get(item.product, {})
+        said = {one.attribute: one.text for one in found} | known
+        path = os.path.relpath(item.path.resolve(), home)
+        cells = [said.get(name, "") for name in names]
+        rates = {f"{one.attribute} confidence": f"{one.confidence:.3f}" for one in found}
+        more = [rate for name, rate in rates.items() if name not in names]
+        writer.writerow([path, item.product, *cells, *more])
+    write_text(out, text.getvalue())
+
+
+def _report(out: Path, tags: list[list[Tag]], wanted: list[str]) -> None:
+    print(f"{out}: {len(tags)} tagged", file=sys.stderr)
+    for place, name in enumerate(wanted):
+        said = sum(bool(one[place].values) for one in tags)
+        print(f"  {name}: {said} said, {len(tags) - said} left open", file=sys.stderr)
+
+
+def _said(tag: Tag) -> str:
+    if tag.values:
+        return f"{tag.attribute}: {tag.text} ({tag.confidence:.2f})"
+    nearest = ", ".join(f"{value} {sure:.2f}" for value, sure in tag.candidates[:3])
+    return f"{tag.attribute}: not sure ({nearest})"
