@@ -36,8 +36,8 @@ LEAST_COSINE = {
     "onnx": 0.99999,
     "onnx-int8": 0.95,
 }
-"""Mean cosine to the Keras model. The int8 files of the small run have 0.96 to 0.98, by the run: it is
-calibrated on 64 photos and corrected on 24; the gate asks for 0.95."""
+"""Mean cosine to the Keras model. The int8 files of the small run have 0.96 to 0.98, by the run:
+it is calibrated on 64 photos and corrected on 24; the gate asks for 0.95."""
 
 ROUND = 1e-5
 """How far a float32 length may be from 1."""

@@ -164,7 +164,7 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
     bank = PhotoBank(74, budget=10**8)
     batches = Batches(split, bank, config, epoch=0)
     seen: list[int] = []
-    for epoch in range(4):
+    for _ in range(4):
         own: list[int] = []
         sides = set()
         for index in range(len(batches)):
