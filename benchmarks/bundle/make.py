@@ -122,7 +122,9 @@ def install(work: Path) -> None:
     model = work / "export" / "int8.tflite"
     rows = json.loads((work / "measured" / "official.json").read_text())["rows"]
     row = next(row for row in rows if row["model"] == model.name)
-    figures = {key: row[key] for key in ("fine", "coarse", "iconic", "auroc", "fpr_at_95_tpr")}
+    figures = {
+        key: round(row[key], 4) for key in ("fine", "coarse", "iconic", "auroc", "fpr_at_95_tpr")
+    }
     card = Embedder.open(model).card
     metrics = {**card.metrics, "grocery_official_test": figures}
     DATA.mkdir(exist_ok=True)
