@@ -20,6 +20,7 @@ from shelflens_train.data import Batches, PhotoBank, Split
 from shelflens_train.devices import is_chief
 from shelflens_train.losses import cosine_softmax
 from shelflens_train.model import (
+    brings_head,
     classifier,
     embedding_model,
     features_of,
@@ -111,7 +112,7 @@ def _start(
     items = [*split.train, *split.general]
     small = PhotoBank(config.side(config.head_epochs + config.epochs), budget=0, source=bank)
     features = evaluate.embed(features_of(embedder), items, small)
-    if config.weights != "none" and not (Path(config.weights) / "model.keras").exists():
+    if config.weights != "none" and not brings_head(config):
         set_head(embedder, features)
     head = embedder.get_layer("embedding")
     kernel, bias = head.get_weights()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shelflens.errors import ModelError
 from shelflens_train.config import TrainConfig
+from shelflens_train.from_tflite import load_tflite, start_file
 
 
 def embedding_model(config: TrainConfig, *, weights: str | None, side: int | None) -> keras.Model:
@@ -51,6 +52,10 @@ def starting_model(config: TrainConfig) -> keras.Model:
     """
     if config.weights == "none":
         return embedding_model(config, weights=None, side=config.size)
+    if file := start_file(config.weights):
+        model = embedding_model(config, weights=None, side=config.size)
+        load_tflite(file, model, backbone=f"{config.backbone} {config.alpha:g}")
+        return model
     run = Path(config.weights)
     if config.weights != "imagenet" and run.is_dir():
         model = embedding_model(config, weights=None, side=config.size)
@@ -99,6 +104,11 @@ class Proxies(keras.layers.Layer):  # type: ignore[misc]
             ],
             axis=1,
         )
+
+
+def brings_head(config: TrainConfig) -> bool:
+    """Whether the start weights come with a head worth keeping."""
+    return bool(start_file(config.weights)) or (Path(config.weights) / "model.keras").exists()
 
 
 def classifier(

@@ -173,7 +173,8 @@ def _card(
         digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
     name = config.name or run.resolve().name
     minimalistic = " minimalistic" if config.minimalistic else ""
-    start = config.weights if config.weights in ("imagenet", "none") else Path(config.weights).name
+    words = ("imagenet", "bundled", "none")
+    start = config.weights if config.weights in words else Path(config.weights).name
     return ModelCard(
         name=name,
         space=f"{name}-{digest.hexdigest()[:8]}",

@@ -85,9 +85,9 @@ class Twin:
     def __init__(self, network: keras.Model, fresh: keras.Model) -> None:
         fresh.set_weights(network.get_weights())
         # By place: Inception's layers have no names of their own.
-        names, layers = _by_name(fresh), _by_name(network).values()
+        names, layers = layers_by_name(fresh), layers_by_name(network).values()
         self._plain = dict(zip(names, layers, strict=True))
-        self._pairs = dict(_foldable(fresh))
+        self._pairs = dict(foldable(fresh))
         norms = set(self._pairs.values())
 
         def made(layer: Any) -> Any:
@@ -101,7 +101,7 @@ class Twin:
 
         self.model = keras.models.clone_model(fresh, clone_function=made, recursive=True)
         plain = self._plain
-        for name, layer in _by_name(self.model).items():
+        for name, layer in layers_by_name(self.model).items():
             if name in self._pairs:
                 kernel, shift = _shift(plain[name], plain[self._pairs[name]])
                 factor = _factor(plain[self._pairs[name]])
@@ -112,7 +112,7 @@ class Twin:
     def write_back(self) -> None:
         """Copy the twin's weights into the network."""
         plain = self._plain
-        for name, layer in _by_name(self.model).items():
+        for name, layer in layers_by_name(self.model).items():
             if name in self._pairs:
                 norm = plain[self._pairs[name]]
                 kernel, shift, _ = layer.get_weights()
@@ -124,10 +124,10 @@ class Twin:
                 plain[name].set_weights(layer.get_weights())
 
 
-def _foldable(model: keras.Model) -> list[tuple[str, str]]:
+def foldable(model: keras.Model) -> list[tuple[str, str]]:
     """Names of convolutions and of the BatchNorm that alone reads each."""
     pairs = []
-    for layer in _by_name(model).values():
+    for layer in layers_by_name(model).values():
         if not isinstance(layer, keras.layers.BatchNormalization) or not layer.center:
             continue
         source = layer.input._keras_history.operation
@@ -138,11 +138,12 @@ def _foldable(model: keras.Model) -> list[tuple[str, str]]:
     return pairs
 
 
-def _by_name(model: keras.Model) -> dict[str, Any]:
+def layers_by_name(model: keras.Model) -> dict[str, Any]:
+    """All layers, those of the backbone included, in the order of the graph."""
     found: dict[str, Any] = {}
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            found |= _by_name(layer)
+            found |= layers_by_name(layer)
         else:
             found[layer.name] = layer
     return found
