@@ -242,6 +242,45 @@ def test_the_loss_is_the_papers() -> None:
         assert loss == pytest.approx(plain_loop(cosines, labels, margin, scale), rel=1e-4)
 
 
+def test_kinds_are_learnt_beside_products() -> None:
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.fit import _loss
+    from shelflens_train.losses import cosine_softmax
+
+    generator = np.random.default_rng(1)
+    cosines = generator.uniform(-1, 1, (6, 2, 7))
+    labels = np.array([[0, 1], [3, -1], [4, 0], [1, 1], [2, -1], [4, 0]])
+    config = TrainConfig(data=("x",), kinds="category", kinds_weight=0.5)
+    loss = float(_loss(labels, cosines, config=config, kinds=2))
+    products = np.mean(
+        [plain_loop(cosines[:, place, :5], labels[:, 0], 0.1, 24.0) for place in range(2)]
+    )
+    known = labels[:, 1] >= 0
+    kinds = plain_loop(cosines[known, 1, 5:], labels[known, 1], 0.0, 24.0)
+    assert loss == pytest.approx(products + 0.5 * kinds, rel=1e-4)
+    none = cosine_softmax(
+        cosines[:, 0, :5], labels[:, 0], margin=0.0, scale=24.0, weights=np.zeros(6, np.float32)
+    )
+    assert float(none) == 0
+
+
+def test_a_column_of_kinds_must_be_there(photos: Path, tmp_path: Path) -> None:
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.data import split_photos
+
+    with pytest.raises(DataError, match="--kinds category: expected a column with at least 2"):
+        split_photos(TrainConfig(data=(str(photos),), kinds="category"), workers=2)
+    rows = photos.read_text().splitlines()
+    kinds = ["path,product,category"] + [
+        f"{row},{'fruit' if place % 16 < 8 else 'pack'}" for place, row in enumerate(rows[1:])
+    ]
+    (tmp_path / "kinds.csv").write_text("\n".join(kinds))
+    split = split_photos(
+        TrainConfig(data=(str(tmp_path / "kinds.csv"),), kinds="category"), workers=2
+    )
+    assert set(split.kinds) == {"fruit", "pack"}
+
+
 def test_what_cannot_be_trained_on(tmp_path: Path, photos: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run(*command(tmp_path / "empty", tmp_path / "a"))

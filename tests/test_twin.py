@@ -170,6 +170,8 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
         for index in range(len(batches)):
             pixels, labels = batches[index]
             sides.add(pixels.shape)
+            assert set(labels[:, 1]) == {-1}
+            labels = labels[:, 0]
             assert (labels >= 2).sum() == 2
             seen += labels[labels >= 2].tolist()
             own += labels[labels < 2].tolist()

@@ -77,6 +77,10 @@ class TrainConfig:
     margin: float = knob(0.1, "cosine margin between a product and the others")
     scale: float = knob(24.0, "inverse temperature of the softmax over cosines")
 
+    # Products alone teach that two milks are as different as milk and soap.
+    kinds: str = knob("", "column of DATA with the kind of each product, to learn likeness from")
+    kinds_weight: float = knob(0.3, "weight of telling kinds apart beside telling products apart")
+
     augment: float = knob(1.0, "strength of augmentation; 0 turns it off")
     flip: bool = knob(True, "mirror photos too: text is not read at this size, and it varies")
 

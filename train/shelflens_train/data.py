@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,13 @@ class Split:
     """Pictures of other things; each is a product of its own."""
     skipped: list[str]
     """One line per photo left out, with the reason."""
+    kind: dict[str, str] = field(default_factory=dict)
+    """The kind of each product that has one, with `--kinds`."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds told apart, in the order of their numbers."""
+        return list(dict.fromkeys(self.kind[one] for one in self.products if one in self.kind))
 
     @property
     def products(self) -> list[str]:
@@ -56,7 +63,17 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
         FileNotFoundError: no such DATA.
     """
     skipped: list[str] = []
-    given = _readable(merge([read_photos(data) for data in config.data]), skipped, workers)
+    data = merge([read_photos(data) for data in config.data])
+    kind = {
+        one: told[config.kinds] for one, told in data.attributes.items() if config.kinds in told
+    }
+    if config.kinds and len(set(kind.values())) < 2:
+        columns = sorted({name for told in data.attributes.values() for name in told})
+        raise DataError(
+            f"--kinds {config.kinds}: expected a column with at least 2 kinds, got columns "
+            f"{', '.join(columns) or 'none'}"
+        )
+    given = _readable(data, skipped, workers)
     if config.val:
         val = _readable(read_photos(config.val), skipped, workers)
         train = given
@@ -80,7 +97,7 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
             "2 photos, or --val DATA with photos of the same products"
         )
     general = _general(config.general, skipped, workers) if config.general else []
-    return Split(train, val, general, skipped)
+    return Split(train, val, general, skipped, kind)
 
 
 def _general(data: tuple[str, ...], skipped: list[str], workers: int) -> list[Labelled]:
@@ -172,7 +189,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         number = {name: place for place, name in enumerate(split.classes)}
         items = [*split.train, *split.general]
         self._paths = [item.path for item in items]
-        self._labels = np.array([number[item.product] for item in items], np.int32)
+        place = {name: place for place, name in enumerate(split.kinds)}
+        self._labels = np.array(
+            [
+                [number[one.product], place.get(split.kind.get(one.product, ""), -1)]
+                for one in items
+            ],
+            np.int32,
+        )
         self._own = len(split.train)
         self._general = round(config.batch * config.general_share) if split.general else 0
         self._bank, self._config, self._epoch = bank, config, epoch
@@ -199,7 +223,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return max(1, self._own // (self._config.batch - self._general))
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Pixels uint8 [b, side, side, 3] and class numbers int32 [b]."""
+        """Pixels uint8 [b, side, side, 3]; class and kind int32 [b, 2], -1 for no kind."""
         config, epoch = self._config, self._epoch
         generator = np.random.default_rng([config.seed, epoch, index])
         chosen = self._order[index]

@@ -67,7 +67,9 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
     bank = PhotoBank(round(config.size * 7 / 6), budget=int(config.cache_gb * 1e9))
     fresh = embedding_model(config, weights=None, side=None)
     learner = Plain(embedder, fresh) if config.weights == "none" else Twin(embedder, fresh)
-    model = classifier(learner.model, len(split.classes), prefixes=config.lengths, seed=config.seed)
+    # One proxy a class, then one a kind.
+    told_apart = len(split.classes) + len(split.kinds)
+    model = classifier(learner.model, told_apart, prefixes=config.lengths, seed=config.seed)
     if not state.epoch:
         _start(learner.model, model, split, bank, config)
         learner.write_back()
@@ -79,7 +81,8 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
         if first >= phase.stop:
             continue
         freeze_backbone(learner.model, frozen=phase.name == "head")
-        _compile(model, phase, len(Batches(split, bank, config, epoch=first)), config)
+        steps = len(Batches(split, bank, config, epoch=first))
+        _compile(model, phase, steps, config, kinds=len(split.kinds))
         if first > phase.start:
             folder.load_last(state, model)
         elif state.weights:
@@ -119,8 +122,11 @@ def _start(
     vectors = features @ kernel + bias
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     number = {name: place for place, name in enumerate(split.classes)}
-    sums = np.zeros((len(number), kernel.shape[1]), np.float32)
+    kind = {name: len(number) + place for place, name in enumerate(split.kinds)}
+    sums = np.zeros((len(number) + len(kind), kernel.shape[1]), np.float32)
     np.add.at(sums, [number[item.product] for item in items], vectors)
+    of_kind = [place for place, item in enumerate(items) if item.product in split.kind]
+    np.add.at(sums, [kind[split.kind[items[place].product]] for place in of_kind], vectors[of_kind])
     sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     model.get_layer("proxies").kernel.assign(sums.T)
 
@@ -142,7 +148,9 @@ def _spans(first: int, stop: int, config: TrainConfig) -> list[tuple[int, int]]:
     return list(zip([first, *cuts], [*cuts, stop], strict=True))
 
 
-def _compile(model: keras.Model, phase: Phase, steps: int, config: TrainConfig) -> None:
+def _compile(
+    model: keras.Model, phase: Phase, steps: int, config: TrainConfig, *, kinds: int
+) -> None:
     warm = round(phase.warmup * steps)
     total = steps * (phase.stop - phase.start)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -153,20 +161,41 @@ def _compile(model: keras.Model, phase: Phase, steps: int, config: TrainConfig) 
     )
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=config.clip),
-        loss=partial(_loss, margin=config.margin, scale=config.scale),
+        loss=partial(_loss, config=config, kinds=kinds),
         jit_compile=_jit(),
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def _loss(labels: Any, cosines: Any, *, margin: float, scale: float) -> Any:
-    """The mean over the prefixes of the embedding; cosines are float32 [b, p, c]."""
-    labels = ops.reshape(labels, (-1,))
+def _loss(labels: Any, cosines: Any, *, config: TrainConfig, kinds: int) -> Any:
+    """Products at every prefix of the embedding, and kinds at the whole of it.
+
+    Args:
+        labels: int32 [b, 2], number of the class and of the kind, -1 for none.
+        cosines: float32 [b, p, c + kinds].
+        config: Margin, scale, weight of the kinds.
+        kinds: How many.
+    """
+    product, kind = labels[:, 0], labels[:, 1]
+    classes = cosines.shape[2] - kinds
     parts = [
-        cosine_softmax(cosines[:, place], labels, margin=margin, scale=scale)
+        cosine_softmax(
+            cosines[:, place, :classes], product, margin=config.margin, scale=config.scale
+        )
         for place in range(cosines.shape[1])
     ]
-    return sum(parts) / len(parts)
+    loss = sum(parts) / len(parts)
+    if not kinds:
+        return loss
+    known = ops.cast(kind >= 0, "float32")
+    told = cosine_softmax(
+        cosines[:, -1, classes:],
+        ops.maximum(kind, 0),
+        margin=0.0,
+        scale=config.scale,
+        weights=known,
+    )
+    return loss + config.kinds_weight * told
 
 
 def _jit() -> bool | str:

@@ -7,7 +7,9 @@ from typing import Any
 from keras import ops
 
 
-def cosine_softmax(cosines: Any, labels: Any, *, margin: float, scale: float) -> Any:
+def cosine_softmax(
+    cosines: Any, labels: Any, *, margin: float, scale: float, weights: Any = None
+) -> Any:
     """Softmax cross-entropy over cosines, with an additive margin on the right product.
 
     The margin is taken off the cosine with the photo's own product, so the network must win by
@@ -19,11 +21,15 @@ def cosine_softmax(cosines: Any, labels: Any, *, margin: float, scale: float) ->
         labels: int [b], the photo's product.
         margin: In units of cosine, 0 gives the plain normalised softmax.
         scale: Factor on the cosines.
+        weights: float [b], how much each photo counts; None counts all alike.
 
     Returns:
-        Scalar, the mean over the batch.
+        Scalar, the (weighted) mean over the batch; 0 when nothing counts.
     """
     cosines = ops.cast(cosines, "float32")
     own = ops.one_hot(ops.cast(labels, "int32"), cosines.shape[-1], dtype="float32")
     logits = scale * (cosines - margin * own)
-    return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(logits * own, axis=-1))
+    each = ops.logsumexp(logits, axis=-1) - ops.sum(logits * own, axis=-1)
+    if weights is None:
+        return ops.mean(each)
+    return ops.sum(each * weights) / ops.maximum(ops.sum(weights), 1e-6)
