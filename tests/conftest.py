@@ -14,8 +14,25 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from shelflens.cli import main
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """run("lookup", ...) -> exit status, standard output, standard error."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as end:  # argparse
+            status = int(end.code or 0)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
 QUALITY = ROOT / "benchmarks" / "quality"
 
 NAME = "shelflens-products"
+DIMS = ("--dims", 128, 64, 32)
 TRAINING_SEED, CALIBRATION_SEED, DEMO_SEED = 20261123, 31, 12
 LICENSE = (
     "Apache-2.0. Started from MobileNetV2 ImageNet weights (TF-Slim, Apache-2.0); trained on the "
@@ -54,44 +55,31 @@ def draw(work: Path) -> None:
 def train(work: Path) -> None:
     """Fine-tune on Grocery train and val photos, studio pictures, the drawn store, other things."""
     run(sys.executable, QUALITY / "grocery.py", "--out", work / "grocery")
-    grocery = work / "grocery"
-    # Three times: each is the only studio picture of its product.
-    studio = [grocery / "iconic.csv"] * 3
-    data = [grocery / "fit.csv", *studio, work / "drawn" / "all.csv", "--general", *general()]
-    shelflens("train", *data, "--val", grocery / "judge.csv", "--out", work / "run", *recipe())
+    fit(work / "grocery", "fit.csv", work / "drawn", work / "run")
 
 
 def unseen(work: Path) -> None:
     """The same recipe without the Grocery classes of odd id, for the unseen-products protocol."""
     folder = work / "unseen"
     run(sys.executable, QUALITY / "unseen.py", "--write", folder)
-    studio = [folder / "iconic.csv"] * 3
-    data = [folder / "even.csv", *studio, work / "drawn" / "all.csv", "--general", *general()]
-    shelflens("train", *data, "--val", folder / "judge.csv", "--out", folder / "run", *recipe())
+    fit(folder, "even.csv", work / "drawn", folder / "run")
     formats = ["--formats", "float32", "int8"]
     shelflens("export", folder / "run", "--out", folder / "export", *formats)
     models = [folder / "export" / f"{name}.tflite" for name in ("float32", "int8")]
-    dims = ["--dims", 128, 64, 32]
-    run(
-        sys.executable, QUALITY / "unseen.py", "--model", *models, "--out", work / "measured", *dims
-    )
+    out = ["--out", work / "measured", *DIMS]
+    run(sys.executable, QUALITY / "unseen.py", "--model", *models, *out)
 
 
-def general() -> list[Path]:
-    """Pictures that are not of groceries."""
-    data = SHARED / "data"
-    return [
-        *sorted((data / "clothing").glob("t*")),
-        data / "clothing" / "validation",
-        data / "objects",
-    ]
-
-
-def recipe() -> list[object]:
-    """Options of both trainings."""
+def fit(grocery: Path, photos: str, drawn: Path, out: Path) -> None:
+    """The one recipe: photos and studio pictures of a folder, the drawn store, other things."""
+    # Three times: each is the only studio picture of its product.
+    studio = [grocery / "iconic.csv"] * 3
+    general = ["--general", SHARED / "data" / "clothing", SHARED / "data" / "objects"]
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
-    named = ["--name", NAME, "--license", LICENSE]
-    return [*named, "--weights", weights, "--general-share", 0.25, "--epochs", 18, "--resume"]
+    options = ["--val", grocery / "judge.csv", "--weights", weights, "--general-share", 0.25]
+    options += ["--epochs", 18, "--resume", "--name", NAME, "--license", LICENSE]
+    data = [grocery / photos, *studio, drawn / "all.csv", *general]
+    shelflens("train", *data, "--out", out, *options)
 
 
 def export(work: Path) -> None:
@@ -103,8 +91,7 @@ def measure(work: Path) -> None:
     """The figures of the model card and of the README."""
     models = sorted((work / "export").glob("*.tflite")) + sorted((work / "export").glob("*.onnx"))
     out = ["--out", work / "measured"]
-    dims = ["--dims", 128, 64, 32]
-    run(sys.executable, QUALITY / "official.py", "--model", *models, *out, *dims)
+    run(sys.executable, QUALITY / "official.py", "--model", *models, *out, *DIMS)
     run(sys.executable, QUALITY / "hard.py", "--model", work / "export" / "int8.tflite", *out)
 
 

@@ -3,10 +3,10 @@
     python benchmarks/quality/grocery.py --out runs/grocery
 
 writes train.csv, val.csv, test.csv (the official splits of Klasson et al., WACV 2019) and
-iconic.csv (one studio picture a product), and for fitting on all that the official protocol allows,
-fit.csv (train and val but every twentieth photo) and judge.csv (those), with columns
-path,product,name,category. The photos are
-read where they lie, under `SHELFLENS_SHARED` (default: ../shared).
+iconic.csv (one studio picture a product), and for fitting on all that the official protocol
+allows, fit.csv (train and val but every twentieth photo) and judge.csv (those), with columns
+path,product,name,category. The photos are read where they lie, under `SHELFLENS_SHARED` (default:
+../shared).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import embedded, facts, nearest, photos_of, save
+from measuring import embedded, facts, photos_of, recall, save
 from PIL import Image, ImageEnhance, ImageFilter
 
 from shelflens import Embedder
@@ -100,8 +100,7 @@ def measure(model: str, train: Photos, test: Photos) -> list[dict[str, Any]]:
                     seen = spoil(photo.convert("RGB"), other.convert("RGB"))
                 vectors.append(embedder.embed(seen))
                 bar.update(place + 1)
-        found, _ = nearest(gallery, train.labels, np.stack(vectors))
-        fine = float(np.mean([a == b for a, b in zip(found, test.labels, strict=True)]))
+        fine = recall(gallery, train.labels, np.stack(vectors), test.labels)
         clean = rows[0]["fine"] if rows else fine
         row = {"model": Path(model).name, "photo": name, "fine": fine, "share": fine / clean}
         rows.append(row)

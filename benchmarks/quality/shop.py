@@ -29,11 +29,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +41,7 @@ import customers as simulated
 import numpy as np
 import rivals
 from grocery import SHARED, read_classes, read_split
+from measuring import facts
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder, search
@@ -102,13 +100,10 @@ def main() -> None:
         ):
             compared[name] = Catalog(IDS, _embedded(rival, "iconic")[0], space=name)
     report: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/quality/shop.py", *_names(sys.argv[1:])]),
+        **facts("shop.py"),
         "seed": args.seed,
         "split": args.split,
         "model": {"name": card_.name, "variant": card_.variant, "space": space},
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "versions": {name: version(name) for name in ("shelflens", "numpy", "pillow")}
-        | {"python": platform.python_version()},
         "similar": {name: measure_similar(one) for name, one in compared.items()},
         "mixes": measure_mixes(full),
     }
@@ -497,11 +492,6 @@ def _embedded(embed: rivals.Embed, split: str) -> tuple[Vectors, Labels]:
 
 def _mean(values: Any) -> float:
     return round(float(np.mean(values)), 4)
-
-
-def _names(words: list[str]) -> list[str]:
-    """The arguments without this machine's folders."""
-    return [Path(word).name if "/" in word else word for word in words]
 
 
 if __name__ == "__main__":
