@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens import ModelCard
@@ -217,51 +216,6 @@ def test_start_weights_are_the_weights_file(grocery: Path) -> None:
         assert np.array_equal(a, b)
     with pytest.raises(ModelError, match=r"no-top weights of mobilenet_v2 with alpha 0\.5"):
         starting_model(TrainConfig(data=("x",), weights=str(weights), size=96, alpha=0.5))
-
-
-def plain_loop(
-    cosines: NDArray[np.float64], labels: NDArray[np.int64], margin: float, scale: float
-) -> float:
-    """CosFace as the paper writes it, one photo at a time."""
-    total = 0.0
-    for row, label in zip(cosines, labels, strict=True):
-        own = np.exp(scale * (row[label] - margin))
-        others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
-        total += -np.log(own / (own + others))
-    return total / len(labels)
-
-
-def test_the_loss_is_the_papers() -> None:
-    from shelflens_train.losses import cosine_softmax
-
-    generator = np.random.default_rng(0)
-    cosines = generator.uniform(-1, 1, (9, 5))
-    labels = generator.integers(0, 5, 9)
-    for margin, scale in ((0.0, 1.0), (0.1, 24.0), (0.35, 64.0)):
-        loss = float(cosine_softmax(cosines, labels, margin=margin, scale=scale))
-        assert loss == pytest.approx(plain_loop(cosines, labels, margin, scale), rel=1e-4)
-
-
-def test_kinds_are_learnt_beside_products() -> None:
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.fit import _loss
-    from shelflens_train.losses import cosine_softmax
-
-    generator = np.random.default_rng(1)
-    cosines = generator.uniform(-1, 1, (6, 2, 7))
-    labels = np.array([[0, 1], [3, -1], [4, 0], [1, 1], [2, -1], [4, 0]])
-    config = TrainConfig(data=("x",), kinds="category", kinds_weight=0.5)
-    loss = float(_loss(labels, cosines, config=config, kinds=2))
-    products = np.mean(
-        [plain_loop(cosines[:, place, :5], labels[:, 0], 0.1, 24.0) for place in range(2)]
-    )
-    known = labels[:, 1] >= 0
-    kinds = plain_loop(cosines[known, 1, 5:], labels[known, 1], 0.0, 24.0)
-    assert loss == pytest.approx(products + 0.5 * kinds, rel=1e-4)
-    none = cosine_softmax(
-        cosines[:, 0, :5], labels[:, 0], margin=0.0, scale=24.0, weights=np.zeros(6, np.float32)
-    )
-    assert float(none) == 0
 
 
 def test_a_column_of_kinds_must_be_there(photos: Path, tmp_path: Path) -> None:

@@ -55,14 +55,14 @@ def draw(work: Path) -> None:
 def train(work: Path) -> None:
     """Fine-tune on Grocery train and val photos, studio pictures, the drawn store, other things."""
     run(sys.executable, QUALITY / "grocery.py", "--out", work / "grocery")
-    fit(work / "grocery", "fit.csv", work / "drawn", work / "run")
+    fit(work / "grocery", "fit.csv", work / "drawn", work / "run", epochs=40)
 
 
 def unseen(work: Path) -> None:
     """The same recipe without the Grocery classes of odd id, for the unseen-products protocol."""
     folder = work / "unseen"
     run(sys.executable, QUALITY / "unseen.py", "--write", folder)
-    fit(folder, "even.csv", work / "drawn", folder / "run")
+    fit(folder, "even.csv", work / "drawn", folder / "run", epochs=24)
     formats = ["--formats", "float32", "int8"]
     shelflens("export", folder / "run", "--out", folder / "export", *formats)
     models = [folder / "export" / f"{name}.tflite" for name in ("float32", "int8")]
@@ -70,14 +70,15 @@ def unseen(work: Path) -> None:
     run(sys.executable, QUALITY / "unseen.py", "--model", *models, *out)
 
 
-def fit(grocery: Path, photos: str, drawn: Path, out: Path) -> None:
+def fit(grocery: Path, photos: str, drawn: Path, out: Path, *, epochs: int) -> None:
     """The one recipe: photos and studio pictures of a folder, the drawn store, other things."""
-    # Three times: each is the only studio picture of its product.
-    studio = [grocery / "iconic.csv"] * 3
+    # Six times: each is the only studio picture of its product.
+    studio = [grocery / "iconic.csv"] * 6
     general = ["--general", SHARED / "data" / "clothing", SHARED / "data" / "objects"]
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     options = ["--val", grocery / "judge.csv", "--weights", weights, "--general-share", 0.25]
-    options += ["--epochs", 18, "--resume", "--name", NAME, "--license", LICENSE]
+    options += ["--size", 224, "--kinds", "category", "--epochs", epochs, "--resume"]
+    options += ["--name", NAME, "--license", LICENSE]
     data = [grocery / photos, *studio, drawn / "all.csv", *general]
     shelflens("train", *data, "--out", out, *options)
 

@@ -35,7 +35,7 @@ def augmented(
 
     For strength 1: turned by up to 20 degrees (one in eight by a further multiple of 90), seen
     from up to 0.1 of its side askew, stretched by up to 0.15, from 0.45 to 1.2 of the picture in
-    view; one in eight lies small in another picture, down to a third of its width. A studio
+    view; one in five lies small in another picture, down to a third of its width. A studio
     picture loses its plain ground to another picture two times in three. Then brightness 0.65 to
     1.35 (one in ten down to 0.3), contrast and saturation by 0.35, colour temperature by 0.12,
     and each with a chance of its own: blur, noise, JPEG blocks, a rectangle that hides a part.
@@ -81,7 +81,7 @@ def _framed(
 ) -> Image.Image:
     """Where the camera stands: one projective warp, over a backdrop where the photo ends."""
     size = len(photo)
-    small = chance[0] < 0.125
+    small = chance[0] < 0.2
     if small:
         scale = generator.uniform(1.3, 1.0 + 2.0 * min(strength, 1.0))
         room = (scale - 1) / 2

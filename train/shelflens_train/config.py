@@ -15,6 +15,8 @@ BACKBONES = (
     "resnet50",
     "inception_v3",
 )
+PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
+PAIR_LOSSES = ("none", "multi-similarity", "contrastive")
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,14 @@ class TrainConfig:
     clip: float = knob(1.0, "largest norm of a gradient step")
 
     # The loss. CosFace's margin of 0.35 is for faces by the million; products need less.
+    loss: str = knob("softmax", "what a product's proxy does", choices=PROXY_LOSSES)
     margin: float = knob(0.1, "cosine margin between a product and the others")
     scale: float = knob(24.0, "inverse temperature of the softmax over cosines")
+
+    # A loss over pairs needs several photos of a product in a batch.
+    pairs: str = knob("none", "loss over pairs of photos beside it", choices=PAIR_LOSSES)
+    pairs_weight: float = knob(0.3, "weight of that loss")
+    per_product: int = knob(0, "photos of a product in a row in each batch; 0: any order")
 
     # Products alone teach that two milks are as different as milk and soap.
     kinds: str = knob("", "column of DATA with the kind of each product, to learn likeness from")
@@ -107,11 +115,16 @@ class TrainConfig:
                 raise DataError(
                     f"--{name.replace('_', '-')}: expected a multiple of 32, got {side}"
                 )
+        for name in ("kinds_weight", "pairs_weight", "per_product"):
+            if getattr(self, name) < 0:
+                raise DataError(f"--{name.replace('_', '-')}: expected 0 or more")
         for name in ("early", "general_share", "keep"):
             if not 0 <= getattr(self, name) < 1:
                 raise DataError(
                     f"--{name.replace('_', '-')}: expected 0 to below 1, got {getattr(self, name)}"
                 )
+        if self.pairs != "none" and self.per_product < 2:
+            raise DataError(f"--pairs {self.pairs}: expected --per-product 2 or more")
         if wrong := [one for one in self.prefixes if not one.isdigit() or not int(one)]:
             raise DataError(f"--prefixes: expected whole numbers above 0, got {wrong[0]!r}")
         if self.dim > 4096:

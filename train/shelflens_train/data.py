@@ -198,6 +198,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             np.int32,
         )
         self._own = len(split.train)
+        self._pairs = config.pairs != "none"
         self._general = round(config.batch * config.general_share) if split.general else 0
         self._bank, self._config, self._epoch = bank, config, epoch
         # Of one size to the end: Keras asks for the epoch after the last one, and drops it.
@@ -207,7 +208,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def _shuffle(self) -> None:
         generator = np.random.default_rng([self._config.seed, self._epoch])
         steps, own = len(self), self._config.batch - self._general
-        mine = np.resize(generator.permutation(self._own), (steps, own))
+        mine = np.resize(self._in_turn(generator), (steps, own))
         self._order = mine
         if self._general:
             # They take turns over the epochs: one epoch may have no room for all of them.
@@ -218,12 +219,30 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             theirs = others[turn % len(others)].reshape(steps, self._general)
             self._order = np.concatenate([mine, theirs], axis=1)
 
+    def _in_turn(self, generator: np.random.Generator) -> NDArray[np.int64]:
+        """Places of the products' photos in a random order, a few of one product in a row.
+
+        A product whose photos do not fill its last row sees some of them again.
+        """
+        count = self._config.per_product
+        if count < 2:
+            return generator.permutation(self._own)
+        rows = []
+        products = self._labels[: self._own, 0]
+        for places in np.split(np.argsort(products, kind="stable"), _starts(products)):
+            full = -(-len(places) // count)
+            rows.append(np.resize(generator.permutation(places), (full, count)))
+        return generator.permutation(np.concatenate(rows)).ravel()
+
     def __len__(self) -> int:
         """Batches an epoch, all of one size: another shape would be compiled anew."""
         return max(1, self._own // (self._config.batch - self._general))
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Pixels uint8 [b, side, side, 3]; class and kind int32 [b, 2], -1 for no kind."""
+        """Pixels uint8 [b, side, side, 3]; class and kind int32 [b, 2], -1 for no kind.
+
+        With a loss over pairs the labels come twice, once for each output of the network.
+        """
         config, epoch = self._config, self._epoch
         generator = np.random.default_rng([config.seed, epoch, index])
         chosen = self._order[index]
@@ -240,9 +259,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                 for place in chosen
             ]
         )
-        return pixels, self._labels[chosen]
+        labels = self._labels[chosen]
+        return pixels, (labels, labels) if self._pairs else labels
 
     def on_epoch_end(self) -> None:
         """Shuffle anew."""
         self._epoch += 1
         self._shuffle()
+
+
+def _starts(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Where each label but the first begins, once they are sorted."""
+    return np.cumsum(np.unique(labels, return_counts=True)[1])[:-1]

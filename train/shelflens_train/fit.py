@@ -18,7 +18,13 @@ from shelflens_train import evaluate
 from shelflens_train.config import TrainConfig
 from shelflens_train.data import Batches, PhotoBank, Split
 from shelflens_train.devices import is_chief
-from shelflens_train.losses import cosine_softmax
+from shelflens_train.losses import (
+    arc_softmax,
+    cosine_softmax,
+    multi_similarity,
+    proxy_anchor,
+    supervised_contrastive,
+)
 from shelflens_train.model import (
     brings_head,
     classifier,
@@ -69,7 +75,13 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
     learner = Plain(embedder, fresh) if config.weights == "none" else Twin(embedder, fresh)
     # One proxy a class, then one a kind.
     told_apart = len(split.classes) + len(split.kinds)
-    model = classifier(learner.model, told_apart, prefixes=config.lengths, seed=config.seed)
+    model = classifier(
+        learner.model,
+        told_apart,
+        prefixes=config.lengths,
+        seed=config.seed,
+        pairs=config.pairs != "none",
+    )
     if not state.epoch:
         _start(learner.model, model, split, bank, config)
         learner.write_back()
@@ -161,10 +173,26 @@ def _compile(
     )
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=config.clip),
-        loss=partial(_loss, config=config, kinds=kinds),
+        loss=_losses(config, kinds),
         jit_compile=_jit(),
     )
     model.optimizer.build(model.trainable_variables)
+
+
+def _losses(config: TrainConfig, kinds: int) -> Any:
+    """One loss for each output of the network."""
+    proxies = partial(_loss, config=config, kinds=kinds)
+    return proxies if config.pairs == "none" else [proxies, partial(_pair_loss, config=config)]
+
+
+def _pair_loss(labels: Any, embeddings: Any, *, config: TrainConfig) -> Any:
+    """The weighted loss over pairs, at every prefix of the embedding: int32 [b, 2], [b, d]."""
+    loss = {"multi-similarity": multi_similarity, "contrastive": supervised_contrastive}
+    parts = [
+        loss[config.pairs](ops.normalize(embeddings[:, :length], axis=1), labels[:, 0])
+        for length in config.lengths
+    ]
+    return config.pairs_weight * sum(parts) / len(parts)
 
 
 def _loss(labels: Any, cosines: Any, *, config: TrainConfig, kinds: int) -> Any:
@@ -178,10 +206,11 @@ def _loss(labels: Any, cosines: Any, *, config: TrainConfig, kinds: int) -> Any:
     """
     product, kind = labels[:, 0], labels[:, 1]
     classes = cosines.shape[2] - kinds
+    proxy_loss: Any = {"arcface": arc_softmax, "proxy-anchor": proxy_anchor}.get(
+        config.loss, cosine_softmax
+    )
     parts = [
-        cosine_softmax(
-            cosines[:, place, :classes], product, margin=config.margin, scale=config.scale
-        )
+        proxy_loss(cosines[:, place, :classes], product, margin=config.margin, scale=config.scale)
         for place in range(cosines.shape[1])
     ]
     loss = sum(parts) / len(parts)
@@ -236,7 +265,12 @@ class Judge(keras.callbacks.Callback):  # type: ignore[misc]
         self._embedder, self._learner, self._split = embedder, learner, split
         self._bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9 / 2))
         self._state, self._folder = state, folder
-        self._gallery = evaluate.some_of_each(split.train, _GALLERY)
+        # Of products that are not asked for one photo is enough: judging takes time too.
+        asked = {item.product for item in split.val}
+        self._gallery = [
+            *evaluate.some_of_each([one for one in split.train if one.product in asked], _GALLERY),
+            *evaluate.some_of_each([one for one in split.train if one.product not in asked], 1),
+        ]
 
     def begin(self, phase: Phase, steps: int) -> None:
         """A phase starts."""

@@ -1,10 +1,18 @@
-"""Metric-learning losses as pure functions on `keras.ops`."""
+"""Metric-learning losses as pure functions on `keras.ops`.
+
+Two kinds. Proxy losses compare each embedding with one learnt direction a product (a proxy) and
+take the cosines, float [b, c]. Pair losses compare the embeddings of a batch with each other,
+float [b, d], and need several photos of a product in it. Labels are int [b] in both.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from keras import ops
+
+_NEVER = -1e9
+"""In place of minus infinity, whose difference with itself is not a number."""
 
 
 def cosine_softmax(
@@ -27,9 +35,134 @@ def cosine_softmax(
         Scalar, the (weighted) mean over the batch; 0 when nothing counts.
     """
     cosines = ops.cast(cosines, "float32")
-    own = ops.one_hot(ops.cast(labels, "int32"), cosines.shape[-1], dtype="float32")
+    own = _own(labels, cosines)
     logits = scale * (cosines - margin * own)
     each = ops.logsumexp(logits, axis=-1) - ops.sum(logits * own, axis=-1)
     if weights is None:
         return ops.mean(each)
     return ops.sum(each * weights) / ops.maximum(ops.sum(weights), 1e-6)
+
+
+def arc_softmax(cosines: Any, labels: Any, *, margin: float, scale: float) -> Any:
+    """The same with the margin added to the angle.
+
+    ArcFace: Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR
+    2019, equation 3. Where angle and margin together would pass a half turn, the cosine goes on
+    falling in a straight line, as in the authors' code.
+
+    Args:
+        cosines: float [b, c].
+        labels: int [b].
+        margin: Angle, radians.
+        scale: Factor on the cosines.
+
+    Returns:
+        Scalar, the mean over the batch.
+    """
+    cosines = ops.clip(ops.cast(cosines, "float32"), -1 + 1e-6, 1 - 1e-6)
+    own = _own(labels, cosines)
+    turned = cosines * ops.cos(margin) - ops.sqrt(1 - cosines**2) * ops.sin(margin)
+    past = cosines - margin * ops.sin(margin)
+    turned = ops.where(cosines > -ops.cos(margin), turned, past)
+    logits = scale * (own * turned + (1 - own) * cosines)
+    return ops.mean(ops.logsumexp(logits, axis=-1) - ops.sum(logits * own, axis=-1))
+
+
+def proxy_anchor(cosines: Any, labels: Any, *, margin: float, scale: float) -> Any:
+    """Each proxy pulls the photos of its product and pushes all others, the hardest most.
+
+    Kim et al., "Proxy Anchor Loss for Deep Metric Learning", CVPR 2020, equation 4.
+
+    Args:
+        cosines: float [b, c].
+        labels: int [b].
+        margin: In units of cosine.
+        scale: Factor on the cosines (the paper's alpha).
+
+    Returns:
+        Scalar: the mean over the proxies with a photo in the batch, and over all proxies.
+    """
+    cosines = ops.cast(cosines, "float32")
+    own = _own(labels, cosines)
+    pull = ops.where(own > 0, -scale * (cosines - margin), _NEVER)
+    push = ops.where(own > 0, _NEVER, scale * (cosines + margin))
+    here = ops.cast(ops.any(own > 0, axis=0), "float32")
+    near = ops.sum(ops.softplus(ops.logsumexp(pull, axis=0)) * here) / ops.sum(here)
+    return near + ops.mean(ops.softplus(ops.logsumexp(push, axis=0)))
+
+
+def multi_similarity(
+    embeddings: Any,
+    labels: Any,
+    *,
+    pull: float = 2.0,
+    push: float = 50.0,
+    base: float = 0.5,
+    slack: float = 0.1,
+) -> Any:
+    """Weighs each pair by how hard it is, alone and among the others of its photo.
+
+    Wang et al., "Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning",
+    CVPR 2019, equations 11 to 15, with their values.
+
+    Args:
+        embeddings: float [b, d], rows of length 1.
+        labels: int [b].
+        pull: Sharpness of the pairs of one product (the paper's alpha).
+        push: Sharpness of the pairs of two (beta).
+        base: Cosine from which on pairs of two products count (lambda).
+        slack: A pair counts if it is within this of the hardest of the other kind (epsilon).
+
+    Returns:
+        Scalar, the mean over the batch.
+    """
+    cosines, same, other = _pairs(embeddings, labels)
+    least = ops.min(ops.where(same, cosines, 2.0), axis=1, keepdims=True)
+    most = ops.max(ops.where(other, cosines, -2.0), axis=1, keepdims=True)
+    # A photo without any pair of one kind has nothing to measure the pairs of the other by.
+    hard_same = ops.logical_and(same, ops.logical_and(cosines - slack < most, most > -2))
+    hard_other = ops.logical_and(other, ops.logical_and(cosines + slack > least, least < 2))
+    near = ops.where(hard_same, -pull * (cosines - base), _NEVER)
+    far = ops.where(hard_other, push * (cosines - base), _NEVER)
+    each = (
+        ops.softplus(ops.logsumexp(near, axis=1)) / pull
+        + ops.softplus(ops.logsumexp(far, axis=1)) / push
+    )
+    return ops.mean(each)
+
+
+def supervised_contrastive(embeddings: Any, labels: Any, *, temperature: float = 0.1) -> Any:
+    """Each photo must find the others of its product among all of the batch.
+
+    Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, equation 2 (L_out).
+
+    Args:
+        embeddings: float [b, d], rows of length 1.
+        labels: int [b].
+        temperature: Of the softmax over cosines.
+
+    Returns:
+        Scalar, the mean over the photos with another of their product in the batch; 0 without.
+    """
+    cosines, same, other = _pairs(embeddings, labels)
+    logits = cosines / temperature
+    everything = ops.logsumexp(
+        ops.where(ops.logical_or(same, other), logits, _NEVER), axis=1, keepdims=True
+    )
+    count = ops.sum(ops.cast(same, "float32"), axis=1)
+    each = ops.sum(ops.where(same, everything - logits, 0.0), axis=1) / ops.maximum(count, 1.0)
+    asked = ops.cast(count > 0, "float32")
+    return ops.sum(each * asked) / ops.maximum(ops.sum(asked), 1.0)
+
+
+def _own(labels: Any, cosines: Any) -> Any:
+    return ops.one_hot(ops.cast(labels, "int32"), cosines.shape[-1], dtype="float32")
+
+
+def _pairs(embeddings: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Cosines [b, b]; which pairs are two photos of one product, and which of two products."""
+    embeddings = ops.cast(embeddings, "float32")
+    alike = ops.equal(labels[:, None], labels[None, :])
+    itself = ops.cast(ops.eye(ops.shape(embeddings)[0]), "bool")
+    same = ops.logical_and(alike, ops.logical_not(itself))
+    return embeddings @ ops.transpose(embeddings), same, ops.logical_not(alike)

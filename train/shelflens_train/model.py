@@ -112,16 +112,23 @@ def brings_head(config: TrainConfig) -> bool:
 
 
 def classifier(
-    embedder: keras.Model, products: int, *, prefixes: tuple[int, ...], seed: int
+    embedder: keras.Model,
+    products: int,
+    *,
+    prefixes: tuple[int, ...],
+    seed: int,
+    pairs: bool = False,
 ) -> keras.Model:
     """The network that is trained: the embedding, and cosines with one proxy a product.
 
     Returns:
-        uint8 or float [n, s, s, 3] in 0..255 -> float32 [n, p, products], cosines.
+        uint8 or float [n, s, s, 3] in 0..255 -> float32 [n, p, products], cosines; with `pairs`
+        the embedding too, float32 [n, d].
     """
     image = keras.Input((None, None, 3), name="photo")
-    proxies = Proxies(products, prefixes, seed=seed)
-    return keras.Model(image, proxies(embedder(image)), name="classifier")
+    embedding = embedder(image)
+    cosines = Proxies(products, prefixes, seed=seed)(embedding)
+    return keras.Model(image, [cosines, embedding] if pairs else cosines, name="classifier")
 
 
 def features_of(embedder: keras.Model) -> keras.Model:
