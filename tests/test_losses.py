@@ -28,7 +28,7 @@ def cosface(cosines: Numbers, labels: Labels, margin: float, scale: float) -> fl
     for row, label in zip(cosines, labels, strict=True):
         own = np.exp(scale * (row[label] - margin))
         others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
-        total += -np.log(own / (own + others))
+        total -= float(np.log(own / (own + others)))
     return total / len(labels)
 
 
@@ -41,7 +41,7 @@ def arcface(cosines: Numbers, labels: Labels, margin: float, scale: float) -> fl
             turned = row[label] - margin * np.sin(margin)
         own = np.exp(scale * turned)
         others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
-        total += -np.log(own / (own + others))
+        total -= float(np.log(own / (own + others)))
     return total / len(labels)
 
 
@@ -52,7 +52,7 @@ def anchors(cosines: Numbers, labels: Labels, margin: float, scale: float) -> fl
         rest = [row[proxy] for row, label in zip(cosines, labels, strict=True) if label != proxy]
         pull += np.log1p(sum(np.exp(-scale * (s - margin)) for s in own))
         push += np.log1p(sum(np.exp(scale * (s + margin)) for s in rest))
-    return pull / len(set(labels.tolist())) + push / cosines.shape[1]
+    return float(pull / len(set(labels.tolist())) + push / cosines.shape[1])
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_pairs_are_compared_at_every_prefix(pairs: str) -> None:
     parts = []
     for length in (2, 4, 6):
         short = vectors[:, :length] / np.linalg.norm(vectors[:, :length], axis=1, keepdims=True)
-        given = (short, products, 0.1) if pairs == "contrastive" else (short, products)
-        parts.append({"contrastive": contrasted, "multi-similarity": weighed}[pairs](*given))
+        contrastive = pairs == "contrastive"
+        parts.append(contrasted(short, products, 0.1) if contrastive else weighed(short, products))
     loss = float(_pair_loss(labels, vectors.astype(np.float32), config=config))
     assert loss == pytest.approx(0.5 * np.mean(parts), rel=1e-4)

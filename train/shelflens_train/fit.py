@@ -187,9 +187,10 @@ def _losses(config: TrainConfig, kinds: int) -> Any:
 
 def _pair_loss(labels: Any, embeddings: Any, *, config: TrainConfig) -> Any:
     """The weighted loss over pairs, at every prefix of the embedding: int32 [b, 2], [b, d]."""
-    loss = {"multi-similarity": multi_similarity, "contrastive": supervised_contrastive}
+    multiple = config.pairs == "multi-similarity"
+    loss: Any = multi_similarity if multiple else supervised_contrastive
     parts = [
-        loss[config.pairs](ops.normalize(embeddings[:, :length], axis=1), labels[:, 0])
+        loss(ops.normalize(embeddings[:, :length], axis=1), labels[:, 0])
         for length in config.lengths
     ]
     return config.pairs_weight * sum(parts) / len(parts)
