@@ -74,13 +74,9 @@ def write(out: Path) -> None:
 
 def measure(model: str, dims: list[int], seeds: int) -> list[dict[str, Any]]:
     """The rows of one model, the whole embedding first."""
-    odd = {
-        one["product"]
-        for number, one in read_classes((SHARED / "data" / "grocery").resolve()).items()
-        if number % 2
-    }
+    odd = odd_products()
     embedder = Embedder.open(model)
-    splits = {name: _only(photos_of(name), odd) for name in ("train", "test", "iconic")}
+    splits = {name: only(photos_of(name), odd) for name in ("train", "test", "iconic")}
     whole = {name: embedded(embedder, photos, name) for name, photos in splits.items()}
     train, test, iconic = (splits[name].labels for name in ("train", "test", "iconic"))
     rows = []
@@ -123,7 +119,14 @@ def draw(products: list[str], count: int, seed: int) -> list[int]:
     return chosen
 
 
-def _only(photos: Photos, products: set[str]) -> Photos:
+def odd_products() -> set[str]:
+    """The 40 products with an odd fine id."""
+    classes = read_classes((SHARED / "data" / "grocery").resolve())
+    return {one["product"] for number, one in classes.items() if number % 2}
+
+
+def only(photos: Photos, products: set[str]) -> Photos:
+    """The photos of some products."""
     return Photos([item for item in photos.items if item.product in products], photos.attributes)
 
 

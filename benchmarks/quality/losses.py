@@ -1,0 +1,118 @@
+"""Which loss: short trainings on half of the Grocery classes, judged on the other half.
+
+    python benchmarks/quality/losses.py --work runs/losses --out results
+
+Fits on the train and val photos and studio pictures of the classes with an even fine id, and asks
+for the classes with an odd one, which no training has seen and whose test photos are not touched:
+`iconic`, one studio picture a product as gallery, and `3 photos`, three random photos of each
+product as gallery; queries are the other train and val photos. Float32, through `Catalog`. All
+trainings are equally long and start alike; each row is the mean over the seeds, with the lowest
+and the highest. A training that is there already is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from grocery import SHARED
+from measuring import facts, photos_of, recall, save
+from unseen import draw, odd_products, only, write
+
+from shelflens.photos import Labelled, Photos
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "softmax (CosFace)": (),
+    "ArcFace, 0.2": ("--loss", "arcface", "--margin", 0.2),
+    "Proxy-Anchor": ("--loss", "proxy-anchor"),
+    "softmax, 4 of a product": ("--per-product", 4),
+    "and multi-similarity": ("--per-product", 4, "--pairs", "multi-similarity"),
+    "and contrastive": ("--per-product", 4, "--pairs", "contrastive"),
+}
+COLUMNS = {"loss": "loss", "iconic": "iconic", "spread": "lowest, highest", "shots_3": "3 photos"}
+
+
+def main() -> None:
+    """Train what is missing, measure all."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--size", type=int, default=160)
+    args = parser.parse_args()
+    write(args.work)
+    report = facts("losses.py")
+    report["seeds"] = f"0 to {args.seeds - 1}"
+    report["rows"] = [row(name, args) for name in CHOICES]
+    save(report, COLUMNS, args.out, "losses")
+
+
+def row(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """One loss over the seeds."""
+    found = [judged(trained(name, seed, args), seed) for seed in range(args.seeds)]
+    iconic = [one[0] for one in found]
+    return {
+        "loss": name,
+        "options": " ".join(map(str, CHOICES[name])),
+        "iconic": float(np.mean(iconic)),
+        "spread": f"{min(iconic):.4f}, {max(iconic):.4f}",
+        "shots_3": float(np.mean([one[1] for one in found])),
+    }
+
+
+def trained(name: str, seed: int, args: argparse.Namespace) -> Path:
+    """The run folder of one training."""
+    words = "".join(one if one.isalnum() else "-" for one in name)
+    run: Path = args.work / f"{words}-{seed}"
+    if not (run / "card.json").exists():
+        weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+        data = [args.work / "even.csv", *[args.work / "iconic.csv"] * 6]
+        options = ["--val", args.work / "judge.csv", "--weights", weights, "--seed", seed]
+        sizes = ["--size", args.size, "--epochs", args.epochs, "--resume"]
+        command = ["train", *data, "--out", run, *options, *sizes, *CHOICES[name]]
+        subprocess.run([sys.executable, "-m", "shelflens", *map(str, command)], check=True)
+    return run
+
+
+def judged(run: Path, seed: int) -> tuple[float, float]:
+    """recall@1 of products that were not trained on, from a studio picture and from 3 photos."""
+    import keras
+
+    from shelflens_train.data import PhotoBank
+    from shelflens_train.evaluate import embed
+
+    odd = odd_products()
+    photos = only(Photos([*photos_of("train").items, *photos_of("val").items]), odd).items
+    iconic = only(photos_of("iconic"), odd).items
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    bank = PhotoBank(int(model.input_shape[1]), budget=0)
+    vectors, studio = embed(model, photos, bank), embed(model, iconic, bank)
+    own = _products(photos)
+    chosen = draw(own, 3, seed)
+    rest = np.setdiff1d(np.arange(len(own)), chosen)
+    return (
+        recall(studio, _products(iconic), vectors, own),
+        recall(
+            vectors[chosen],
+            [own[place] for place in chosen],
+            vectors[rest],
+            [own[place] for place in rest],
+        ),
+    )
+
+
+def _products(items: list[Labelled]) -> list[str]:
+    return [item.product for item in items]
+
+
+if __name__ == "__main__":
+    main()
