@@ -21,7 +21,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,14 @@ from measuring import Vectors, embedded, facts, photos_of, separation
 from numpy.typing import NDArray
 
 from shelflens import Answer, Catalog, Embedder
-from shelflens.calibrate import calibrate
-from shelflens.decide import decide
+from shelflens.calibrate import FAR, calibrate
+from shelflens.decide import Match, decide
 from shelflens.embedder import BUNDLED_MODEL
 from shelflens.files import write_text
 from shelflens.fuse import fuse
-from shelflens.photos import Labelled, Photos, read_photos
+from shelflens.logistic import fit_logistic
+from shelflens.photos import read_photos
+from shelflens.search import SHORTLIST
 
 FARS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 HANDFULS = (1, 3, 10, 30, 100, 300)
@@ -61,13 +63,44 @@ class Data:
 
 @dataclass(frozen=True)
 class Trial:
-    """One seed's catalog and its four sets of photos: places in the query split."""
+    """One seed: a catalog, four sets of photos, and what their first matches are."""
 
+    data: Data
+    split: str
+    seed: int
     catalog: Catalog
-    known: NDArray[np.int64]
-    unknown: NDArray[np.int64]
-    known_judge: NDArray[np.int64]
-    unknown_judge: NDArray[np.int64]
+    places: dict[str, NDArray[np.int64]]
+    """Photos of the split: known and unknown, to calibrate; known judged and unknown judged."""
+    matches: dict[str, list[list[Match]]]
+    """Of the judged photos and of the things of other kinds."""
+    calibrations: dict[tuple[str, float], dict[str, Any]] = field(default_factory=dict)
+
+    def photos(self, name: str) -> tuple[Vectors, list[str]]:
+        """One of the sets."""
+        return self.data.pick(self.split, self.places[name])
+
+    def calibration(self, how: str, far: float = FAR) -> dict[str, Any]:
+        """Measured with unknowns, or with products left out; or the card's default."""
+        if how == "default":
+            return self.data.card
+        if (how, far) not in self.calibrations:
+            given: dict[str, Any] = {}
+            if how == "unknowns":
+                vectors, kinds = self.photos("unknown")
+                given = {"unknowns": vectors, "kinds": kinds}
+            self.calibrations[how, far] = calibrate(
+                self.catalog,
+                *self.photos("known"),
+                **given,
+                far=far,
+                default=self.data.card,
+                seed=self.seed,
+            )
+        return self.calibrations[how, far]
+
+    def answers(self, name: str, calibration: dict[str, Any]) -> list[Answer]:
+        """Of the photos of one set."""
+        return [decide(matches, calibration) for matches in self.matches[name]]
 
 
 def main() -> None:
@@ -95,9 +128,7 @@ def embed_all(embedder: Embedder, split: str) -> Data:
     """Gallery, queries, and things of other kinds."""
     photos = {name: photos_of(name) for name in ("train", split)}
     for name in FOREIGN:
-        folder = (SHARED / "data" / name).resolve()
-        found = read_photos(folder)
-        photos[name] = Photos([Labelled(one.path, one.product) for one in found.items])
+        photos[name] = read_photos((SHARED / "data" / name).resolve())
     vectors = {name: embedded(embedder, one, name) for name, one in photos.items()}
     return Data(
         vectors, {name: one.labels for name, one in photos.items()}, embedder.card.calibration
@@ -113,17 +144,15 @@ def measure(data: Data, split: str, seeds: int) -> dict[str, Any]:
         "photos": {name: len(one) for name, one in data.labels.items()},
         "separation": separated(data, split),
         "calibrated": {
-            "with unknowns": calibrated(data, split, trials, "unknowns"),
-            "without unknowns": calibrated(data, split, trials, "left out"),
-            "model card's default": calibrated(data, split, trials, "default"),
+            "with unknowns": calibrated(trials, "unknowns"),
+            "without unknowns": calibrated(trials, "left out"),
+            "model card's default": calibrated(trials, "default"),
         },
-        "trade": [
-            {"target": far, **calibrated(data, split, trials, "unknowns", far)["mean"]} for far in FARS
-        ],
-        "surest": surest(data, split, trials),
-        "per_product": per_product(data, split, trials),
-        "fused": fused(data, split, trials),
-        "handfuls": handfuls(data, split, trials),
+        "trade": [{"target": far, **calibrated(trials, "unknowns", far)["mean"]} for far in FARS],
+        "surest": surest(trials),
+        "per_product": per_product(trials),
+        "fused": fused(trials),
+        "handfuls": handfuls(trials),
         "cost": cost(trials[0].catalog, data.vectors[split][:200]),
     }
     report["targets"] = judge(report)
@@ -150,57 +179,44 @@ def trial_of(data: Data, split: str, seed: int) -> Trial:
         cut, swapped = len(places[label]) // 2, int(generator.integers(2))
         for part, some in enumerate((places[label][:cut], places[label][cut:])):
             known[part ^ swapped].extend(some)
-    others = generator.permutation(sorted(set(places) - half))
-    parts = [
+    others = generator.permutation(sorted(set(places) - half)).tolist()
+    middle = len(others) // 2
+    unknown = [
         [place for label in some for place in places[label]]
-        for some in (others[: len(others) // 2], others[len(others) // 2 :])
+        for some in (others[:middle], others[middle:])
     ]
-    return Trial(catalog, *(np.array(one, np.int64) for one in (known[0], parts[0])),
-                 *(np.array(one, np.int64) for one in (known[1], parts[1])))  # fmt: skip
+    names = ("known", "known judged", "unknown", "unknown judged")
+    sets = {
+        name: np.array(one, np.int64) for name, one in zip(names, (*known, *unknown), strict=True)
+    }
+    judged = {name: data.vectors[split][sets[name]] for name in (names[1], names[3])}
+    judged |= {name: data.vectors[name] for name in FOREIGN}
+    matches = {
+        name: [catalog.match(vector, SHORTLIST) for vector in one] for name, one in judged.items()
+    }
+    return Trial(data, split, seed, catalog, sets, matches)
 
 
-def calibration_of(
-    data: Data, split: str, trial: Trial, how: str, far: float = 0.01, seed: int = 0
-) -> Catalog:
-    """The trial's catalog with its calibration measured; `how`: unknowns, left out, default."""
-    if how == "default":
-        return trial.catalog
-    queries, products = data.pick(split, trial.known)
-    given: dict[str, Any] = {}
-    if how == "unknowns":
-        vectors, kinds = data.pick(split, trial.unknown)
-        given = {"unknowns": vectors, "kinds": kinds}
-    found = calibrate(
-        trial.catalog, queries, products, **given, far=far, default=data.card, seed=seed
-    )
-    return with_calibration(trial.catalog, found)
-
-
-def with_calibration(catalog: Catalog, found: dict[str, Any]) -> Catalog:
-    """The same catalog, judged otherwise."""
-    return Catalog(catalog.row_ids, catalog.vectors, space=catalog.space, calibration=found)
-
-
-def calibrated(
-    data: Data, split: str, trials: Sequence[Trial], how: str, far: float = 0.01
-) -> dict[str, Any]:
+def calibrated(trials: Sequence[Trial], how: str, far: float = FAR) -> dict[str, Any]:
     """Mean and range over the seeds."""
     rows = []
-    for seed, trial in enumerate(trials):
-        catalog = calibration_of(data, split, trial, how, far, seed)
-        queries, products = data.pick(split, trial.known_judge)
-        known = [catalog.answer(vector) for vector in queries]
-        new = [catalog.answer(v) for v in data.pick(split, trial.unknown_judge)[0]]
-        row = {"threshold": catalog.calibration["threshold"], **counted(known, products, new)}
+    for trial in trials:
+        found = trial.calibration(how, far)
+        known, new = (trial.answers(f"{one} judged", found) for one in ("known", "unknown"))
+        told = counted(known, trial.photos("known judged")[1], new)
+        row = {"threshold": found["threshold"], "margin": found["margin"], **told}
         for name in FOREIGN:
-            others = [catalog.answer(vector).decision for vector in data.vectors[name]]
-            row[f"far {name}"] = mean([one != "unknown" for one in others])
+            row[f"far {name}"] = accepted(trial.answers(name, found))
         rows.append(row)
-    keys = rows[0]
     return {
-        "mean": {key: mean([row[key] for row in rows]) for key in keys},
-        "range": {key: [min(r[key] for r in rows), max(r[key] for r in rows)] for key in keys},
+        "mean": {key: mean([row[key] for row in rows]) for key in rows[0]},
+        "range": {key: [min(r[key] for r in rows), max(r[key] for r in rows)] for key in rows[0]},
     }
+
+
+def accepted(answers: Sequence[Answer]) -> float:
+    """The share that is not unknown."""
+    return mean([answer.decision != "unknown" for answer in answers])
 
 
 def counted(
@@ -223,7 +239,7 @@ def counted(
         "far as match": mean(strangers == "match"),
         "accepted": mean(said != "unknown"),
         "matched": mean(matched),
-        "matched right": mean(right[matched]),
+        "matched right": mean(right[matched]) if matched.any() else 1.0,
         "ambiguous": mean(said == "ambiguous"),
         "among candidates": mean(fair),
         "ece": calibration_error(sure, both),
@@ -251,13 +267,12 @@ def separated(data: Data, split: str) -> dict[str, Any]:
     }
 
 
-def surest(data: Data, split: str, trials: Sequence[Trial]) -> list[dict[str, float]]:
+def surest(trials: Sequence[Trial]) -> list[dict[str, float]]:
     """How many of the surest photos of enrolled products are right, pooled over the seeds."""
     sure, right = [], []
-    for seed, trial in enumerate(trials):
-        catalog = calibration_of(data, split, trial, "unknowns", seed=seed)
-        for vector, own in zip(*data.pick(split, trial.known_judge), strict=True):
-            answer = catalog.answer(vector)
+    for trial in trials:
+        answers = trial.answers("known judged", trial.calibration("unknowns"))
+        for answer, own in zip(answers, trial.photos("known judged")[1], strict=True):
             sure.append(answer.confidence)
             right.append(answer.matches[0].id == own)
     order = np.argsort(-np.array(sure), kind="stable")
@@ -272,7 +287,7 @@ def surest(data: Data, split: str, trials: Sequence[Trial]) -> list[dict[str, fl
     ]
 
 
-def per_product(data: Data, split: str, trials: Sequence[Trial]) -> dict[str, Any]:
+def per_product(trials: Sequence[Trial]) -> dict[str, Any]:
     """Enrolled photos accepted at exactly 1 % false accepts, with a threshold for each product.
 
     A product's threshold is the global one plus an offset, learned from the calibration photos:
@@ -286,18 +301,16 @@ def per_product(data: Data, split: str, trials: Sequence[Trial]) -> dict[str, An
         ids = {product: number for number, product in enumerate(catalog.ids)}
         directions = np.stack([catalog.direction(n) for n in range(len(ids))])
         near = directions @ directions.T - 2 * np.eye(len(ids))
-        spread = [
-            float(np.linalg.norm(catalog.vectors_of(catalog.rows_of(n)).mean(axis=0)))
-            for n in range(len(ids))
+        means = [catalog.vectors_of(catalog.rows_of(n)).mean(axis=0) for n in range(len(ids))]
+        traits = {
+            "look-alikes": near.max(axis=1).astype(np.float64),
+            "spread": np.linalg.norm(np.stack(means), axis=1).astype(np.float64),
+        }
+        sets = [
+            firsts([catalog.match(vector, 1) for vector in trial.photos(name)[0]], ids)
+            for name in ("known", "unknown")
         ]
-        traits = {"look-alikes": near.max(axis=1), "spread": np.array(spread)}
-
-        def first(places: NDArray[np.int64], catalog=catalog, ids=ids) -> Any:  # type: ignore[no-untyped-def]
-            found = [catalog.match(vector, 1)[0] for vector in data.vectors[split][places]]
-            return np.array([ids[m.id] for m in found]), np.array([m.score for m in found])
-
-        sets = [first(one) for one in (trial.known, trial.unknown)]
-        judged = [first(one) for one in (trial.known_judge, trial.unknown_judge)]
+        judged = [firsts(trial.matches[f"{name} judged"], ids) for name in ("known", "unknown")]
         strangers, scores = sets[1]
         counts = np.bincount(strangers, minlength=len(ids))
         sums = np.bincount(strangers, scores - scores.mean(), minlength=len(ids))
@@ -317,10 +330,16 @@ def per_product(data: Data, split: str, trials: Sequence[Trial]) -> dict[str, An
     }
 
 
+def firsts(
+    found: Sequence[Sequence[Match]], ids: dict[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The first product's number and score, for each photo."""
+    numbers = [ids[matches[0].id] for matches in found]
+    return np.array(numbers), np.array([matches[0].score for matches in found])
+
+
 def slope(sets: Sequence[tuple[Any, Any]], trait: NDArray[np.float64]) -> float:
     """How much higher a product's threshold is for each unit of a trait."""
-    from shelflens.logistic import fit_logistic
-
     inputs = np.concatenate(
         [np.stack([np.ones(len(s)), s, trait[numbers]], axis=1) for numbers, s in sets]
     )
@@ -329,59 +348,56 @@ def slope(sets: Sequence[tuple[Any, Any]], trait: NDArray[np.float64]) -> float:
     return float(-other / max(score, 1e-6))
 
 
-def fused(data: Data, split: str, trials: Sequence[Trial]) -> dict[str, Any]:
+def fused(trials: Sequence[Trial]) -> dict[str, Any]:
     """Three photos of one product that follow each other in its list, beside one."""
     rows: dict[str, list[dict[str, float]]] = {"one photo": [], f"{BURST} photos": []}
-    for seed, trial in enumerate(trials):
-        catalog = calibration_of(data, split, trial, "unknowns", seed=seed)
+    for trial in trials:
+        catalog = trial.catalog
+        catalog.calibration = trial.calibration("unknowns")
         for name, size in zip(rows, (1, BURST), strict=True):
-            known, new = (
-                bursts(data, split, places, size)
-                for places in (trial.known_judge, trial.unknown_judge)
-            )
+            known, new = (bursts(trial, f"{one} judged", size) for one in ("known", "unknown"))
             answers = [[fuse(catalog, vectors) for vectors, _ in one] for one in (known, new)]
             told = counted(answers[0], [own for _, own in known], answers[1])
             scores = [np.array([a.matches[0].score for a in one]) for one in answers]
             auroc, fpr = separation(*scores)
             right = [a.matches[0].id == own for a, (_, own) in zip(answers[0], known, strict=True)]
-            rows[name].append(
-                {"recall": mean(right), "auroc": auroc, "fpr_at_95_tpr": fpr, **told}
-            )
+            apart = {"recall": mean(right), "auroc": auroc, "fpr_at_95_tpr": fpr}
+            apart["accepted at 1 %"] = mean(scores[0] > np.quantile(scores[1], 0.99))
+            rows[name].append({**apart, **told})
     return {
         name: {key: mean([row[key] for row in some]) for key in some[0]}
         for name, some in rows.items()
     }
 
 
-def bursts(
-    data: Data, split: str, places: NDArray[np.int64], size: int
-) -> list[tuple[Vectors, str]]:
+def bursts(trial: Trial, name: str, size: int) -> list[tuple[Vectors, str]]:
     """Neighbouring photos of one product, without overlap."""
+    vectors, labels = trial.photos(name)
     mine: dict[str, list[int]] = {}
-    for place in places.tolist():
-        mine.setdefault(data.labels[split][place], []).append(place)
+    for place, label in enumerate(labels):
+        mine.setdefault(label, []).append(place)
     return [
-        (data.vectors[split][some[start : start + size]], label)
+        (vectors[some[start : start + size]], label)
         for label, some in mine.items()
         for start in range(0, len(some) - size + 1, size)
     ]
 
 
-def handfuls(data: Data, split: str, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def handfuls(trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """The threshold when only a few photos of each side are given."""
     rows = []
     for count in HANDFULS:
         found, rates = [], []
-        for seed, trial in enumerate(trials):
-            generator = np.random.default_rng(seed)
-            known, unknown = (
-                generator.permutation(one)[:count] for one in (trial.known, trial.unknown)
-            )
-            small = Trial(trial.catalog, known, unknown, trial.known_judge, trial.unknown_judge)
-            catalog = calibration_of(data, split, small, "unknowns", seed=seed)
-            found.append(catalog.calibration["threshold"])
-            strangers = data.pick(split, trial.unknown_judge)[0]
-            rates.append(mean([catalog.answer(one).decision != "unknown" for one in strangers]))
+        for trial in trials:
+            generator = np.random.default_rng(trial.seed)
+            few = {
+                name: generator.permutation(trial.places[name])[:count]
+                for name in ("known", "unknown")
+            }
+            small = replace(trial, places={**trial.places, **few}, calibrations={})
+            calibration = small.calibration("unknowns")
+            found.append(calibration["threshold"])
+            rates.append(accepted(trial.answers("unknown judged", calibration)))
         rows.append(
             {
                 "photos": count,
@@ -515,11 +531,7 @@ def markdown(report: dict[str, Any]) -> str:
     costs = report["cost"]
     lines += table(
         [f"{costs['products']} products, {costs['pictures']} pictures", "ms p50"],
-        [
-            [name, f"{costs[name]:.4f}"]
-            for name in costs
-            if name not in ("products", "pictures")
-        ],
+        [[name, f"{costs[name]:.4f}"] for name in costs if name not in ("products", "pictures")],
     )
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,7 @@ handful of photos changes little. Only embeddings are needed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,9 @@ STRANGERS = 0.5
 
 SAME_PICTURE = 0.999
 """Cosine similarity from which a query is a picture of the catalog itself, rounded to int8."""
+
+_BLOCK = 8
+"""Queries compared with all pictures at once."""
 
 _RIDGE = np.array([1.0, 0.01, 0.01])
 """Of the curve: one over the variance of its height and slopes about the default's."""
@@ -127,7 +130,7 @@ def calibrate(
             [catalog.match(vector, SHORTLIST) for vector in unknowns],
             [f"unknown {kind}" for kind in kinds],
         )
-    new = Scored(new.score, new.lead, np.zeros(len(new.score), bool), list(new.kinds))
+    new = replace(new, right=np.zeros(len(new.score), bool))
     if np.ptp(np.concatenate([known.score, new.score])) < 1e-6:
         raise DataError(
             f"all {len(known.score) + len(new.score)} photos score {known.score[0]:.3f}; expected "
@@ -147,7 +150,8 @@ def _calibration(
     seed: int,
 ) -> dict[str, Any]:
     start = {**DEFAULT_CALIBRATION, **default}
-    bar = threshold_for(new.score, new.kinds, far=far, default=start["threshold"], seed=seed)
+    judged = new if given else hardest_half(new)
+    bar = threshold_for(judged.score, judged.kinds, far=far, default=start["threshold"], seed=seed)
     accepted = known.score >= bar.value
     margin = margin_for(
         known.lead[accepted],
@@ -175,6 +179,19 @@ def _calibration(
         "products": len(catalog),
         "pictures": catalog.pictures,
     }
+
+
+def hardest_half(new: Scored) -> Scored:
+    """The half of the kinds whose photos score highest.
+
+    Products left out stand for things that are not enrolled, but what a customer holds up is often
+    a variant of something enrolled, and a catalog has no variant of many of its products.
+    """
+    kinds = np.array(new.kinds)
+    names = np.unique(kinds)
+    heights = np.array([np.quantile(new.score[kinds == one], 0.9) for one in names])
+    keep = np.isin(kinds, names[heights >= np.median(heights)])
+    return Scored(new.score[keep], new.lead[keep], new.right[keep], kinds[keep].tolist())
 
 
 def fit_curve(
@@ -228,14 +245,13 @@ def _new_photos(
     catalog: Catalog, queries: NDArray[np.float32], products: Sequence[str]
 ) -> tuple[NDArray[np.float32], list[str]]:
     """The queries that are not pictures of the catalog, which would find themselves."""
-    new = [
-        place
-        for place, vector in enumerate(queries)
-        if catalog.row_scores(catalog.unit(vector)[np.newaxis]).max() < SAME_PICTURE
-    ]
-    if not new:
+    units = np.stack([catalog.unit(vector) for vector in queries])
+    blocks = [units[start : start + _BLOCK] for start in range(0, len(units), _BLOCK)]
+    nearest = np.concatenate([catalog.row_scores(block).max(axis=1) for block in blocks])
+    new = np.flatnonzero(nearest < SAME_PICTURE)
+    if not len(new):
         raise DataError(
             f"queries: all {len(queries)} photos are pictures of the catalog itself; expected "
             "other photos of its products: hold some back when building it"
         )
-    return queries[new], [products[place] for place in new]
+    return queries[new], [products[place] for place in new.tolist()]

@@ -17,7 +17,9 @@ AGREEMENT = 0.2
 """Power of the mean's length that scores are multiplied with; see `fuse`."""
 
 
-def fuse(catalog: Catalog, vectors: Sequence[NDArray[np.float32]], k: int = 5) -> Answer:
+def fuse(
+    catalog: Catalog, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32], k: int = 5
+) -> Answer:
     """Match the mean direction of several photos and decide once.
 
     The mean of photos of one thing is nearer to its product than each of them; but it is nearer
