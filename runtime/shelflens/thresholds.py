@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 TAIL, LEAST_TAIL = 0.1, 10
 """The threshold is extrapolated from the highest tenth of the strangers' scores, ten at least."""
 
+EXCESS, EXCESS_SCORES = 0.05, 2
+"""Mean excess without scores, and how many scores it is worth: two alike prove no short tail."""
+
 PRIOR = 0.15
 """Standard deviation of catalogs' true thresholds about their model's default. Catalogs with one
 and with 30 pictures a product differ by about as much."""
@@ -119,7 +122,7 @@ def tail_quantile(scores: Floats, far: float) -> float:
     """The score that a share `far` of the population exceeds, also where the sample has none.
 
     What exceeds a high score does so by an exponentially distributed amount (peaks over threshold,
-    Pickands 1975, with shape zero); the mean excess of the highest tenth gives the rest. Between
+    Pickands 1975, with shape zero); the mean excess of the highest tenth gives the rest. One of
     the scores when far is larger than that tenth.
 
     Args:
@@ -128,13 +131,12 @@ def tail_quantile(scores: Floats, far: float) -> float:
     """
     ordered = np.sort(scores)[::-1]
     count = min(max(math.ceil(TAIL * len(ordered)), LEAST_TAIL), len(ordered) - 1)
-    if count < 1:
-        return float(ordered[0])
-    reached = count / len(ordered)
+    reached = max(count, 1) / len(ordered)
     if far >= reached:
-        return float(np.quantile(ordered, 1 - far))
+        return float(ordered[min(int(far * len(ordered)), len(ordered) - 1)])
     base = float(ordered[count])
-    return base + float(np.mean(ordered[:count]) - base) * math.log(reached / far)
+    excess = float(np.sum(ordered[:count] - base)) + EXCESS * EXCESS_SCORES
+    return base + excess / (count + EXCESS_SCORES) * math.log(reached / far)
 
 
 def share_interval(
