@@ -44,7 +44,7 @@ def brute_force(
         length = float(np.linalg.norm(total))
         # Opposite pictures have no mean direction: the first stands for them.
         mean = float(total @ wide) / length if length > 1e-6 else float(pictures[product][0] @ wide)
-        scores[product] = 0.75 * mean + 0.25 * best[product]
+        scores[product] = max(0.75 * mean + 0.25 * best[product], best[product] - 0.15)
     return sorted(scores.items(), key=lambda item: -item[1])[:k]
 
 
@@ -102,7 +102,7 @@ def test_mean_direction_and_best_picture_speak_for_the_product(unit: Unit) -> No
     mean = vectors[[0, 2, 4]].sum(axis=0)
     expected = 0.75 * float(mean @ vectors[4]) / float(np.linalg.norm(mean)) + 0.25
     assert first.id == "a"
-    assert first.score == pytest.approx(expected, abs=QUANTIZED)
+    assert first.score == pytest.approx(max(expected, 0.85), abs=QUANTIZED)
     assert catalog.scores(vectors[4:])[0].max() > 1 - QUANTIZED, "its best picture"
     assert len(catalog) == 2
     assert catalog.pictures == 5
@@ -116,6 +116,12 @@ def test_a_lucky_picture_does_not_beat_the_product_that_fits_as_a_whole() -> Non
     catalog = Catalog(["lucky"] * 3 + ["fits"] * 2, np.array(lucky + fits, np.float32), space="s")
     assert catalog.scores(query[np.newaxis])[0].argmax() == 0
     assert [one.id for one in catalog.match(query)] == ["fits", "lucky"]
+
+
+def test_a_product_is_found_by_its_one_picture_from_the_back() -> None:
+    front, back = np.eye(4, dtype=np.float32)[:2]
+    catalog = Catalog(["a"] * 9 + ["b"], np.stack([front] * 8 + [back, -front]), space="s")
+    assert catalog.match(back)[0].score == pytest.approx(0.85, abs=QUANTIZED)
 
 
 def test_products_of_one_picture_score_as_their_picture(unit: Unit) -> None:

@@ -149,6 +149,7 @@ def measure(data: Data, split: str, seeds: int) -> dict[str, Any]:
             "model card's default": calibrated(trials, "default"),
         },
         "trade": [{"target": far, **calibrated(trials, "unknowns", far)["mean"]} for far in FARS],
+        "ece": pooled_error(trials),
         "surest": surest(trials),
         "per_product": per_product(trials),
         "fused": fused(trials),
@@ -212,6 +213,20 @@ def calibrated(trials: Sequence[Trial], how: str, far: float = FAR) -> dict[str,
         "mean": {key: mean([row[key] for row in rows]) for key in rows[0]},
         "range": {key: [min(r[key] for r in rows), max(r[key] for r in rows)] for key in rows[0]},
     }
+
+
+def pooled_error(trials: Sequence[Trial]) -> float:
+    """Calibration error of all seeds' photos together: with few things, chance adds to each's."""
+    sure: list[float] = []
+    right: list[bool] = []
+    for trial in trials:
+        found = trial.calibration("unknowns")
+        known, new = (trial.answers(f"{one} judged", found) for one in ("known", "unknown"))
+        owners = trial.photos("known judged")[1]
+        sure += [answer.confidence for answer in [*known, *new]]
+        right += [a.matches[0].id == own for a, own in zip(known, owners, strict=True)]
+        right += [False] * len(new)
+    return calibration_error(np.array(sure), np.array(right))
 
 
 def accepted(answers: Sequence[Answer]) -> float:
@@ -459,7 +474,8 @@ def judge(report: dict[str, Any]) -> list[dict[str, Any]]:
         ("FPR@95TPR", "<= 0.18", apart["fpr_at_95_tpr"], apart["fpr_at_95_tpr"] <= 0.18),
         ("false accepts at 1 %", "0.005 to 0.02", tuned["far"], 0.005 <= tuned["far"] <= 0.02),
         ("the same, clothing and objects", "<= 0.01", others, others <= 0.01),
-        ("ECE", "<= 0.03", tuned["ece"], tuned["ece"] <= 0.03),
+        ("ECE, seeds pooled", "<= 0.03", report["ece"], report["ece"] <= 0.03),
+        ("ECE, mean of the seeds", "<= 0.03", tuned["ece"], tuned["ece"] <= 0.03),
         ("`match` right", ">= 0.98", tuned["matched right"], tuned["matched right"] >= 0.98),
         ("enrolled photos answered `match`", ">= 0.75", tuned["matched"], tuned["matched"] >= 0.75),
         ("right, 0.8 surest answered", ">= 0.98", at[0]["right"], at[0]["right"] >= 0.98),

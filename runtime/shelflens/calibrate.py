@@ -105,16 +105,7 @@ def calibrate(
         DataError: products that are not enrolled, unknowns that are, queries that are pictures of
             the catalog, scores that are all the same, `far` or `strangers` out of range.
     """
-    if not 0 < far <= 0.5:
-        raise DataError(f"far: expected a share above 0 and at most 0.5, got {far:g}")
-    if not 0 <= strangers < 1:
-        raise DataError(f"strangers: expected a share from 0 to below 1, got {strangers:g}")
-    if len(catalog) < (2 if unknowns is None else 1):
-        raise CatalogError(
-            f"{catalog.path or 'catalog'}: {len(catalog)} products; without unknowns calibrating "
-            "needs two, to leave one out; give photos of other things with --unknowns"
-        )
-    _check_names(catalog, products, kinds)
+    check(catalog, products, kinds, given=unknowns is not None, far=far, strangers=strangers)
     queries, products = _new_photos(catalog, queries, products)
     # One more than is asked for ever: without its own product the shortlist is still whole.
     asked = [catalog.match(vector, SHORTLIST + 1) for vector in queries]
@@ -221,7 +212,29 @@ def fit_curve(
     return [round(float(one), 4) for one in (height, curve[1], curve[2])]
 
 
-def _check_names(catalog: Catalog, products: Sequence[str], kinds: Sequence[str]) -> None:
+def check(
+    catalog: Catalog,
+    products: Sequence[str],
+    kinds: Sequence[str],
+    *,
+    given: bool,
+    far: float,
+    strangers: float,
+) -> None:
+    """What can be refused before any photo is embedded; `given` says whether unknowns are.
+
+    Raises:
+        CatalogError, DataError: see `calibrate`.
+    """
+    if not 0 < far <= 0.5:
+        raise DataError(f"far: expected a share above 0 and at most 0.5, got {far:g}")
+    if not 0 <= strangers < 1:
+        raise DataError(f"strangers: expected a share from 0 to below 1, got {strangers:g}")
+    if len(catalog) < (1 if given else 2):
+        raise CatalogError(
+            f"{catalog.path or 'catalog'}: {len(catalog)} products; without unknowns calibrating "
+            "needs two, to leave one out; give photos of other things with --unknowns"
+        )
     enrolled, asked = set(catalog.ids), dict.fromkeys(products)
     foreign = [one for one in asked if one not in enrolled]
     if not asked or len(foreign) == len(asked):

@@ -244,7 +244,8 @@ class Catalog:
         if len(self.rows_of(number)) == 1:
             return picture
         mean = float(self.direction(number) @ query)
-        return search.MEAN_SHARE * mean + (1 - search.MEAN_SHARE) * picture
+        mixed = search.MEAN_SHARE * mean + (1 - search.MEAN_SHARE) * picture
+        return max(mixed, picture - search.MOST_BELOW)
 
     def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query with length 1.

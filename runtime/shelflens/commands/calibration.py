@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from shelflens.calibrate import FAR, STRANGERS, calibrate
+from shelflens.calibrate import FAR, STRANGERS, calibrate, check
 from shelflens.catalog import Catalog
 from shelflens.commands.options import add_model, embed_photos, open_model
 from shelflens.decide import DEFAULT, DEFAULT_CALIBRATION, MEASURED
@@ -52,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
     photos = read_photos(args.queries)
     others = read_photos(args.unknowns) if args.unknowns else None
+    rates = {"far": args.far, "strangers": args.strangers}
+    names = others.labels if others else []
+    check(catalog, photos.labels, names, given=others is not None, **rates)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     products, queries, _ = embed_photos(embedder, photos, source=args.queries)
@@ -64,8 +67,7 @@ def run(args: argparse.Namespace) -> int:
         queries,
         products,
         **given,
-        far=args.far,
-        strangers=args.strangers,
+        **rates,
         default=embedder.card.calibration,
     )
     catalog.save(args.catalog)
