@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -121,7 +122,9 @@ def _table(name: str, answer: Answer, spent: float) -> str:
         said = f"ambiguous: {' or '.join(names[:3] + more)}"
     elif answer.matches:
         said = "unknown: not in this catalog; the nearest are"
-    sure = f"confidence {answer.confidence:.2f}"
+    # Rounded down: nothing is shown as certain.
+    sure = "confidence" if answer.best else "confidence in the first"
+    sure += f" {math.floor(answer.confidence * 100) / 100:.2f}"
     if answer.basis != MEASURED:
         sure += f" by {answer.basis}, not calibrated"
     lines = [f"{name}  {said}  ({sure}; {spent:.1f} ms)"]
