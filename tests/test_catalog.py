@@ -44,7 +44,7 @@ def brute_force(
         length = float(np.linalg.norm(total))
         # Opposite pictures have no mean direction: the first stands for them.
         mean = float(total @ wide) / length if length > 1e-6 else float(pictures[product][0] @ wide)
-        scores[product] = max(0.75 * mean + 0.25 * best[product], best[product] - 0.15)
+        scores[product] = max(0.75 * mean + 0.25 * best[product], 1 - 4 * (1 - best[product]))
     return sorted(scores.items(), key=lambda item: -item[1])[:k]
 
 
@@ -98,12 +98,14 @@ def test_equal_scores_keep_the_order_of_the_catalog(unit: Unit) -> None:
 def test_mean_direction_and_best_picture_speak_for_the_product(unit: Unit) -> None:
     vectors = unit(5, 32)
     catalog = Catalog(["a", "b", "a", "b", "a"], vectors, space="s")
-    first = catalog.match(vectors[4], k=1)[0]
+    query = vectors[[0, 2]].sum(axis=0) / float(np.linalg.norm(vectors[[0, 2]].sum(axis=0)))
+    first = catalog.match(query, k=1)[0]
     mean = vectors[[0, 2, 4]].sum(axis=0)
-    expected = 0.75 * float(mean @ vectors[4]) / float(np.linalg.norm(mean)) + 0.25
+    expected = 0.75 * float(mean @ query) / float(np.linalg.norm(mean))
+    expected += 0.25 * float((vectors @ query)[[0, 2, 4]].max())
     assert first.id == "a"
-    assert first.score == pytest.approx(max(expected, 0.85), abs=QUANTIZED)
-    assert catalog.scores(vectors[4:])[0].max() > 1 - QUANTIZED, "its best picture"
+    assert first.score == pytest.approx(expected, abs=QUANTIZED)
+    assert catalog.match(vectors[4], k=1)[0].score > 1 - 4 * QUANTIZED, "its own picture"
     assert len(catalog) == 2
     assert catalog.pictures == 5
 
@@ -121,7 +123,9 @@ def test_a_lucky_picture_does_not_beat_the_product_that_fits_as_a_whole() -> Non
 def test_a_product_is_found_by_its_one_picture_from_the_back() -> None:
     front, back = np.eye(4, dtype=np.float32)[:2]
     catalog = Catalog(["a"] * 9 + ["b"], np.stack([front] * 8 + [back, -front]), space="s")
-    assert catalog.match(back)[0].score == pytest.approx(0.85, abs=QUANTIZED)
+    assert catalog.match(back)[0].score == pytest.approx(1.0, abs=QUANTIZED)
+    nearly = back + np.array([0, 0, 0.3, 0], np.float32)
+    assert 0.8 < catalog.match(nearly)[0].score < 0.9
 
 
 def test_products_of_one_picture_score_as_their_picture(unit: Unit) -> None:

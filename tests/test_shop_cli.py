@@ -192,7 +192,7 @@ def test_confirm_and_take_back(run: Run, store: Path, query: Path) -> None:
     status, out, _ = run("catalog", "confirm", store, query, product)
     assert (status, out) == (0, f"{store}: {product}: kept; confirmed views: 1\n")
     best = json.loads(run("lookup", query, "--catalog", store, "--json")[1])["matches"][0]
-    assert (best["id"], best["score"] > 0.84) == (product, True)
+    assert (best["id"], best["score"] > 0.99) == (product, True)
     said = json.loads(run("catalog", "confirm", store, query, product, "--json")[1])
     assert said == {"id": product, "kept": False, "replaced": False, "views": 1}
     assert json.loads(run("catalog", "info", store, "--json")[1])["confirmed"] == 1

@@ -245,7 +245,7 @@ class Catalog:
             return picture
         mean = float(self.direction(number) @ query)
         mixed = search.MEAN_SHARE * mean + (1 - search.MEAN_SHARE) * picture
-        return max(mixed, picture - search.MOST_BELOW)
+        return max(mixed, 1 - search.FALL * (1 - picture))
 
     def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query with length 1.

@@ -24,10 +24,11 @@ MEAN_SHARE = 0.75
 Grocery's validation photos, half the products enrolled: anything from 0.65 to 0.85 is as good,
 with the bundled model and with MediaPipe's, which never saw such photos."""
 
-MOST_BELOW = 0.15
-"""How far a product's score may lie below its best picture: a product whose pictures differ, front
-and back, or one confirmed view beside many others, is still found by a picture that fits. On the
-same photos 0.15 changes nothing else, 0.05 lets more strangers through."""
+FALL = 4.0
+"""A product's score is at least 1 - FALL * (1 - best picture): a product whose pictures differ,
+front and back, or one confirmed view beside many others, is found by a photo that is nearly one of
+its pictures. On the same photos 4 changes no figure, and a fixed distance below the best picture
+lets more strangers through."""
 
 _GROUP = 256
 """Scores whose maximum is taken first when the highest few of many are wanted."""

@@ -13,7 +13,7 @@ from shelflens.errors import CatalogError
 from shelflens.feedback import MOST, confirm, unconfirm
 from shelflens.photos import read_photos
 
-HELP = "Build, inspect and change a catalog file."
+HELP = "Build, calibrate, inspect and change a catalog file."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
