@@ -10,9 +10,10 @@ photos of all products from other days (`--split test`). Nothing is fitted to th
 - of the products left out, half calibrate as unknowns, the others judge;
 - each seed draws these halves anew, and changes which products are enrolled.
 
-Constants of the runtime were chosen with `--split val`, whose photos judge nothing here, and with
-MediaPipe's embedder, which has seen no photo of either. Clothing and objects are from
-`SHELFLENS_SHARED`; the bundled model has seen them in training as things to tell apart.
+Constants of the runtime were chosen on train and validation photos, which judge nothing here: with
+the bundled model, which was trained on them, and with MediaPipe's embedder, which was not. Clothing
+and objects are from `SHELFLENS_SHARED`; the bundled model has seen them in training as things to
+tell apart.
 """
 
 from __future__ import annotations

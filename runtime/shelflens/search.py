@@ -16,8 +16,8 @@ about twice one scan (256 numbers, one x86-64 core)."""
 
 
 SHORTLIST = 10
-"""Products with the best pictures whose score is worked out; of 81 products the right one is
-among them for all but a few photos in a thousand."""
+"""Products with the best pictures whose score is worked out. Of Grocery's 81 the right one is among
+them for every held-back train and validation photo, with MediaPipe's weaker embedder for 0.96."""
 
 MEAN_SHARE = 0.75
 """Weight of the mean direction in a product's score; the rest is its best picture's. Chosen on
