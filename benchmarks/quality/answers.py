@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -111,7 +112,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="default: the bundled model")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", choices=("test", "val"), default="test", help="the queries")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--threads", type=int)
     args = parser.parse_args()
     embedder = Embedder.open(args.model, threads=args.threads)
@@ -210,9 +211,17 @@ def calibrated(trials: Sequence[Trial], how: str, far: float = FAR) -> dict[str,
         for name in FOREIGN:
             row[f"far {name}"] = accepted(trial.answers(name, found))
         rows.append(row)
+    return summary(rows)
+
+
+def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Mean and range of each figure, over the seeds that have it."""
+    found = {key: [one[key] for one in rows if not math.isnan(one[key])] for key in rows[0]}
     return {
-        "mean": {key: mean([row[key] for row in rows]) for key in rows[0]},
-        "range": {key: [min(r[key] for r in rows), max(r[key] for r in rows)] for key in rows[0]},
+        "mean": {key: mean(values) for key, values in found.items()},
+        "range": {
+            key: [min(values, default=0), max(values, default=0)] for key, values in found.items()
+        },
     }
 
 
@@ -255,9 +264,9 @@ def counted(
         "far as match": mean(strangers == "match"),
         "accepted": mean(said != "unknown"),
         "matched": mean(matched),
-        "matched right": mean(right[matched]) if matched.any() else 1.0,
+        "matched right": mean(right[matched]) if matched.any() else math.nan,
         "ambiguous": mean(said == "ambiguous"),
-        "among candidates": mean(fair),
+        "among candidates": mean(fair) if fair else math.nan,
         "ece": calibration_error(sure, both),
     }
 
@@ -380,10 +389,7 @@ def fused(trials: Sequence[Trial]) -> dict[str, Any]:
             apart = {"recall": mean(right), "auroc": auroc, "fpr_at_95_tpr": fpr}
             apart["accepted at 1 %"] = mean(scores[0] > np.quantile(scores[1], 0.99))
             rows[name].append({**apart, **told})
-    return {
-        name: {key: mean([row[key] for row in some]) for key in some[0]}
-        for name, some in rows.items()
-    }
+    return {name: summary(some)["mean"] for name, some in rows.items()}
 
 
 def bursts(trial: Trial, name: str, size: int) -> list[tuple[Vectors, str]]:

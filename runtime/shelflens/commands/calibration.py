@@ -54,9 +54,10 @@ def run(args: argparse.Namespace) -> int:
     others = read_photos(args.unknowns) if args.unknowns else None
     rates = {"far": args.far, "strangers": args.strangers}
     names = others.labels if others else []
-    check(catalog, photos.labels, names, given=others is not None, **rates)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
+    # Before minutes of embedding, not after.
+    check(catalog, photos.labels, names, given=others is not None, **rates)
     products, queries, _ = embed_photos(embedder, photos, source=args.queries)
     given: dict[str, Any] = {}
     if others:
