@@ -170,3 +170,12 @@ def test_bad_input_is_one_line_and_the_catalog_stays(run: Run, built: Path, tmp_
     assert status == 1
     assert "made in embedding space 'x'" in err
     assert path.read_bytes() == before
+
+
+def test_a_calibration_of_another_writer_is_shown(run: Run, built: Path, tmp_path: Path) -> None:
+    catalog = Catalog.open(built)
+    catalog.calibration = {"threshold": 0.7, "margin": 0.1, "basis": "measured", "new": [1]}
+    catalog.save(tmp_path / "s.catalog")
+    status, out, _ = run("catalog", "info", tmp_path / "s.catalog")
+    assert status == 0
+    assert "threshold 0.7, margin 0.1, basis measured, new [1]" in out

@@ -14,7 +14,10 @@ from shelflens.errors import CatalogError
 from shelflens.search import SHORTLIST
 
 AGREEMENT = 0.2
-"""Power of the mean's length that scores are multiplied with; see `fuse`."""
+"""Power of the mean's length that scores are multiplied with; see `fuse`. Three held-back photos of
+Grocery's train and validation sets, at the threshold of one photo that lets in 0.019 of strangers
+and 0.72 of products: 0 lets in 0.028 and 0.92, 0.2 0.022 and 0.90, 0.4 0.020 and 0.84, 1 0.013 and
+0.67."""
 
 
 def fuse(

@@ -87,6 +87,8 @@ def told(catalog: Catalog) -> list[str]:
             f"{DEFAULT}: threshold {facts['threshold']}, margin {facts['margin']}, not measured "
             "with this catalog (shelflens catalog calibrate)"
         ]
+    if "far_interval" not in facts:  # measured by another writer
+        return [", ".join(f"{key} {value}" for key, value in facts.items())]
     low, high = facts["threshold_interval"]
     least, most = facts["far_interval"]
     others = f"{facts['unknowns']} of unknown things" if facts["unknowns"] else "products left out"
