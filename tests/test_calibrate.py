@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from shelflens import Catalog, CatalogError, DataError
 from shelflens.calibrate import calibrate
+from shelflens.feedback import confirm, unconfirm
 from shelflens.logistic import fit_logistic
 from shelflens.thresholds import MOST_MARGIN, margin_for, share_interval, tail_quantile
 from shelflens.thresholds import threshold_for as measure
@@ -297,3 +298,6 @@ def test_a_calibration_survives_the_file_and_changes_of_the_catalog(tmp_path: Pa
     grown = opened.add(["new"], parts["unknowns"][:1])
     assert grown.calibration == grown.remove(["new"]).calibration == found
     assert grown.answer(parts["unknowns"][0]).basis == "measured"
+    confirmed, done = confirm(opened, "p0", query)
+    assert done.kept
+    assert confirmed.calibration == unconfirm(confirmed, "p0")[0].calibration == found

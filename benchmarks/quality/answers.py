@@ -106,7 +106,7 @@ class Trial:
 
 
 def main() -> None:
-    """Measure and write answers.json and answers.md."""
+    """Measure and write answers.json, answers.md and answers.png."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--model", type=Path, help="default: the bundled model")
@@ -123,6 +123,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     write_text(args.out / "answers.json", json.dumps(report, indent=2) + "\n")
     write_text(args.out / "answers.md", markdown(report))
+    draw(report, args.out / "answers.png")
     print(markdown(report))
 
 
@@ -473,6 +474,9 @@ def judge(report: dict[str, Any]) -> list[dict[str, Any]]:
     tuned = report["calibrated"]["with unknowns"]["mean"]
     others = max(tuned[f"far {name}"] for name in FOREIGN)
     at = [one for one in report["surest"] if one["answered"] >= 0.75]
+    right = [one for one in report["trade"] if one["matched right"] >= 0.98]
+    loosest = max(right or report["trade"][:1], key=lambda one: one["matched"])
+    most = loosest["matched"]
     products = report["per_product"]
     best = max(one["accepted"] for name, one in products.items() if name != "global")
     gain = best - products["global"]["accepted"]
@@ -483,8 +487,14 @@ def judge(report: dict[str, Any]) -> list[dict[str, Any]]:
         ("the same, clothing and objects", "<= 0.01", others, others <= 0.01),
         ("ECE, seeds pooled", "<= 0.03", report["ece"], report["ece"] <= 0.03),
         ("ECE, mean of the seeds", "<= 0.03", tuned["ece"], tuned["ece"] <= 0.03),
-        ("`match` right", ">= 0.98", tuned["matched right"], tuned["matched right"] >= 0.98),
-        ("enrolled photos answered `match`", ">= 0.75", tuned["matched"], tuned["matched"] >= 0.75),
+        (
+            "`match` right, at 1 %",
+            ">= 0.98",
+            tuned["matched right"],
+            tuned["matched right"] >= 0.98,
+        ),
+        ("answered `match`, at 1 %", ">= 0.75", tuned["matched"], tuned["matched"] >= 0.75),
+        (f"the same, {loosest['target']:.0%} false accepts", ">= 0.75", most, most >= 0.75),
         ("right, the surest 0.75 answered", ">= 0.98", at[0]["right"], at[0]["right"] >= 0.98),
         ("per-product gain at equal false accepts", "> 0 or not shipped", gain, True),
         ("decision, ms", "< 0.1", report["cost"]["decide"], report["cost"]["decide"] < 0.1),
@@ -556,7 +566,36 @@ def markdown(report: dict[str, Any]) -> str:
         [f"{costs['products']} products, {costs['pictures']} pictures", "ms p50"],
         [[name, f"{costs[name]:.4f}"] for name in costs if name not in ("products", "pictures")],
     )
+    lines += ["", "![The trade-off](answers.png)"]
     return "\n".join(lines) + "\n"
+
+
+def draw(report: dict[str, Any], path: Path) -> None:
+    """The trade-off: strangers let in against products answered, one photo and a target each."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    points = report["trade"]
+    strangers = [max(one["far"], 1e-3) for one in points]
+    for key, label in (("accepted", "not `unknown`"), ("matched", "`match`")):
+        axes.plot(strangers, [one[key] for one in points], marker="o", label=label)
+    axes.plot(
+        strangers,
+        [one["matched right"] for one in points],
+        linestyle="--",
+        label="right, of those answered `match`",
+    )
+    for one, x in zip(points, strangers, strict=True):
+        note = f"--far {one['target']:g}"
+        axes.annotate(note, (x, one["matched"]), (4, -12), textcoords="offset points", fontsize=8)
+    axes.set(
+        xscale="log", xlabel="share of other unknown things let in", ylabel="share", ylim=(0, 1.02)
+    )
+    axes.set_title(f"Photos of enrolled products answered ({report['split']}, mean of the seeds)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
