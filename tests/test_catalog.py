@@ -31,12 +31,21 @@ QUANTIZED = 0.01
 def brute_force(
     ids: list[str], vectors: NDArray[np.float32], query: NDArray[np.float32], k: int
 ) -> list[tuple[str, float]]:
-    """The definition, in plain loops: best picture per product, ties in order of appearance."""
-    best: dict[str, float] = {}
-    for product, row in zip(ids, vectors, strict=True):
-        score = float(np.dot(row.astype(np.float64), query.astype(np.float64)))
-        best[product] = max(best.get(product, -2.0), score)
-    return sorted(best.items(), key=lambda item: -item[1])[:k]
+    """The definition in runtime/README.md, in plain loops; ties in order of appearance."""
+    pictures: dict[str, list[NDArray[np.float64]]] = {}
+    for product, row in zip(ids, vectors.astype(np.float64), strict=True):
+        pictures.setdefault(product, []).append(row)
+    wide = query.astype(np.float64)
+    best = {product: max(float(row @ wide) for row in rows) for product, rows in pictures.items()}
+    shortlist = sorted(best, key=lambda product: -best[product])[: max(k, 10)]
+    scores = {}
+    for product in shortlist:
+        total = np.sum(pictures[product], axis=0)
+        length = float(np.linalg.norm(total))
+        # Opposite pictures have no mean direction: the first stands for them.
+        mean = float(total @ wide) / length if length > 1e-6 else float(pictures[product][0] @ wide)
+        scores[product] = max(0.75 * mean + 0.25 * best[product], 1 - 4 * (1 - best[product]))
+    return sorted(scores.items(), key=lambda item: -item[1])[:k]
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,13 +95,53 @@ def test_equal_scores_keep_the_order_of_the_catalog(unit: Unit) -> None:
         assert [match.id for match in catalog.match(row[0], k=k)] == ids[:k]
 
 
-def test_best_picture_speaks_for_the_product(unit: Unit) -> None:
+def test_mean_direction_and_best_picture_speak_for_the_product(unit: Unit) -> None:
     vectors = unit(5, 32)
     catalog = Catalog(["a", "b", "a", "b", "a"], vectors, space="s")
-    assert catalog.match(vectors[4], k=1)[0].id == "a"
-    assert catalog.match(vectors[4], k=1)[0].score > 1 - QUANTIZED
+    query = vectors[[0, 2]].sum(axis=0) / float(np.linalg.norm(vectors[[0, 2]].sum(axis=0)))
+    first = catalog.match(query, k=1)[0]
+    mean = vectors[[0, 2, 4]].sum(axis=0)
+    expected = 0.75 * float(mean @ query) / float(np.linalg.norm(mean))
+    expected += 0.25 * float((vectors @ query)[[0, 2, 4]].max())
+    assert first.id == "a"
+    assert first.score == pytest.approx(expected, abs=QUANTIZED)
+    assert catalog.match(vectors[4], k=1)[0].score > 1 - 4 * QUANTIZED, "its own picture"
     assert len(catalog) == 2
     assert catalog.pictures == 5
+
+
+def test_a_lucky_picture_does_not_beat_the_product_that_fits_as_a_whole() -> None:
+    """The best of many pictures is lucky; what most pictures say must win."""
+    query = np.array([1, 0, 0, 0], np.float32)
+    fits = [[0.9, 0.436, 0, 0], [0.9, -0.436, 0, 0]]
+    lucky = [[0.92, 0, 0.392, 0], [0, 0, 0, 1], [0, 0, 0, -1]]
+    catalog = Catalog(["lucky"] * 3 + ["fits"] * 2, np.array(lucky + fits, np.float32), space="s")
+    assert catalog.scores(query[np.newaxis])[0].argmax() == 0
+    assert [one.id for one in catalog.match(query)] == ["fits", "lucky"]
+
+
+def test_a_product_is_found_by_its_one_picture_from_the_back() -> None:
+    front, back = np.eye(4, dtype=np.float32)[:2]
+    catalog = Catalog(["a"] * 9 + ["b"], np.stack([front] * 8 + [back, -front]), space="s")
+    assert catalog.match(back)[0].score == pytest.approx(1.0, abs=QUANTIZED)
+    nearly = back + np.array([0, 0, 0.3, 0], np.float32)
+    assert 0.8 < catalog.match(nearly)[0].score < 0.9
+
+
+def test_products_of_one_picture_score_as_their_picture(unit: Unit) -> None:
+    vectors, queries = unit(30, 16), unit(20, 16, seed=1)
+    catalog = Catalog([str(n) for n in range(30)], vectors, space="s")
+    for query in queries:
+        row_scores = catalog.row_scores(query[np.newaxis])[0]
+        found = catalog.match(query, k=30)
+        # Equal but for the order in which another size of matrix is summed.
+        assert all(abs(one.score - row_scores[int(one.id)]) < 1e-6 for one in found)
+
+
+def test_opposite_pictures_have_a_score() -> None:
+    row = np.array([[1, 0], [-1, 0]], np.float32)
+    catalog = Catalog(["a", "a"], row, space="s")
+    assert catalog.match(row[0])[0].score == pytest.approx(1.0, abs=QUANTIZED)
 
 
 def test_names_attributes_and_answer(unit: Unit) -> None:

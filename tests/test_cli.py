@@ -54,7 +54,11 @@ def test_lookup_json_keeps_the_contract(run: Run, store: Path, query: Path) -> N
     lines = [json.loads(line) for line in out.splitlines()]
     assert len(lines) == 2
     one = lines[0]
-    assert set(one) == {"photo", "decision", "matches", "ms"}
+    told = {"photo", "decision", "confidence", "basis", "matches", "ms"}
+    assert set(one) - {"candidates"} == told
+    assert ("candidates" in one) == (one["decision"] == "ambiguous")
+    assert one["basis"] == "default"
+    assert 0 <= one["confidence"] <= 1
     assert one["photo"] == str(query)
     assert one["decision"] in ("match", "ambiguous", "unknown")
     assert len(one["matches"]) == 3

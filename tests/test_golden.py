@@ -47,6 +47,7 @@ def test_every_format_number_opens_for_ever(version: int) -> None:
     match = opened.match(expected.vectors[3], k=1)[0]
     assert (match.id, match.name) == ("milk", "Milk 1 l")
     assert match.score == pytest.approx(1.0, abs=1e-5)
+    assert opened.answer(expected.vectors[3]).basis == "default"
 
 
 def test_the_same_catalog_is_the_same_bytes(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, DataError
-from shelflens.tags import NEIGHBOURS, TEMPERATURE, Tag, Tagger, fit_logistic
+from shelflens.logistic import fit_logistic
+from shelflens.tags import NEIGHBOURS, TEMPERATURE, Tag, Tagger
 
 CLOSE = 1e-3
 """A vote's weight is an exponential of float32 cosines."""

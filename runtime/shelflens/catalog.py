@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import search, store
-from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
+from shelflens.decide import Answer, Match, decide, shown
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.ids import check_rows
 from shelflens.views import Views
@@ -34,7 +34,7 @@ class Catalog:
         *,
         space: str,
         attributes: Mapping[str, Mapping[str, str]] | None = None,
-        calibration: Mapping[str, float] | None = None,
+        calibration: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a catalog from embeddings.
 
@@ -61,7 +61,7 @@ class Catalog:
         scales: NDArray[np.float32],
         space: str,
         attributes: Mapping[str, Mapping[str, str]],
-        calibration: Mapping[str, float],
+        calibration: Mapping[str, Any],
         views: Views,
     ) -> None:
         """Group rows by product; keep all else in order."""
@@ -84,7 +84,7 @@ class Catalog:
         self._places = np.cumsum([0, *map(len, table)], dtype=np.uint64)
         self._finish(space, dict(calibration), views.taken(order))
 
-    def _finish(self, space: str, calibration: dict[str, float], views: Views) -> None:
+    def _finish(self, space: str, calibration: dict[str, Any], views: Views) -> None:
         self.space = space
         self.views = views
         self.calibration = calibration
@@ -215,8 +215,8 @@ class Catalog:
             k: How many; more than the catalog has gives them all.
 
         Returns:
-            Best first; one per product, scored by its best picture; equal scores in the order of
-            the catalog.
+            Best first; one per product, scored by its mean direction and its best picture (see
+            `_score`); equal scores by best picture, then in the order of the catalog.
 
         Raises:
             CatalogError: a vector of another shape, NaN or zero; k below 1.
@@ -227,8 +227,25 @@ class Catalog:
         if not len(self):
             return []
         row_scores = search.scores(self._rows, self._scales, query)
-        products, best = search.best_products(row_scores, self._first, k)
-        return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
+        products, best = search.best_products(row_scores, self._first, max(k, search.SHORTLIST))
+        scored = [
+            (self._score(number, query, picture), number)
+            for number, picture in zip(products.tolist(), best.tolist(), strict=True)
+        ]
+        scored.sort(key=lambda one: -one[0])
+        return [self.at(number, score) for score, number in scored[:k]]
+
+    def _score(self, number: int, query: NDArray[np.float32], picture: float) -> float:
+        """A product's score, from that of its best picture; with one picture they are the same.
+
+        The best of many pictures is lucky: the more there are, the higher a stranger scores too.
+        The mean direction is not.
+        """
+        if len(self.rows_of(number)) == 1:
+            return picture
+        mean = float(self.direction(number) @ query)
+        mixed = search.MEAN_SHARE * mean + (1 - search.MEAN_SHARE) * picture
+        return max(mixed, 1 - search.FALL * (1 - picture))
 
     def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query with length 1.
@@ -247,9 +264,8 @@ class Catalog:
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
-        matches = self.match(vector, max(k, 2))
-        answer = decide(matches, {**DEFAULT_CALIBRATION, **self.calibration})
-        return Answer(answer.decision, matches[:k])
+        matches = self.match(vector, max(k, search.SHORTLIST))
+        return shown(decide(matches, self.calibration), k)
 
     def at(self, number: int, score: float = 1.0) -> Match:
         """The product with this number (its place in `ids`), with a score."""
@@ -281,12 +297,9 @@ class Catalog:
 
     def direction(self, number: int) -> NDArray[np.float32]:
         """The mean of a product's pictures, float32 [d], length 1."""
-        start, stop = int(self._bounds[number]), int(self._bounds[number + 1])
-        mean = self._scales[start:stop] @ self._rows[start:stop].astype(np.float32)
-        length = float(np.sqrt(mean @ mean))
-        # Opposite pictures have no mean; any of them stands for the product then.
-        one: NDArray[np.float32] = self._rows[start] * self._scales[start]
-        return mean / np.float32(length) if length > 1e-6 else one
+        owned = self.rows_of(number)
+        part = slice(owned.start, owned.stop)
+        return search.direction(self._rows[part], self._scales[part])
 
     def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """How near every product is: float32 [q, d], rows of length 1 -> float32 [q, p].

@@ -6,7 +6,7 @@ are found through the entry-point group `shelflens.commands`, looked up only whe
 is not a runtime command, so that a device pays nothing for them.
 
 Exit status: 0 done, 1 something could not be done (one line on standard error says what),
-2 the command line itself is wrong, 130 interrupted.
+2 the command line itself is wrong, 130 interrupted; 3 and 4 with `lookup --status`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RUNTIME = {
     "recommend": "what this customer would like, and why",
     "profile": "a customer's likes, in one private file",
     "tag": "attribute values of photos, from a catalog",
-    "catalog": "build, inspect and change a catalog file",
+    "catalog": "build, calibrate, inspect and change a catalog file",
     "embed": "photos to embeddings in a .npy file",
     "demo": "the main job on a little drawn store, no network, no arguments",
     "doctor": "which inference engines work here, and how to install the others",

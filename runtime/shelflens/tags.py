@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog import Catalog
 from shelflens.filters import require_columns, values
+from shelflens.logistic import fit_logistic, logistic
 from shelflens.search import top
 
 NEIGHBOURS = 20
@@ -101,7 +102,7 @@ class Tagger:
         """
         scores = self._catalog.row_scores(self._catalog.unit(vector)[np.newaxis])[0]
         votes = self._votes(scores[self._rows])
-        rated = [(value, _logistic(self._curve, features)) for value, features in votes]
+        rated = [(value, float(logistic(features @ self._curve))) for value, features in votes]
         if self.multiple:
             rated.sort(key=lambda one: -one[1])
             said = tuple(value for value, sure in rated if sure >= least)
@@ -147,36 +148,7 @@ class Tagger:
         return fit_logistic(np.stack(inputs), np.array(right, np.float64))
 
 
-def fit_logistic(
-    inputs: NDArray[np.float64], right: NDArray[np.float64], *, ridge: float = 1e-2
-) -> NDArray[np.float64]:
-    """Logistic regression by Newton's method.
-
-    Args:
-        inputs: float64 [m, f].
-        right: float64 [m], 0 or 1.
-        ridge: Weight of the squared coefficients, so that separable data stay finite.
-
-    Returns:
-        float64 [f], the coefficients.
-    """
-    coefficients = np.zeros(inputs.shape[1])
-    for _ in range(50):
-        sure = 1 / (1 + np.exp(-np.clip(inputs @ coefficients, -30, 30)))
-        slope = inputs.T @ (right - sure) - ridge * coefficients
-        curvature = (inputs * (sure * (1 - sure))[:, np.newaxis]).T @ inputs
-        step = np.linalg.solve(curvature + ridge * np.eye(len(coefficients)), slope)
-        coefficients += step
-        if np.abs(step).max() < 1e-8:
-            break
-    return coefficients
-
-
 def _features(share: float, similarity: float) -> NDArray[np.float64]:
     """What the confidence depends on: a constant, the log odds of the votes, the similarity."""
     kept = min(max(share, 0.005), 0.995)
     return np.array([1.0, float(np.log(kept / (1 - kept))), similarity])
-
-
-def _logistic(coefficients: NDArray[np.float64], features: NDArray[np.float64]) -> float:
-    return float(1 / (1 + np.exp(-np.clip(features @ coefficients, -30, 30))))

@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove | confirm | unconfirm`."""
+"""`shelflens catalog build | info | add | remove | calibrate | confirm | unconfirm`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import json
 from pathlib import Path
 
 from shelflens.catalog import Catalog
+from shelflens.commands import calibration
 from shelflens.commands.options import add_model, embed_photos, open_model, positive
 from shelflens.errors import CatalogError
 from shelflens.feedback import MOST, confirm, unconfirm
 from shelflens.photos import read_photos
 
-HELP = "Build, inspect and change a catalog file."
+HELP = "Build, calibrate, inspect and change a catalog file."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     acts = parser.add_subparsers(
-        dest="act", required=True, metavar="build|info|add|remove|confirm|unconfirm"
+        dest="act", required=True, metavar="build|info|add|remove|calibrate|confirm|unconfirm"
     )
 
     build = acts.add_parser("build", help="embed the photos of DATA into a new catalog")
@@ -38,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
     remove.add_argument("catalog", metavar="STORE.catalog")
     remove.add_argument("ids", nargs="+", metavar="ID")
+
+    calibration.add_arguments(
+        acts.add_parser("calibrate", help="measure thresholds and confidence on labelled photos")
+    )
 
     confirm = acts.add_parser("confirm", help="a photo shows this product: one more view of it")
     confirm.add_argument("catalog", metavar="STORE.catalog")
@@ -62,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
-    return {**acts, "confirm": _confirm, "unconfirm": _unconfirm}[args.act](args)
+    acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
+    return acts[args.act](args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -164,7 +170,7 @@ def _info(args: argparse.Namespace) -> int:
         if isinstance(value, list):
             value = ", ".join(value)
         elif isinstance(value, dict):
-            value = ", ".join(f"{k} {v}" for k, v in value.items())
+            value = f"\n{'':<12}".join(calibration.told(catalog))
         print(f"{key:<12}{value}")
     shown = catalog.ids[:10]
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""

@@ -42,7 +42,7 @@ class Seen:
         if self.answer.decision == "match":
             return "right" if self.answer.matches[0].id == self.item.product else "wrong"
         if self.answer.decision == "ambiguous":
-            near = [match.id for match in self.answer.matches[:3]]
+            near = [match.id for match in self.answer.candidates]
             return "fair" if self.item.product in near else "wrong"
         return "wrong"
 

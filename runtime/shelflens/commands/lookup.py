@@ -1,22 +1,28 @@
-"""`shelflens lookup PHOTO... --catalog STORE.catalog`."""
+"""`shelflens lookup PHOTO... --catalog STORE.catalog [--fuse] [--status]`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, open_model, positive
-from shelflens.decide import Answer
+from shelflens.commands.options import add_model, open_model, positive, table
+from shelflens.decide import MEASURED, Answer
 from shelflens.embedder import Embedder
 from shelflens.errors import PhotoError
+from shelflens.fuse import fuse
 
 HELP = "Tell which product of a catalog each photo shows."
+
+STATUS = {"match": 0, "ambiguous": 3, "unknown": 4}
+"""Exit status with --status. 1 stays what could not be done, 2 a wrong command line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,61 +31,105 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
     add_model(parser)
     parser.add_argument("-k", type=positive, default=5, help="products to show (default: 5)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per photo per line")
+    parser.add_argument(
+        "--fuse", action="store_true", help="the photos show one thing: one answer for all"
+    )
+    parser.add_argument(
+        "--status",
+        action="store_true",
+        help="exit with 0 for match, 3 ambiguous, 4 unknown; of several answers the highest",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer photo by photo; a photo that cannot be read is told and does not stop the rest."""
+    """Answer; a photo that cannot be read is told and does not stop the rest."""
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    status = 0
+    failed, status = False, 0
+    seen: list[Seen] = []
     for name in args.photos:
         try:
-            answer, spent = timed_answer(embedder, catalog, name, args.k)
+            seen.append(look(embedder, name))
         except (PhotoError, OSError) as error:
             print(f"shelflens lookup: {_line(error)}", file=sys.stderr)
-            status = 1
+            failed = True
             continue
-        if args.json:
-            print(json.dumps({"photo": name, **answer.to_dict(), "ms": spent}, ensure_ascii=False))
-        else:
-            print(_table(name, answer, spent))
-    return status
+        if not args.fuse:
+            status = max(status, _tell(catalog, [seen.pop()], args))
+    if seen:
+        status = _tell(catalog, seen, args)
+    if failed:
+        return 1
+    return status if args.status else 0
 
 
-def timed_answer(
-    embedder: Embedder, catalog: Catalog, name: str, k: int
-) -> tuple[Answer, dict[str, float]]:
-    """One answer and the milliseconds of each step."""
-    marks = [time.perf_counter()]
+@dataclass(frozen=True)
+class Seen:
+    """A photo as the catalog is asked with it."""
+
+    name: str
+    vector: NDArray[np.float32]
+    decode: float
+    """Milliseconds."""
+    embed: float
+
+
+def look(embedder: Embedder, name: str) -> Seen:
+    """Decode and embed a photo, with the milliseconds of each step.
+
+    Raises:
+        PhotoError: it cannot be read as a picture.
+        OSError: it cannot be read at all.
+    """
+    start = time.perf_counter()
     pixels = embedder.load(sys.stdin.buffer.read() if name == "-" else name)
-    marks.append(time.perf_counter())
+    decoded = time.perf_counter()
     vector = embedder.embed_pixels(pixels[np.newaxis])[0]
-    marks.append(time.perf_counter())
-    answer = catalog.answer(vector, k)
-    marks.append(time.perf_counter())
-    steps = np.diff(marks) * 1e3
-    spent: dict[str, Any] = {
-        step: round(float(ms), 2)
-        for step, ms in zip(("decode", "embed", "match"), steps, strict=True)
-    }
-    return answer, {**spent, "total": round(float(steps.sum()), 2)}
+    done = time.perf_counter()
+    return Seen(name, vector, (decoded - start) * 1e3, (done - decoded) * 1e3)
 
 
-def _table(name: str, answer: Answer, spent: dict[str, float]) -> str:
+def _tell(catalog: Catalog, seen: list[Seen], args: argparse.Namespace) -> int:
+    """Print one answer to one photo, or to several of one thing; gives its exit status."""
+    start = time.perf_counter()
+    if args.fuse:
+        answer = fuse(catalog, [one.vector for one in seen], args.k)
+    else:
+        answer = catalog.answer(seen[0].vector, args.k)
+    match = (time.perf_counter() - start) * 1e3
+    decode, embed = sum(one.decode for one in seen), sum(one.embed for one in seen)
+    spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
+    names = [one.name for one in seen]
+    if args.json:
+        photos = {"photos": names} if args.fuse else {"photo": names[0]}
+        ms = {step: round(value, 2) for step, value in spent.items()}
+        print(json.dumps({**photos, **answer.to_dict(), "ms": ms}, ensure_ascii=False))
+    else:
+        shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
+        print(_table(shown, answer, spent["total"]))
+    return STATUS[answer.decision]
+
+
+def _table(name: str, answer: Answer, spent: float) -> str:
     said: str = answer.decision
     if answer.best:
         said = f"match: {answer.best.name}"
     elif answer.decision == "ambiguous":
-        said = "ambiguous: one of the first below"
+        names = [one.name for one in answer.candidates]
+        more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+        said = f"ambiguous: {' or '.join(names[:3] + more)}"
     elif answer.matches:
         said = "unknown: not in this catalog; the nearest are"
-    lines = [f"{name}  {said}  ({spent['total']:.1f} ms)"]
-    width = max((len(match.name) for match in answer.matches), default=0)
-    for match in answer.matches:
-        attributes = "  ".join(f"{k}={v}" for k, v in match.attributes.items() if k != "name")
-        lines.append(f"  {match.score:6.3f}  {match.name:<{width}}  {attributes}".rstrip())
+    # Rounded down: nothing is shown as certain.
+    sure = "confidence" if answer.best else "confidence in the first"
+    sure += f" {math.floor(answer.confidence * 100) / 100:.2f}"
+    if answer.basis != MEASURED:
+        sure += f" by {answer.basis}, not calibrated"
+    lines = [f"{name}  {said}  ({sure}; {spent:.1f} ms)"]
+    if answer.matches:
+        lines.append(table(answer.matches))
     return "\n".join(lines)
 
 
