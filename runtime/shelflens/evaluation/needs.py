@@ -1,0 +1,129 @@
+"""Products that need more photos: where a further picture helps, and which one to take first.
+
+A photo is missed when another product comes first or the answer is `unknown`. For each product
+with missed photos we try its other test photos as further pictures: those that would bring most of
+the missed ones home are proposed. This measures what a further picture does, where a rule of thumb
+("fewer than five") would guess. Photos taken in the same minute flatter it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog import Catalog
+from shelflens.decide import DEFAULT_CALIBRATION
+from shelflens.evaluation.looking import Look
+
+MOST = 3
+"""Photos proposed a product: the fourth seldom mends what three did not."""
+_PLENTY = 10
+"""Pictures from which "only so many" is no reason."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One product that needs more photos."""
+
+    id: str
+    name: str
+    pictures: int
+    photos: int
+    missed: int
+    strange: int
+    """Missed photos that are like none of its pictures: their own score is below the threshold."""
+    mended: int
+    """Missed photos that would be found with the proposed ones enrolled, those included."""
+    enrol: list[Look]
+    """Test photos worth enrolling, the best first, at most three."""
+    example: Look
+    """The missed photo that is least like its product's pictures."""
+
+    @property
+    def why(self) -> str:
+        """In a sentence."""
+        reasons = []
+        if self.pictures < _PLENTY:
+            some = "picture is" if self.pictures == 1 else "pictures are"
+            reasons.append(f"only {self.pictures} {some} enrolled")
+        reasons.append(f"{self.missed} of {self.photos} photos are not found")
+        if self.strange:
+            some = "is" if self.strange == 1 else "are"
+            reasons.append(f"{self.strange} of them {some} like none of its pictures")
+        if self.enrol:
+            these = "the photo shown" if len(self.enrol) == 1 else f"the {len(self.enrol)} shown"
+            reasons.append(f"enrolling {these} would mend {self.mended}")
+        return "; ".join(reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The need as JSON values; photos by their path."""
+        return {
+            **vars(self),
+            "enrol": [str(look.path) for look in self.enrol],
+            "example": str(self.example.path),
+            "why": self.why,
+        }
+
+
+def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[Need]:
+    """Products where a further picture helps or is missing, most photos to mend first.
+
+    Args:
+        catalog: For its threshold and its number of pictures.
+        looks: Photos of enrolled products.
+        suspects: Paths of photos that may carry a wrong label; they are never proposed.
+    """
+    least = float({**DEFAULT_CALIBRATION, **catalog.calibration}["threshold"])
+    mine: dict[str, list[Look]] = {}
+    for look in looks:
+        if look.path not in suspects:
+            mine.setdefault(look.item.product, []).append(look)
+    found = []
+    for number, product in enumerate(catalog.ids):
+        photos = mine.get(product, [])
+        missed = [look for look in photos if not look.right or look.decision == "unknown"]
+        if not missed:
+            continue
+        chosen, mended = _propose(photos, missed, least)
+        strange = sum(look.own < least for look in missed)
+        if not (strange or chosen):
+            continue  # its pictures show this, and a look-alike wins: more of them do not help
+        found.append(
+            Need(
+                id=product,
+                name=catalog.at(number).name,
+                pictures=len(catalog.rows_of(number)),
+                photos=len(photos),
+                missed=len(missed),
+                strange=strange,
+                mended=mended,
+                enrol=[photos[place] for place in chosen],
+                example=min(missed, key=lambda look: look.own),
+            )
+        )
+    return sorted(found, key=lambda need: (-need.mended, -need.strange, -need.missed))
+
+
+def _propose(
+    photos: Sequence[Look], missed: Sequence[Look], least: float
+) -> tuple[list[int], int]:
+    """Greedily the photos that mend most of the missed ones, each at least one beside itself."""
+    vectors = np.stack([look.vector for look in photos])
+    table = vectors @ np.stack([look.vector for look in missed]).T
+    goal = np.array([max(look.rival.score, least) for look in missed], np.float32)
+    mends: NDArray[np.bool_] = table > goal
+    open_ = np.ones(len(missed), np.bool_)
+    chosen: list[int] = []
+    while len(chosen) < MOST:
+        gain = (mends & open_).sum(axis=1)
+        best = int(np.argmax(gain))
+        # A photo always mends itself; it must bring home another one to be worth enrolling.
+        if gain[best] < 2:
+            break
+        chosen.append(best)
+        open_ &= ~mends[best]
+    return chosen, int((~open_).sum())
