@@ -78,7 +78,10 @@ class Look:
 
 
 def look_up(
-    catalog: Catalog, photos: Embedded, *, on_done: Callable[[int], None] | None = None
+    catalog: Catalog,
+    photos: Embedded,
+    *,
+    on_done: Callable[[int], None] | None = None,
 ) -> list[Look]:
     """Look n photos up.
 
@@ -105,7 +108,16 @@ def look_up(
         # Shim until answers carry a confidence: then answer.confidence.
         sure: float | None = getattr(answer, "confidence", None)
         looks.append(
-            Look(item, vector, answer.matches, answer.decision, sure, rank, own, precision)
+            Look(
+                item=item,
+                vector=vector,
+                matches=answer.matches,
+                decision=answer.decision,
+                confidence=sure,
+                rank=rank,
+                own=own,
+                precision=precision,
+            )
         )
         if on_done is not None:
             on_done(len(looks))

@@ -108,9 +108,7 @@ def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[N
     return sorted(found, key=lambda need: (-need.mended, -need.strange, -need.missed))
 
 
-def _propose(
-    photos: Sequence[Look], missed: Sequence[Look], least: float
-) -> tuple[list[int], int]:
+def _propose(photos: Sequence[Look], missed: Sequence[Look], least: float) -> tuple[list[int], int]:
     """Greedily the photos that mend most of the missed ones, each at least one beside itself."""
     vectors = np.stack([look.vector for look in photos])
     table = vectors @ np.stack([look.vector for look in missed]).T

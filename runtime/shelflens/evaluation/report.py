@@ -61,6 +61,8 @@ class Report:
     """Photos of enrolled products."""
     strangers: list[Look]
     """Photos of things that are not enrolled."""
+    missing: list[Look]
+    """Photos of the queries whose product is not enrolled, whether or not among `strangers`."""
     rows: list[Path]
     """The files of the catalog's pictures, in the order of its rows; empty if not known."""
     known: figures.Known
@@ -147,7 +149,11 @@ def evaluate(
         DataError: not one query shows an enrolled product; an unknown one is enrolled; all
             photos have the same score with all products.
     """
-    check_labels(catalog, [item.product for item in queries.items], unknowns)
+    check_labels(
+        catalog.ids,
+        [item.product for item in queries.items],
+        [item.product for item in unknowns.items] if unknowns else [],
+    )
     notices: list[str] = []
     total = len(queries.items) + (len(unknowns.items) if unknowns else 0)
     found = look_up(catalog, queries, on_done=lambda n: on_step("looking up", n, total))
@@ -175,9 +181,7 @@ def evaluate(
         catalog.pictures,
     )
     wanted = needs(catalog, looks, {one.path for one in doubts})
-    curve = shots(
-        catalog, looks, on_done=lambda n: on_step("fewer photos", n, len(SHOTS) * DRAWS)
-    )
+    curve = shots(catalog, looks, on_done=lambda n: on_step("fewer photos", n, len(SHOTS) * DRAWS))
     if not curve:
         notices.append(
             "most products have one picture, so what a second or a tenth one adds is not measured"
@@ -190,6 +194,7 @@ def evaluate(
         basis=getattr(catalog.answer(looks[0].vector), "basis", "default"),
         looks=looks,
         strangers=strangers,
+        missing=missing,
         rows=list(rows),
         known=figures.known(looks),
         unknown=figures.unknown(catalog, looks, strangers),
@@ -205,29 +210,29 @@ def evaluate(
     )
 
 
-def check_labels(
-    catalog: Catalog, labels: Sequence[str], unknowns: Embedded | Sequence[str] | None = None
-) -> None:
+def check_labels(ids: Sequence[str], queries: Sequence[str], unknowns: Sequence[str]) -> None:
     """Refuse what cannot be measured, before minutes are spent on embedding.
+
+    Args:
+        ids: The enrolled products.
+        queries: The products of the queries, one or more.
+        unknowns: The labels of the unknown things.
 
     Raises:
         CatalogError, DataError: as `evaluate`.
     """
-    if len(catalog) < 2:
+    enrolled = set(ids)
+    if len(enrolled) < 2:
         raise CatalogError(
-            f"{catalog.path or 'catalog'}: {len(catalog)} product; evaluate needs at least two, "
-            "or every photo is right"
+            f"the catalog has {len(enrolled)} product; evaluate needs at least two, or every "
+            "photo is right"
         )
-    ids = set(catalog.ids)
-    if not ids.intersection(labels):
+    if not enrolled.intersection(queries):
         raise DataError(
-            f"queries: none of their products ({labels[0]!r}, ...) is enrolled "
-            f"({catalog.ids[0]!r}, ...); the product column or folder must be the catalog's ids"
+            f"queries: none of their products ({queries[0]!r}, ...) is enrolled "
+            f"({ids[0]!r}, ...); the product column or folder must be the catalog's ids"
         )
-    others = (
-        [item.product for item in unknowns.items] if isinstance(unknowns, Embedded) else unknowns
-    )
-    if known := sorted(ids.intersection(others or ())):
+    if known := sorted(enrolled.intersection(unknowns)):
         raise DataError(
             f"unknowns: product {known[0]!r} is enrolled, so its photos are not of an unknown "
             "thing; take them out of --unknowns, or the product out of the catalog"

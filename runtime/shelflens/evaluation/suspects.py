@@ -96,9 +96,7 @@ def suspects(
 
 def _neighbours(
     owners: NDArray[np.int64], vectors: NDArray[np.float32]
-) -> tuple[
-    NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]
-]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Of each photo: nearest own, nearest other, which that is, its votes among the five nearest.
 
     A copy of a photo (cosine 1) does not vouch for its label; under another label it accuses it.
