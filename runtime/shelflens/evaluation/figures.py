@@ -238,15 +238,15 @@ class Value:
 def by_attribute(catalog: Catalog, looks: Sequence[Look]) -> list[Value]:
     """Figures by value of each column that groups products: worst first within a column.
 
-    A column groups when it has two values or more and, on average, two products a value or more;
-    names, pictures and numbers (prices) do not.
+    A column groups when it has two values or more and several products share one often enough:
+    three values for four products at most. Names, pictures and numbers (prices) do not group.
     """
     attributes = catalog.attributes
     rows: list[Value] = []
     for column in dict.fromkeys(key for one in attributes.values() for key in one):
         value_of = {product: one[column] for product, one in attributes.items() if one.get(column)}
         values = set(value_of.values())
-        if column in ("name", "picture") or not 2 <= len(values) <= len(value_of) / 2:
+        if column in ("name", "picture") or not 2 <= len(values) <= 0.75 * len(value_of):
             continue
         if all(_is_number(value) for value in values):
             continue

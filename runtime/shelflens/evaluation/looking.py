@@ -71,6 +71,11 @@ class Look:
         """Whether its own product is first."""
         return self.rank == 1
 
+    @property
+    def found(self) -> bool:
+        """Its own product is first, and the answer is not `unknown`."""
+        return self.right and self.decision != "unknown"
+
     def without_own(self, catalog: Catalog) -> Decision:
         """What would be answered were its own product not enrolled."""
         others = [match for match in self.matches if match.id != self.item.product]

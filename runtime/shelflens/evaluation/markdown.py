@@ -41,7 +41,7 @@ def markdown(report: Report, items: Sequence[Todo]) -> str:
             (str(one.photos), f"{one.recall:.3f}", f"{one.low:.3f}–{one.high:.3f}")
             for one in report.shots
         ]
-        lines += ["", "## More photos help", ""]
+        lines += ["", "## What more photos do", ""]
         lines += _table(("photos a product", "recall@1", "from draw to draw"), rows)
     lines += _attributes(report) + _products(report)
     return "\n".join(lines) + "\n"
@@ -74,7 +74,7 @@ def _pairs(report: Report) -> list[str]:
             one.second_name,
             f"{one.first_as_second} + {one.second_as_first}",
             str(one.undecided),
-            str(one.photos),
+            f"{one.first_photos} + {one.second_photos}",
             f"{one.likeness:.2f}",
             ADVICE[one.advice][0],
         )

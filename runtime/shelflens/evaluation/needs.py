@@ -85,7 +85,7 @@ def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[N
     found = []
     for number, product in enumerate(catalog.ids):
         photos = mine.get(product, [])
-        missed = [look for look in photos if not look.right or look.decision == "unknown"]
+        missed = [look for look in photos if not look.found]
         if not missed:
             continue
         chosen, mended = _propose(photos, missed, least)

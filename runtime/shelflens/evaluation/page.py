@@ -12,10 +12,10 @@ from shelflens.evaluation.pictures import Pictures
 from shelflens.evaluation.report import Report
 from shelflens.evaluation.science import science
 from shelflens.evaluation.style import CSS
-from shelflens.evaluation.todo import Todo
-from shelflens.evaluation.words import ADVICE, Tile, headline, tiles
+from shelflens.evaluation.todo import AT_ONCE, Todo
+from shelflens.evaluation.words import ADVICE, Tile, counted, headline, tiles
 
-_SHOWN = 12
+_SHOWN = AT_ONCE
 """Cards a section: the rest is in report.json, and tomorrow's list."""
 
 
@@ -94,10 +94,8 @@ def _figure(source: str, name: str, note: str, kind: str = "") -> str:
         if source
         else '<div class="none">no picture</div>'
     )
-    return (
-        f'<figure class="{kind}">{picture}'
-        f"<figcaption>{escape(note)}<b>{escape(name)}</b></figcaption></figure>"
-    )
+    bold = f"<b>{escape(name)}</b>" if name else ""
+    return f'<figure class="{kind}">{picture}<figcaption>{escape(note)}{bold}</figcaption></figure>'
 
 
 def _card(tag: str, mood: str, title: str, figures: Sequence[str], text: str) -> str:
@@ -154,7 +152,7 @@ def _needs(report: Report, pictures: Pictures) -> str:
             _figure(pictures.photo(need.example.path), missed, "not found", "no"),
         ]
         figures += [
-            _figure(pictures.photo(look.path), look.path.name, "enrol this", "ok")
+            _figure(pictures.photo(look.path), "", "enrol this", "ok")
             for look in need.enrol
             if look.path != need.example.path or len(need.enrol) > 1
         ]
@@ -202,18 +200,12 @@ def _alike(report: Report, pictures: Pictures) -> str:
                 ),
             ]
             said = text.format(first=pair.first_name, second=pair.second_name)
-            counts = _counts(pair.first_as_second, pair.second_as_first, pair.undecided)
-            body = f"<p>{escape(counts)} of {pair.photos} photos of both. {escape(said)}</p>"
+            body = f"<p>{escape(counted(pair))} {escape(said)}</p>"
             title_ = f"{pair.first_name} and {pair.second_name}"
             cards.append(_card(tag, mood, title_, figures, body))
         name = "alike" if not number else "mixups"
         parts.append(_section(name, title, lead, cards, len(chosen)))
     return "".join(parts) or '<span id="alike"></span>'
-
-
-def _counts(there: int, back: int, undecided: int) -> str:
-    told = f"Mixed up {there} times one way, {back} the other"
-    return f"{told}, and {undecided} times undecided," if undecided else f"{told},"
 
 
 def _strangers(report: Report, pictures: Pictures) -> str:

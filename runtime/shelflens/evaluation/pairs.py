@@ -38,8 +38,8 @@ class Pair:
     second_as_first: int
     undecided: int
     """Answers `ambiguous` whose first two are these."""
-    photos: int
-    """Photos of both."""
+    first_photos: int
+    second_photos: int
     advice: Advice
     examples: list[Look]
     """The clearest mistake each way, at most two."""
@@ -83,7 +83,6 @@ def pairs(catalog: Catalog, looks: Sequence[Look]) -> list[Pair]:
         if len(back) > len(there):
             one, other, there, back = other, one, back, there
         likeness = float(directions[numbers[one]] @ directions[numbers[other]])
-        both = photos[one] + photos[other]
         found.append(
             Pair(
                 first=one,
@@ -95,8 +94,11 @@ def pairs(catalog: Catalog, looks: Sequence[Look]) -> list[Pair]:
                 first_as_second=len(there),
                 second_as_first=len(back),
                 undecided=undecided[_key(one, other)],
-                photos=both,
-                advice=_advice(likeness >= least, len(there), len(back), both),
+                first_photos=photos[one],
+                second_photos=photos[other],
+                advice=_advice(
+                    likeness >= least, len(there), len(back), photos[one] + photos[other]
+                ),
                 examples=[max(side, key=_lead) for side in (there, back) if side],
             )
         )

@@ -139,18 +139,24 @@ def scores_plot(open_: Unknown) -> str:
 _TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
 
 
-def det_plot(open_: Unknown) -> str:
-    """The DET curve (Martin et al. 1997): both errors on normal-deviate axes."""
+def det_plot(open_: Unknown, left_out: Unknown) -> str:
+    """DET curves (Martin et al. 1997): both errors on normal-deviate axes."""
     probit = NormalDist().inv_cdf
     low, high = 0.0008, 0.97
     cut: Scale = lambda share: probit(min(max(share, low), high))  # noqa: E731
     frame = _frame((cut(0), cut(1)), (cut(0), cut(1)))
     ticks = [(cut(tick), f"{100 * tick:g}%") for tick in _TICKS]
     parts = _axes(frame, ticks, ticks, "unknown things let in", "own products missed")
+    kinds = (
+        {"known": open_.curve}
+        if open_ is left_out
+        else {"warn": left_out.curve, "known": open_.curve}
+    )
+    for kind, curve in kinds.items():
+        places = np.unique(np.linspace(0, len(curve.thresholds) - 1, 400).round().astype(int))
+        points = [(cut(float(curve.let_in[n])), cut(float(curve.missed[n]))) for n in places]
+        parts.append(f'<path class="line {kind}" d="{frame.path(points)}"/>')
     curve = open_.curve
-    places = np.unique(np.linspace(0, len(curve.thresholds) - 1, 400).round().astype(int))
-    points = [(cut(float(curve.let_in[n])), cut(float(curve.missed[n]))) for n in places]
-    parts.append(f'<path class="line known" d="{frame.path(points)}"/>')
     here = int(np.argmin(np.abs(curve.thresholds - open_.threshold)))
     x, y = frame.x(cut(float(curve.let_in[here]))), frame.y(cut(float(curve.missed[here])))
     side = "end" if x > _WIDE / 2 else "start"

@@ -39,7 +39,7 @@ class Gain:
     judged: int
     """Photos it was measured on."""
     before: float
-    """recall@1."""
+    """Share of them found: right product first, and not answered unknown."""
     after: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,6 +67,9 @@ class Report:
     """The files of the catalog's pictures, in the order of its rows; empty if not known."""
     known: figures.Known
     unknown: figures.Unknown
+    """With `strangers`, or where there are none, the same as `left_out`."""
+    left_out: figures.Unknown
+    """Each photo with its own product taken out: a new product on the same shelf."""
     confidence: figures.Confidence | None
     products: list[figures.Product]
     attributes: list[figures.Value]
@@ -105,6 +108,7 @@ class Report:
             "notices": self.notices,
             "known": self.known.to_dict(),
             "unknown": self.unknown.to_dict(),
+            "left_out": self.left_out.to_dict(),
             "confidence": self.confidence.to_dict() if self.confidence else None,
             "shots": [one.to_dict() for one in self.shots],
             "gain": self.gain.to_dict() if self.gain else None,
@@ -186,6 +190,7 @@ def evaluate(
         notices.append(
             "most products have one picture, so what a second or a tenth one adds is not measured"
         )
+    left_out = figures.unknown(catalog, looks, [])
     return Report(
         catalog=catalog,
         source=source,
@@ -197,7 +202,8 @@ def evaluate(
         missing=missing,
         rows=list(rows),
         known=figures.known(looks),
-        unknown=figures.unknown(catalog, looks, strangers),
+        unknown=figures.unknown(catalog, looks, strangers) if strangers else left_out,
+        left_out=left_out,
         confidence=figures.confidence(looks, strangers),
         products=figures.products(catalog, looks),
         attributes=figures.by_attribute(catalog, looks),
@@ -276,7 +282,7 @@ def _notices(
 
 
 def _gain(catalog: Catalog, looks: Sequence[Look], wanted: Sequence[Need]) -> Gain | None:
-    """recall@1 of the photos that are not proposed, before and after the proposed are enrolled."""
+    """Found of the photos that are not proposed, before and after the proposed are enrolled."""
     chosen = [look for need in wanted for look in need.enrol]
     paths = {look.path for look in chosen}
     judged = [look for look in looks if look.path not in paths]
@@ -284,11 +290,15 @@ def _gain(catalog: Catalog, looks: Sequence[Look], wanted: Sequence[Need]) -> Ga
         return None
     vectors: NDArray[np.float32] = np.stack([look.vector for look in chosen])
     grown = catalog.add([look.item.product for look in chosen], vectors)
-    after = [grown.match(look.vector, 1)[0].id == look.item.product for look in judged]
+    answers = [grown.answer(look.vector) for look in judged]
+    after = [
+        answer.decision != "unknown" and answer.matches[0].id == look.item.product
+        for look, answer in zip(judged, answers, strict=True)
+    ]
     return Gain(
         photos=len(chosen),
         products=len({look.item.product for look in chosen}),
         judged=len(judged),
-        before=float(np.mean([look.right for look in judged])),
+        before=float(np.mean([look.found for look in judged])),
         after=float(np.mean(after)),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from shelflens.evaluation.figures import Unknown
 from shelflens.evaluation.metrics import Share
 from shelflens.evaluation.plots import det_plot, reliability_plot, scores_plot, shots_plot
 from shelflens.evaluation.report import Report
@@ -15,13 +14,16 @@ Row = tuple[str, str, str]
 """Name, value, what it means."""
 
 
+_FACTS = ("figure", "", "what it is")
+
+
 def science(report: Report) -> str:
     """Everything below the lists of things to do."""
     return "".join(
         [
             '<h2 id="figures">The figures</h2><p class="lead">For who wants to know how it was '
             "measured, and to compare two models or two sets of pictures.</p>",
-            _table(("", "", "what it is"), figure_rows(report), wrap=2),
+            f'<div class="facts">{_table(_FACTS, figure_rows(report), wrap=2)}</div>',
             f'<div class="plots">{"".join(_plots(report))}</div>',
             _attributes(report),
             _products(report),
@@ -56,8 +58,19 @@ def figure_rows(report: Report) -> list[Row]:
             f"unknown things let in at the threshold {open_.threshold:.3f} ({_basis(report)})",
         ),
         ("named outright", _share(open_.named), "unknown things answered match"),
-        ("at 1 % let in", f"{one:.3f}", f"the threshold for it; {percent(missed)} are missed then"),
+        (
+            "threshold for 1 %",
+            f"{one:.3f}",
+            f"lets in 1 % of the unknown things; {percent(missed)} are missed then",
+        ),
     ]
+    if open_.basis == "unknowns":
+        new = report.left_out
+        rows += [
+            ("AUROC, same shelf", f"{new.auroc:.3f}", "each photo with its own product taken out"),
+            ("FPR@95TPR, same shelf", f"{new.fpr_at_95_tpr:.3f}", "the same"),
+            ("false accepts, same shelf", _share(new.let_in), "the same, at the threshold"),
+        ]
     if report.confidence:
         rows.append(("ECE", f"{report.confidence.ece:.3f}", "mean gap of confidence and truth"))
         if report.confidence.ece_with_unknowns is not None:
@@ -79,28 +92,26 @@ def _plots(report: Report) -> list[str]:
     open_, found = report.unknown, []
     if report.shots:
         text = "How often the right product is first, with so many photos of each."
-        found.append(_plot("More photos help", text, shots_plot(report.shots)))
-    found.append(
-        _plot(
-            "Known and unknown",
-            "Apart is good: the threshold stands between them.",
-            scores_plot(open_) + _key(open_),
-        )
-    )
-    text = "Each point of the line is a threshold. Down and left is better."
-    found.append(_plot("What a threshold costs (DET)", text, det_plot(open_)))
+        found.append(_plot("What more photos do", text, shots_plot(report.shots)))
+    taken_out = "own product taken out"
+    given = open_.basis == "unknowns"
+    others = "other things" if given else taken_out
+    text = "Apart is good: the threshold stands between them."
+    svg = scores_plot(open_) + _key(("known", "own products"), ("bad", others))
+    found.append(_plot("Known and unknown", text, svg))
+    text = "Each point of a line is a threshold. Down and left is better."
+    lines = [("known", others), ("warn", taken_out)] if given else [("known", others)]
+    svg = det_plot(open_, report.left_out) + _key(*lines)
+    found.append(_plot("What a threshold costs (DET)", text, svg))
     if report.confidence:
         text = "On the diagonal, “90 % sure” is right 9 times in 10."
         found.append(_plot("Can it be believed?", text, reliability_plot(report.confidence)))
     return found
 
 
-def _key(open_: Unknown) -> str:
-    other = "other things" if open_.basis == "unknowns" else "own product taken out"
-    return (
-        '<p class="key"><span><i class="known"></i>own products</span>'
-        f'<span><i class="bad"></i>{other}</span></p>'
-    )
+def _key(*kinds: tuple[str, str]) -> str:
+    keys = "".join(f'<span><i class="{kind}"></i>{text}</span>' for kind, text in kinds)
+    return f'<p class="key">{keys}</p>'
 
 
 def _plot(title: str, text: str, svg: str) -> str:

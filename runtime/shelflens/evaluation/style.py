@@ -48,7 +48,7 @@ background:var(--well);border:2px solid transparent}
 .none{display:grid;place-items:center;color:var(--soft);font-size:.8rem;text-align:center}
 figure.ok img,figure.ok .none{border-color:var(--good)}
 figure.no img,figure.no .none{border-color:var(--bad)}
-figcaption{font-size:.8rem;line-height:1.3;margin-top:6px;color:var(--soft)}
+figcaption{hyphens:auto;font-size:.8rem;line-height:1.3;margin-top:6px;color:var(--soft)}
 figcaption b{display:block;color:var(--ink);font-weight:600}
 .card p{margin:8px 0 0;font-size:.92rem}
 .tag{display:inline-block;border-radius:99px;padding:2px 11px;font-size:.8rem;font-weight:650;
@@ -73,17 +73,20 @@ svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
 svg text.value{fill:var(--ink);font-weight:650}
 .grid{stroke:var(--line);fill:none}.line{fill:none;stroke-width:2.5;stroke-linejoin:round}
 .line.known{stroke:var(--good)}.thin{stroke-width:1.5;opacity:.6}
+.line.warn{stroke:var(--warn);stroke-dasharray:7 4}
 .dot.known{fill:var(--good)}.dot.bad{fill:var(--bad)}
 .area{stroke-width:1.5;fill-opacity:.25}.area.known{fill:var(--good);stroke:var(--good)}
 .area.bad{fill:var(--bad);stroke:var(--bad)}
 .mark{stroke:var(--ink);stroke-dasharray:4 4;fill:none;opacity:.7}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 5px 0 0}
-.key span{margin-right:16px}.key .known{background:var(--good)}.key .bad{background:var(--bad)}
+.key span{margin-right:16px}.key .known{background:var(--good)}
+.key .bad{background:var(--bad)}.key .warn{background:var(--warn)}
 footer{margin-top:64px;color:var(--soft);font-size:.88rem;border-top:1px solid var(--line);
 padding-top:18px}
 @media (max-width:520px){main{padding:24px 14px 56px}.tile,.card,.plot,.todo li{padding:14px}
 .tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}.tile b{font-size:1.9rem}
-h2{margin-top:48px}.todo li{grid-template-columns:34px minmax(0,1fr);column-gap:12px}
+h2{margin-top:48px}th,td{padding:7px 9px}.facts td{white-space:normal;min-width:0}
+.facts td.wrap{min-width:104px}.todo li{grid-template-columns:34px minmax(0,1fr);column-gap:12px}
 .todo li::before{width:34px;height:34px}}
 @media print{body{background:#fff}.card,.tile,.todo li,.plot{break-inside:avoid}}
 """

@@ -11,6 +11,8 @@ TOLERABLE = 0.02
 """Share of unknown things let in, above which the threshold is the next thing to mend."""
 CAUTIOUS = 0.2
 """Share of enrolled products' photos answered `unknown`, above which it is too high."""
+AT_ONCE = 12
+"""Products a list shows: a day's work."""
 ENROL_FILE = "enrol.csv"
 
 
@@ -59,15 +61,18 @@ def _photos(report: Report) -> Todo | None:
     if gain := report.gain:
         text += (
             f"{_count(gain.photos, 'of your test photos is', 'of your test photos are')} worth "
-            f"enrolling at once: with {'it' if gain.photos == 1 else 'them'}, the right product "
-            f"comes first for {_percent(gain.after)} of the other photos instead of "
+            f"enrolling at once: with {'it' if gain.photos == 1 else 'them'}, "
+            f"{_percent(gain.after)} of the other photos are found instead of "
             f"{_percent(gain.before)} (photos taken at the same moment flatter this)."
         )
         command = f"shelflens catalog add STORE.catalog {ENROL_FILE}"
     else:
         text += "Take two or three more of each, as customers hold them."
-    count = _count(len(report.needs), "product", "products")
-    return Todo(f"Add photos of {count}", text, "needs", command)
+    total = len(report.needs)
+    title = f"Add photos of {_count(total, 'product', 'products')}"
+    if total > AT_ONCE:
+        title = f"Add photos of the {AT_ONCE} neediest products, then of {total - AT_ONCE} more"
+    return Todo(title, text, "needs", command)
 
 
 def _merge(report: Report) -> Todo | None:
@@ -89,7 +94,7 @@ def _tell_apart(report: Report) -> Todo | None:
     if not near:
         return None
     return Todo(
-        f"Photograph what differs between {_count(len(near), 'pair', 'pairs')} of look-alikes",
+        f"Photograph what differs in {_count(len(near), 'pair', 'pairs')} of look-alikes",
         f"{near[0].first_name} and {near[0].second_name}"
         + (" are the worst. " if len(near) > 1 else ". ")
         + "Fill the frame with the part of the pack that differs (the word, the colour, the lid), "
@@ -101,7 +106,7 @@ def _tell_apart(report: Report) -> Todo | None:
 def _threshold(report: Report) -> Todo | None:
     open_, missed = report.unknown, report.known.missed
     command = "shelflens catalog calibrate STORE.catalog --queries PHOTOS --unknowns OTHERS"
-    if open_.let_in.interval[0] > TOLERABLE:
+    if open_.basis == "unknowns" and open_.let_in.interval[0] > TOLERABLE:
         threshold, cost = open_.one_percent
         return Todo(
             "Make it say unknown more often",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shelflens.evaluation.metrics import Share
-from shelflens.evaluation.pairs import Advice
+from shelflens.evaluation.pairs import Advice, Pair
 from shelflens.evaluation.report import Report
 
 Mood = Literal["good", "warn", "bad"]
@@ -47,6 +47,17 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{text} %"
 
 
+def counted(pair: Pair) -> str:
+    """How often two products are mixed up, in a sentence."""
+    said = (
+        f"{pair.first_as_second} of {pair.first_photos} photos of {pair.first_name} are taken for "
+        f"{pair.second_name}, {pair.second_as_first} of {pair.second_photos} the other way."
+    )
+    if not pair.undecided:
+        return said
+    return f"{said[:-1]}; {pair.undecided} more {'is' if pair.undecided == 1 else 'are'} undecided."
+
+
 def headline(report: Report) -> str:
     """The verdict in a sentence."""
     right = report.known.right
@@ -59,11 +70,11 @@ def headline(report: Report) -> str:
 def tiles(report: Report) -> list[Tile]:
     """Four figures that tell how it stands."""
     known, open_ = report.known, report.unknown
-    stood_in = (
-        "photos of other things"
-        if open_.basis == "unknowns"
-        else "measured by taking each photo's own product out"
-    )
+    strangers = _counted(open_.let_in, "photos with their own product taken out")
+    if open_.basis == "unknowns":
+        new = percent(report.left_out.let_in.value)
+        strangers = _counted(open_.let_in, "photos of other things")
+        strangers += f". Of new products on the same shelf: {new}"
     return [
         Tile(
             percent(known.right.value),
@@ -86,7 +97,7 @@ def tiles(report: Report) -> list[Tile]:
         Tile(
             percent(open_.let_in.value),
             "of unknown things are taken for a product",
-            f"{_counted(open_.let_in, 'photos')}, {stood_in}",
+            strangers,
             _mood(1 - open_.let_in.value, 0.98, 0.9),
         ),
     ]
