@@ -41,7 +41,8 @@ class Need:
     enrol: list[Look]
     """Test photos worth enrolling, the best first, at most three."""
     example: Look
-    """The missed photo that is least like its product's pictures."""
+    """The missed photo that is least like its product's pictures, not a proposed one if it can
+    be."""
 
     @property
     def why(self) -> str:
@@ -92,6 +93,7 @@ def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[N
         strange = sum(look.own < least for look in missed)
         if not (strange or chosen):
             continue  # its pictures show this, and a look-alike wins: more of them do not help
+        proposed = {photos[place].path for place in chosen}
         found.append(
             Need(
                 id=product,
@@ -102,7 +104,7 @@ def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[N
                 strange=strange,
                 mended=mended,
                 enrol=[photos[place] for place in chosen],
-                example=min(missed, key=lambda look: look.own),
+                example=min(missed, key=lambda look: (look.path in proposed, look.own)),
             )
         )
     return sorted(found, key=lambda need: (-need.mended, -need.strange, -need.missed))

@@ -134,7 +134,8 @@ def _suspects(report: Report, pictures: Pictures) -> str:
         "suspects",
         "Photos that may carry the wrong label",
         "Each looks like another product and not like the other photos of its own. Usual reasons: "
-        "a wrong label, two products in one photo, or a poor photo.",
+        "a wrong label, two products in one photo, the back of a pack, or a studio picture unlike "
+        "what stands on the shelf. Where the label is right, leave it.",
         cards,
         len(report.suspects),
     )
@@ -152,9 +153,7 @@ def _needs(report: Report, pictures: Pictures) -> str:
             _figure(pictures.photo(need.example.path), missed, "not found", "no"),
         ]
         figures += [
-            _figure(pictures.photo(look.path), "", "enrol this", "ok")
-            for look in need.enrol
-            if look.path != need.example.path or len(need.enrol) > 1
+            _figure(pictures.photo(look.path), "", "enrol this", "ok") for look in need.enrol
         ]
         cards.append(_card("", "", need.name, figures, f"<p>{escape(_sentence(need.why))}</p>"))
     return _section(

@@ -14,7 +14,7 @@ from shelflens.evaluation.figures import Confidence, Unknown
 from shelflens.evaluation.shots import Shot
 
 _WIDE, _HIGH = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 14, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 44
 Scale = Callable[[float], float]
 
 

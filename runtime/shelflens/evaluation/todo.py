@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shelflens.evaluation.report import Report
+from shelflens.evaluation.words import percent
 
 TOLERABLE = 0.02
 """Share of unknown things let in, above which the threshold is the next thing to mend."""
@@ -45,8 +46,9 @@ def _labels(report: Report) -> Todo | None:
     where = f" {_count(inside, 'is', 'are')} in the catalog, where a wrong label does harm."
     return Todo(
         f"Look at {_count(count, 'photo', 'photos')} that may carry the wrong label",
-        "They look like another product, and not like the other photos of their own. Move each "
-        "to the right product, or delete it if it shows two." + (where if inside else ""),
+        "They look like another product, and not like the other photos of their own. Move a wrong "
+        "one to the right product, delete one that shows two, and leave one that is right."
+        + (where if inside else ""),
         "suspects",
     )
 
@@ -62,8 +64,9 @@ def _photos(report: Report) -> Todo | None:
         text += (
             f"{_count(gain.photos, 'of your test photos is', 'of your test photos are')} worth "
             f"enrolling at once: with {'it' if gain.photos == 1 else 'them'}, "
-            f"{_percent(gain.after)} of the other photos are found instead of "
-            f"{_percent(gain.before)} (photos taken at the same moment flatter this)."
+            f"{percent(gain.after)} of the other photos are found instead of "
+            f"{percent(gain.before)} (photos taken at the same moment flatter this). "
+            f"{ENROL_FILE}, beside this page, lists them."
         )
         command = f"shelflens catalog add STORE.catalog {ENROL_FILE}"
     else:
@@ -112,7 +115,7 @@ def _threshold(report: Report) -> Todo | None:
             "Make it say unknown more often",
             f"{open_.let_in.count} of {open_.let_in.of} photos of things that are not in the "
             f"catalog are taken for a product. A threshold of {threshold:.2f} instead of "
-            f"{open_.threshold:.2f} lets in 1 in 100, and then {_percent(cost)} of your own "
+            f"{open_.threshold:.2f} lets in 1 in 100, and then {percent(cost)} of your own "
             "products' photos are answered unknown: more pictures make that fewer.",
             "strangers",
             command,
@@ -159,7 +162,3 @@ def _test(report: Report) -> Todo | None:
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.005 or not share else "under 1 %"

@@ -37,14 +37,14 @@ class Tile:
     mood: Mood
 
 
-def percent(share: float, digits: int = 0) -> str:
+def percent(share: float) -> str:
     """A share for people; never 100 % or 0 % when it is not quite."""
-    text = f"{100 * share:.{digits}f}"
-    if share < 1 and float(text) == 100:
+    text = f"{100 * share:.0f}"
+    if share < 1 and text == "100":
         text = f"{100 * share:.3f}"[:4]
-    elif share > 0 and float(text) == 0:
-        return f"{100 * share:.1g} %"
-    return f"{text} %"
+    elif share > 0 and text == "0":
+        text = f"{100 * share:.1g}"
+    return f"{text}\u00a0%"
 
 
 def counted(pair: Pair) -> str:
