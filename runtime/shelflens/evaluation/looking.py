@@ -48,6 +48,8 @@ class Look:
     """The place of the photo's own product, 1 is first; 0 when it is not enrolled."""
     own: float
     """The score of its own product; -1 when it is not enrolled."""
+    nearest: float
+    """Cosine similarity of the nearest enrolled picture, whosever it is."""
     precision: float
     """Average precision over the catalog's pictures; 0 when it is not enrolled."""
 
@@ -121,6 +123,7 @@ def look_up(
                 confidence=sure,
                 rank=rank,
                 own=own,
+                nearest=float(row_scores.max()),
                 precision=precision,
             )
         )

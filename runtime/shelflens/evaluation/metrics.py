@@ -45,12 +45,10 @@ def average_precision(scores: Floats, relevant: NDArray[np.bool_]) -> float:
         scores: [n], higher is earlier.
         relevant: bool [n], at least one of them.
     """
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(relevant[order])
-    # Only the last place of each run of equal scores is a cut that the scores define.
-    last = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-    found = np.diff(hits[last], prepend=0)
-    return float((found * hits[last] / (last + 1)).sum() / hits[-1])
+    cuts = scores[relevant]
+    hits = (cuts >= cuts[:, np.newaxis]).sum(axis=1)
+    places = (scores >= cuts[:, np.newaxis]).sum(axis=1)
+    return float((hits / places).mean())
 
 
 def auroc(known: Floats, unknown: Floats) -> float:

@@ -25,6 +25,9 @@ ENOUGH = 20
 """Photos of products that are not enrolled, from which they stand for unknown things when no
 others are given."""
 
+COPY = 0.9995
+"""Cosine similarity from which a photo is an enrolled picture itself; rows are rounded to int8."""
+
 Step = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and the whole."""
 
@@ -174,7 +177,7 @@ def evaluate(
     _check_scores(looks)
     missing = [look for look in found if not look.rank]
     strangers = given + missing if given or len(missing) >= ENOUGH else []
-    notices += _notices(catalog, looks, missing, bool(strangers))
+    notices += _notices(looks, missing, bool(strangers))
     doubts = suspects(
         [
             *(_items(catalog, rows)),
@@ -260,9 +263,7 @@ def _items(catalog: Catalog, rows: Sequence[Path]) -> list[Labelled | None]:
     return [Labelled(path, owner) for path, owner in zip(rows, catalog.row_ids, strict=True)]
 
 
-def _notices(
-    catalog: Catalog, looks: Sequence[Look], missing: Sequence[Look], used: bool
-) -> list[str]:
+def _notices(looks: Sequence[Look], missing: Sequence[Look], used: bool) -> list[str]:
     found = []
     if missing:
         names = list(Counter(look.item.product for look in missing))
@@ -272,8 +273,7 @@ def _notices(
             f"{', ...' if len(names) > 3 else ''}); "
             + ("they count as unknown things" if used else "they are left out")
         )
-    table = catalog.row_scores(np.stack([look.vector for look in looks]))
-    if same := int((table.max(axis=1) > 0.9995).sum()):
+    if same := sum(look.nearest > COPY for look in looks):
         found.append(
             f"{same} of {len(looks)} photos are enrolled pictures themselves, or copies of them: "
             "the figures flatter; use photos that are not in the catalog"

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.photos import Labelled
+from shelflens.search import top
 
 NEIGHBOURS = 5
 AGREED = 3
 """Of the five nearest, those that must be of the one other product."""
 GAP = 0.5
 """Lead of the other product, as a share of what usually parts own from other neighbours."""
-_BLOCK = 512
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ def suspects(
         The clearest first.
     """
     owners = np.unique(np.array(labels), return_inverse=True)[1]
-    own, other, rival, votes = _neighbours(owners, vectors, enrolled)
+    own, other, rival = _neighbours(owners, vectors, enrolled)
     compared = own > -1
     if not compared.any():
         return []
     usual = float(np.median(own[compared]) - np.median(other[compared]))
     lead = other - own
-    places = np.flatnonzero(compared & (lead > max(GAP * usual, 0.0)) & (votes >= AGREED))
+    places = np.flatnonzero(compared & (lead > max(GAP * usual, 0.0)))
+    places = places[_votes(owners, vectors, places, rival) >= AGREED]
     found = []
     for place in places[np.argsort(-lead[places], kind="stable")].tolist():
         item = items[place]
@@ -96,8 +98,8 @@ def suspects(
 
 def _neighbours(
     owners: NDArray[np.int64], vectors: NDArray[np.float32], enrolled: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    """Of each photo: nearest own, nearest of its rival, a photo of the rival, the rival's votes.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+    """Of each photo: nearest own, nearest of its rival, and a photo of the rival.
 
     Own and rival are compared among enrolled pictures and among test photos apart, and what speaks
     most for the label counts: two studio pictures are more alike than a studio picture and a phone
@@ -106,7 +108,7 @@ def _neighbours(
     """
     n = len(owners)
     own, other = np.full(n, -2, np.float32), np.full(n, -2, np.float32)
-    rival, votes = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    rival = np.zeros(n, np.int64)
     parts = (slice(0, enrolled), slice(enrolled, n))
     for start in range(0, n, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, n))
@@ -127,6 +129,19 @@ def _neighbours(
             closer = (a > -2) & (b > -2) & (b - a < best)
             best[closer] = (b - a)[closer]
             own[rows[closer]], other[rows[closer]] = a[closer], b[closer]
-        nearest = np.argpartition(-table, min(NEIGHBOURS, n) - 1, axis=1)[:, :NEIGHBOURS]
-        votes[rows] = (owners[nearest] == owners[rival[rows], np.newaxis]).sum(axis=1)
-    return own, other, rival, votes
+    return own, other, rival
+
+
+def _votes(
+    owners: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    places: NDArray[np.int64],
+    rival: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """How many of the five nearest of some photos are of their rival: int64 [len(places)]."""
+    votes = np.zeros(len(places), np.int64)
+    for number, place in enumerate(places.tolist()):
+        scores = vectors @ vectors[place]
+        scores[place] = -2
+        votes[number] = (owners[top(scores, NEIGHBOURS)] == owners[rival[place]]).sum()
+    return votes
