@@ -196,21 +196,21 @@ def test_one_picture_under_two_labels_is_suspected() -> None:
 
 def test_a_product_seen_from_another_side_needs_photos() -> None:
     """Its test photos are alike among themselves, and unlike its pictures."""
-    labels, vectors = clusters(20, 6, spread=0.5)
+    catalog = store(20, 1, 0.3)
+    labels = clusters(20, 6, spread=0.5)[0]
     side = np.random.default_rng(5).normal(size=32)
     place = [n for n, one in enumerate(labels) if one == "p04"]
     seen = clusters(20, 6, spread=0.5, seed=1)[1]
     rows = side / np.linalg.norm(side) + 0.05 * np.random.default_rng(6).normal(size=(6, 32))
     seen[place] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    catalog = Catalog(labels, vectors, space="test", calibration=CALIBRATION)
     report = evaluate(catalog, embedded(labels, seen))
     assert [need.id for need in report.needs] == ["p04"]
     need = report.needs[0]
-    assert (need.missed, need.strange, need.mended, len(need.enrol)) == (6, 6, 6, 1)
-    assert "only 6 pictures are enrolled" in need.why
+    assert (need.missed, need.strange, need.mended, len(need.enrol)) == (6, 6, 5, 1)
+    assert "only 1 picture is enrolled" in need.why
     assert report.gain is not None
     assert report.gain.before < report.gain.after == 1
-    assert [item.section for item in todos(report)] == ["needs"]
+    assert "needs" in [item.section for item in todos(report)]
 
 
 def test_twins_are_to_be_merged_and_neighbours_told_apart() -> None:

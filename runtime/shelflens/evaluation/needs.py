@@ -1,9 +1,10 @@
 """Products that need more photos: where a further picture helps, and which one to take first.
 
 A photo is missed when another product comes first or the answer is `unknown`. For each product
-with missed photos we try its other test photos as further pictures: those that would bring most of
-the missed ones home are proposed. This measures what a further picture does, where a rule of thumb
-("fewer than five") would guess. Photos taken in the same minute flatter it.
+with missed photos its other test photos are tried as further pictures; those that lie nearest to
+most of the missed ones are proposed. Then all proposals are enrolled together and the missed photos
+looked up again: what is said to be mended was measured, where a rule of thumb ("fewer than five")
+would guess. Photos taken in the same minute flatter it.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ class Need:
     strange: int
     """Missed photos that are like none of its pictures: their own score is below the threshold."""
     mended: int
-    """Missed photos that would be found with the proposed ones enrolled, those included."""
+    """Missed photos, the proposed ones left aside, that are found once these are enrolled."""
     enrol: list[Look]
     """Test photos worth enrolling, the best first, at most three."""
     example: Look
-    """The missed photo that is least like its product's pictures, not a proposed one if it can
-    be."""
+    """The missed photo that is least like its product's pictures, not a proposed one if there is
+    another."""
 
     @property
     def why(self) -> str:
@@ -57,7 +58,7 @@ class Need:
             reasons.append(f"{self.strange} of them {some} like none of its pictures")
         if self.enrol:
             these = "the photo shown" if len(self.enrol) == 1 else f"the {len(self.enrol)} shown"
-            reasons.append(f"enrolling {these} would mend {self.mended}")
+            reasons.append(f"with {these} enrolled, {self.mended} more would be")
         return "; ".join(reasons)
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,35 +84,56 @@ def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[N
     for look in looks:
         if look.path not in suspects:
             mine.setdefault(look.item.product, []).append(look)
+    missed = {
+        product: some
+        for product, photos in mine.items()
+        if (some := [look for look in photos if not look.found])
+    }
+    chosen = {
+        product: [mine[product][place] for place in _propose(mine[product], some, least)]
+        for product, some in missed.items()
+    }
+    grown = enrolled(catalog, [look for some in chosen.values() for look in some])
     found = []
     for number, product in enumerate(catalog.ids):
-        photos = mine.get(product, [])
-        missed = [look for look in photos if not look.found]
-        if not missed:
-            continue
-        chosen, mended = _propose(photos, missed, least)
-        strange = sum(look.own < least for look in missed)
-        if not (strange or chosen):
+        some, proposed = missed.get(product, []), chosen.get(product, [])
+        paths = {look.path for look in proposed}
+        rest = [look for look in some if look.path not in paths]
+        mended = sum(found_in(grown, look) for look in rest) if proposed else 0
+        strange = sum(look.own < least for look in some)
+        if not (strange or mended):
             continue  # its pictures show this, and a look-alike wins: more of them do not help
-        proposed = {photos[place].path for place in chosen}
         found.append(
             Need(
                 id=product,
                 name=catalog.at(number).name,
                 pictures=len(catalog.rows_of(number)),
-                photos=len(photos),
-                missed=len(missed),
+                photos=len(mine[product]),
+                missed=len(some),
                 strange=strange,
                 mended=mended,
-                enrol=[photos[place] for place in chosen],
-                example=min(missed, key=lambda look: (look.path in proposed, look.own)),
+                enrol=proposed if mended else [],
+                example=min(rest or some, key=lambda look: look.own),
             )
         )
     return sorted(found, key=lambda need: (-need.mended, -need.strange, -need.missed))
 
 
-def _propose(photos: Sequence[Look], missed: Sequence[Look], least: float) -> tuple[list[int], int]:
-    """Greedily the photos that mend most of the missed ones, each at least one beside itself."""
+def enrolled(catalog: Catalog, looks: Sequence[Look]) -> Catalog:
+    """The catalog with these photos as further pictures of their products."""
+    if not looks:
+        return catalog
+    return catalog.add([look.item.product for look in looks], np.stack([x.vector for x in looks]))
+
+
+def found_in(catalog: Catalog, look: Look) -> bool:
+    """Whether another catalog finds a photo."""
+    answer = catalog.answer(look.vector)
+    return answer.decision != "unknown" and answer.matches[0].id == look.item.product
+
+
+def _propose(photos: Sequence[Look], missed: Sequence[Look], least: float) -> list[int]:
+    """Greedily the photos nearest to most missed ones, each to one at least beside itself."""
     vectors = np.stack([look.vector for look in photos])
     table = vectors @ np.stack([look.vector for look in missed]).T
     goal = np.array([max(look.rival.score, least) for look in missed], np.float32)
@@ -121,9 +143,9 @@ def _propose(photos: Sequence[Look], missed: Sequence[Look], least: float) -> tu
     while len(chosen) < MOST:
         gain = (mends & open_).sum(axis=1)
         best = int(np.argmax(gain))
-        # A photo always mends itself; it must bring home another one to be worth enrolling.
+        # A missed photo is always nearest to itself, which is no reason to enrol it.
         if gain[best] < 2:
             break
         chosen.append(best)
         open_ &= ~mends[best]
-    return chosen, int((~open_).sum())
+    return chosen

@@ -160,8 +160,7 @@ def _needs(report: Report, pictures: Pictures) -> str:
         "needs",
         "Products that need more photos",
         "Most to gain first. We tried your test photos as further pictures: those marked “enrol "
-        "this” bring the most others home. Where there are none, take photos like the one that is "
-        "not found.",
+        "this” bring others home. Where there are none, take photos like the one not found.",
         cards,
         len(report.needs),
     )

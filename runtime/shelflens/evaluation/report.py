@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shelflens.catalog import Catalog
 from shelflens.errors import CatalogError, DataError
 from shelflens.evaluation import figures
 from shelflens.evaluation.looking import Embedded, Look, look_up
-from shelflens.evaluation.needs import Need, needs
+from shelflens.evaluation.needs import Need, enrolled, found_in, needs
 from shelflens.evaluation.pairs import Pair, pairs
 from shelflens.evaluation.shots import DRAWS, SHOTS, Shot, shots
 from shelflens.evaluation.suspects import Suspect, suspects
@@ -288,17 +287,11 @@ def _gain(catalog: Catalog, looks: Sequence[Look], wanted: Sequence[Need]) -> Ga
     judged = [look for look in looks if look.path not in paths]
     if not chosen or not judged:
         return None
-    vectors: NDArray[np.float32] = np.stack([look.vector for look in chosen])
-    grown = catalog.add([look.item.product for look in chosen], vectors)
-    answers = [grown.answer(look.vector) for look in judged]
-    after = [
-        answer.decision != "unknown" and answer.matches[0].id == look.item.product
-        for look, answer in zip(judged, answers, strict=True)
-    ]
+    grown = enrolled(catalog, chosen)
     return Gain(
         photos=len(chosen),
         products=len({look.item.product for look in chosen}),
         judged=len(judged),
         before=float(np.mean([look.found for look in judged])),
-        after=float(np.mean(after)),
+        after=float(np.mean([found_in(grown, look) for look in judged])),
     )
