@@ -19,6 +19,7 @@ from shelflens.evaluation.todo import Todo
 from shelflens.evaluation.words import headline, tiles
 from shelflens.photos import Photos, loose_photos, read_photos
 from shelflens.progress import Progress
+from shelflens.shelves import find_pictures
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
 
@@ -54,24 +55,25 @@ def run(args: argparse.Namespace) -> int:
     """Embed, measure, write, print what to do."""
     if args.out.exists() and not args.out.is_dir():
         raise DataError(f"{args.out}: is a file; --out is the folder to write the report into")
+    if args.pictures and args.gallery:
+        raise DataError("--pictures goes with --catalog; with --gallery its own photos are shown")
     queries = read_photos(args.queries)
     unknowns = loose_photos(args.unknowns) if args.unknowns else None
-    stored = Catalog.open(args.catalog) if args.catalog else None
-    ids = stored.ids if stored else list(dict.fromkeys(read_photos(args.gallery).labels))
+    catalog = Catalog.open(args.catalog) if args.catalog else None
+    gallery = Photos([]) if catalog is not None else read_photos(args.gallery)
+    ids = catalog.ids if catalog is not None else list(dict.fromkeys(gallery.labels))
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
-    shown = _shown(args.pictures)
     embedder = open_model(args)
-    if stored is not None:
-        stored.require(embedder.card.space)
     rows: list[Path] = []
-    if stored is None:
-        stored, rows = _made(embedder, read_photos(args.gallery), args.gallery)
+    if catalog is None:
+        catalog, rows = _made(embedder, gallery, args.gallery)
+    catalog.require(embedder.card.space)
     asked = embed_labelled(embedder, queries, source=args.queries)
     others = embed_labelled(embedder, unknowns, source=args.unknowns) if unknowns else None
     card = embedder.card
     with _Bars() as bars:
         report = evaluate(
-            stored,
+            catalog,
             Embedded(*asked),
             Embedded(*others) if others else None,
             rows=rows,
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
             model=f"{card.name} ({card.variant})",
             on_step=bars.step,
         )
-    items = write(report, args.out, shown or _column(stored))
+    items = write(report, args.out, _pictures(catalog, args.pictures))
     for notice in report.notices:
         print(f"note: {notice}", file=sys.stderr)
     print(_said(report, items, args.out))
@@ -103,20 +105,10 @@ def _made(embedder: Embedder, gallery: Photos, source: str) -> tuple[Catalog, li
     return catalog, [path for product in catalog.ids for path in mine[product]]
 
 
-def _shown(data: str | None) -> Callable[[str], Path | None] | None:
-    if data is None:
+def _pictures(catalog: Catalog, data: str | None) -> Callable[[str], Path | None] | None:
+    if data is None and not catalog.mentions('"picture":'):
         return None
-    first: dict[str, Path] = {}
-    for item in read_photos(data).items:
-        first.setdefault(item.product, item.path)
-    return first.get
-
-
-def _column(catalog: Catalog) -> Callable[[str], Path | None]:
-    """Pictures that the catalog's column `picture` names, relative to its file."""
-    home = (catalog.path or Path()).parent
-    named = {product: one.get("picture", "") for product, one in catalog.attributes.items()}
-    return lambda product: home / named[product] if named.get(product) else None
+    return find_pictures(catalog, data)
 
 
 class _Bars:

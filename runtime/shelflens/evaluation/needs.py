@@ -10,7 +10,9 @@ would guess. Photos taken in the same minute flatter it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,7 +60,7 @@ class Need:
             reasons.append(f"{self.strange} of them {some} like none of its pictures")
         if self.enrol:
             these = "the photo shown" if len(self.enrol) == 1 else f"the {len(self.enrol)} shown"
-            reasons.append(f"with {these} enrolled, {self.mended} more would be")
+            reasons.append(f"with {these} enrolled, {self.mended} more are found")
         return "; ".join(reasons)
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +73,9 @@ class Need:
         }
 
 
-def needs(catalog: Catalog, looks: Sequence[Look], suspects: set[Any]) -> list[Need]:
+def needs(
+    catalog: Catalog, looks: Sequence[Look], suspects: AbstractSet[Path | None]
+) -> list[Need]:
     """Products where a further picture helps or is missing, most photos to mend first.
 
     Args:

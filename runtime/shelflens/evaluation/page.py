@@ -63,9 +63,10 @@ def _todo(items: Sequence[Todo]) -> str:
     rows = []
     for item in items:
         command = f"<p><code>{escape(item.command)}</code></p>" if item.command else ""
+        link = f'<p class="more"><a href="#{item.section}">Show me</a></p>' if item.section else ""
         rows.append(
             f"<li><div><h3>{escape(item.title)}</h3><p>{escape(item.text)}</p>{command}"
-            f'<p class="more"><a href="#{item.section}">Show me</a></p></div></li>'
+            f"{link}</div></li>"
         )
     if not rows:
         return (
@@ -203,7 +204,7 @@ def _alike(report: Report, pictures: Pictures) -> str:
             cards.append(_card(tag, mood, title_, figures, body))
         name = "alike" if not number else "mixups"
         parts.append(_section(name, title, lead, cards, len(chosen)))
-    return "".join(parts) or '<span id="alike"></span>'
+    return "".join(parts)
 
 
 def _strangers(report: Report, pictures: Pictures) -> str:
@@ -226,7 +227,7 @@ def _strangers(report: Report, pictures: Pictures) -> str:
                 "",
             )
         )
-    section = _section(
+    return _section(
         "strangers",
         "Not in the catalog, yet taken for a product",
         "The surest first. If one of them is a product you sell, enrol it; else a higher threshold "
@@ -234,7 +235,6 @@ def _strangers(report: Report, pictures: Pictures) -> str:
         cards,
         len(wrong),
     )
-    return section or '<span id="strangers"></span>'
 
 
 def _names(report: Report) -> dict[str, str]:

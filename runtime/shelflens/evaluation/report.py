@@ -232,8 +232,8 @@ def check_labels(ids: Sequence[str], queries: Sequence[str], unknowns: Sequence[
     enrolled = set(ids)
     if len(enrolled) < 2:
         raise CatalogError(
-            f"the catalog has {len(enrolled)} product; evaluate needs at least two, or every "
-            "photo is right"
+            f"the catalog has {len(enrolled)} product{'s' * (not enrolled)}; evaluate needs at "
+            "least two, or every photo is right"
         )
     if not enrolled.intersection(queries):
         raise DataError(

@@ -24,7 +24,7 @@ class Todo:
     title: str
     text: str
     section: str
-    """Where the report shows it: suspects, needs, alike, strangers, products."""
+    """Where the page shows it: suspects, needs, alike, strangers, figures, products, or nowhere."""
     command: str = ""
     """What to type, if a command does it."""
 
@@ -125,7 +125,7 @@ def _threshold(report: Report) -> Todo | None:
             "Let it answer more often",
             f"{missed.count} of {missed.of} photos of your own products are answered unknown. "
             "Measure the threshold with your own photos; more pictures a product help too.",
-            "strangers",
+            "figures",
             command,
         )
     return None
@@ -139,7 +139,7 @@ def _enrol(report: Report) -> Todo | None:
         f"Enrol {_count(len(absent), 'product', 'products')} that only the test photos know",
         f"{', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}. Add their pictures, or mend "
         "the spelling of the id.",
-        "strangers",
+        "",
         "shelflens catalog add STORE.catalog NEW",
     )
 
