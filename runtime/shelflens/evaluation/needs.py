@@ -60,7 +60,8 @@ class Need:
             reasons.append(f"{self.strange} of them {some} like none of its pictures")
         if self.enrol:
             these = "the photo shown" if len(self.enrol) == 1 else f"the {len(self.enrol)} shown"
-            reasons.append(f"with {these} enrolled, {self.mended} more are found")
+            more = "is" if self.mended == 1 else "are"
+            reasons.append(f"with {these} enrolled, {self.mended} more {more} found")
         return "; ".join(reasons)
 
     def to_dict(self) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def _todo(items: Sequence[Todo]) -> str:
             "Test again with more of them, taken as customers take them.</p>"
         )
     return (
-        '<h2 id="todo">What to do next</h2><p class="lead">In this order; then run the same '
-        f'command again.</p><ol class="todo">{"".join(rows)}</ol>'
+        '<h2 id="todo">What to do next</h2><p class="lead">In this order; then test again, with '
+        f'photos that are not enrolled.</p><ol class="todo">{"".join(rows)}</ol>'
     )
 
 

@@ -81,8 +81,8 @@ def _axes(
 
 def _percents(low: float, high: float) -> list[tuple[float, str]]:
     step = 0.2 if high - low > 0.5 else 0.1 if high - low > 0.25 else 0.05
-    first = np.ceil(low / step - 1e-9)
-    marks = [float(n * step) for n in np.arange(first, np.floor(high / step + 1e-9) + 1)]
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+    marks = [number * step for number in range(first, last + 1)]
     return [(mark, f"{100 * mark:.0f}%") for mark in marks]
 
 
