@@ -16,6 +16,7 @@ from grocery import SHARED, read_classes, read_split
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder
+from shelflens.evaluation import metrics
 from shelflens.files import write_text
 from shelflens.photos import Labelled, Photos
 from shelflens.progress import Progress
@@ -65,15 +66,9 @@ def recall(
 def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tuple[float, float]:
     """AUROC and FPR@95TPR of scores of enrolled and of other products.
 
-    AUROC is the chance that an enrolled product scores higher, ties counted half (the
-    Mann-Whitney statistic). FPR@95TPR is the share of the others accepted at the threshold that
-    accepts 95 % of the enrolled.
+    See `shelflens.evaluation.metrics`: one definition for benchmarks and for a shop's own report.
     """
-    above = np.searchsorted(np.sort(unknown), known, side="left")
-    equal = np.searchsorted(np.sort(unknown), known, side="right") - above
-    auroc = float((above + equal / 2).sum() / (len(known) * len(unknown)))
-    threshold = np.quantile(known, 0.05)
-    return auroc, float((unknown >= threshold).mean())
+    return metrics.auroc(known, unknown), metrics.fpr_at_tpr(known, unknown)
 
 
 def facts(script: str) -> dict[str, Any]:

@@ -64,6 +64,25 @@ def read_photos(data: str | os.PathLike[str]) -> Photos:
     return photos
 
 
+def loose_photos(data: str | os.PathLike[str]) -> Photos:
+    """List the photos of a DATA whose labels are not needed: a folder may hold them directly.
+
+    Photos that lie in the folder itself are labelled by their file's name; else as `read_photos`.
+
+    Raises:
+        DataError, FileNotFoundError: as `read_photos`.
+    """
+    source = Path(data)
+    loose = [
+        one
+        for one in (sorted(source.iterdir()) if source.is_dir() else ())
+        if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
+    ]
+    if loose:
+        return Photos([Labelled(path, path.stem) for path in loose])
+    return read_photos(source)
+
+
 def merge(parts: list[Photos]) -> Photos:
     """Several DATA as one; products of the same id are one product."""
     attributes: dict[str, dict[str, str]] = {}

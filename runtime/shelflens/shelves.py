@@ -49,7 +49,7 @@ class Shelf:
     footnote: str = ""
 
 
-def find_pictures(catalog: Catalog, data: str | None) -> Pictures:
+def find_pictures(catalog: Catalog, data: str | None) -> Callable[[str], Path | None]:
     """Where the pictures of products are; a catalog holds none.
 
     Args:
@@ -61,7 +61,7 @@ def find_pictures(catalog: Catalog, data: str | None) -> Pictures:
         DataError: neither is there.
     """
     if data is not None:
-        first: dict[str, Photo] = {}
+        first: dict[str, Path] = {}
         for item in read_photos(data).items:
             first.setdefault(item.product, item.path)
         return first.get
@@ -72,7 +72,7 @@ def find_pictures(catalog: Catalog, data: str | None) -> Pictures:
         )
     home = (catalog.path or Path()).parent
 
-    def look(product: str) -> Photo | None:
+    def look(product: str) -> Path | None:
         try:
             name = catalog.at(catalog.number(product)).attributes.get("picture", "")
         except CatalogError:  # a product of the past

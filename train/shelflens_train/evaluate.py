@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog
+from shelflens.evaluation.metrics import error_curve
 from shelflens.photos import Labelled
 from shelflens_train.data import PhotoBank
 
@@ -74,10 +75,7 @@ def default_calibration(found: Retrieval) -> dict[str, float]:
     Returns:
         `threshold` and `margin`, in units of cosine similarity.
     """
-    edges = np.unique(np.concatenate([found.own, found.other]))
-    missed = np.searchsorted(np.sort(found.own), edges) / len(found.own)
-    let_in = 1 - np.searchsorted(np.sort(found.other), edges) / len(found.other)
-    threshold = float(edges[np.argmin(np.abs(missed - let_in))])
+    _, threshold = error_curve(found.own, found.other).equal
     right = found.own > found.other
     margin = 0.0
     for edge in np.arange(0.005, 0.05, 0.005):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shelflens.decide import Match
 from shelflens.embedder import Embedder
 from shelflens.errors import DataError
-from shelflens.photos import Photos
+from shelflens.photos import Labelled, Photos
 from shelflens.progress import Progress
 
 
@@ -66,27 +66,36 @@ def positive(text: str) -> int:
 def embed_photos(
     embedder: Embedder, photos: Photos, *, source: str
 ) -> tuple[list[str], NDArray[np.float32], int]:
-    """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
+    """As `embed_labelled`, with the product ids in place of the photos.
 
     Returns:
         The product ids of the m photos that were read, their embeddings float32 [m, d], and how
         many were skipped.
+    """
+    items, vectors = embed_labelled(embedder, photos, source=source)
+    return [item.product for item in items], vectors, len(photos.items) - len(items)
+
+
+def embed_labelled(
+    embedder: Embedder, photos: Photos, *, source: str
+) -> tuple[list[Labelled], NDArray[np.float32]]:
+    """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
+
+    Returns:
+        The m photos that were read, and their embeddings float32 [m, d].
 
     Raises:
         DataError: not one photo could be read.
     """
-    skipped: list[str] = []
 
     def skip(_: int, error: Exception) -> None:
-        skipped.append(str(error))
         print(f"skipped: {error}", file=sys.stderr)
 
     with Progress("embedding", len(photos.items)) as bar:
         kept, vectors = embedder.embed_many(photos.paths, on_error=skip, on_done=bar.update)
     if not len(kept):
-        raise DataError(f"{source}: none of {len(skipped)} photos could be read, see above")
-    labels = photos.labels
-    return [labels[place] for place in kept], vectors, len(skipped)
+        raise DataError(f"{source}: none of {len(photos.items)} photos could be read, see above")
+    return [photos.items[place] for place in kept], vectors
 
 
 def share(text: str) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shelflens.catalog import Catalog
 from shelflens.commands.options import add_model, embed_photos, open_model, share
 from shelflens.files import write_text
-from shelflens.photos import SUFFIXES, Labelled, Photos, read_photos
+from shelflens.photos import Labelled, Photos, loose_photos, read_photos
 from shelflens.tags import LEAST, Tag, Tagger
 
 HELP = "Say attribute values of photos, such as the category, from a catalog's products."
@@ -81,14 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _photos(source: Path) -> tuple[Photos, bool]:
     """The photos, and whether their products are known: a single one has none."""
     if source.is_dir():
-        loose = sorted(
-            one
-            for one in source.iterdir()
-            if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
-        )
-        if loose:
-            return Photos([Labelled(path, path.stem) for path in loose]), False
-        return read_photos(source), True
+        photos = loose_photos(source)
+        return photos, all(item.path.parent != source for item in photos.items)
     if source.suffix.lower() == ".csv":
         return read_photos(source), True
     if not source.exists():
