@@ -16,6 +16,7 @@ from shelflens import search, store
 from shelflens.decide import DEFAULT_CALIBRATION, Answer, Match, decide
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.ids import check_rows
+from shelflens.nearest import nearest
 from shelflens.views import Views
 
 
@@ -226,8 +227,7 @@ class Catalog:
             raise CatalogError(f"k: expected at least 1, got {k}")
         if not len(self):
             return []
-        row_scores = search.scores(self._rows, self._scales, query)
-        products, best = search.best_products(row_scores, self._first, k)
+        products, best = nearest(self._rows, self._scales, self._first, query[np.newaxis], k)[0]
         return [self.at(int(n), float(score)) for n, score in zip(products, best, strict=True)]
 
     def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
