@@ -81,6 +81,31 @@ def test_import_loads_no_more_than_it_needs() -> None:
     assert not {name for name in loaded if name.startswith(("shelflens_", "safetensors"))}
 
 
+NOT_FOR_A_LOOKUP = {
+    "numpy.random", "concurrent.futures", "csv", "tempfile", "sqlite3", "email", "unittest",
+    "importlib.metadata", "xml.etree", "urllib.request", "multiprocessing", "PIL.ImageDraw",
+}  # fmt: skip
+
+
+def test_a_lookup_imports_only_what_it_needs() -> None:
+    data = PACKAGES["shelflens"] / "data"
+    words = [
+        "lookup",
+        str(sorted((data / "demo" / "photos").iterdir())[0]),
+        "--catalog",
+        str(data / "selftest.catalog"),
+    ]
+    code = (
+        f"import sys; from shelflens.cli import main; main({words}); print('LOADED', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.partition("LOADED")[2].split())
+    ours = {name for name in loaded if name.startswith("shelflens.")}
+    assert "shelflens.commands.lookup" in loaded
+    assert not loaded & NOT_FOR_A_LOOKUP
+    assert not ours & {f"shelflens.{name}" for name in ("photos", "sheet", "tags", "profile")}
+
+
 def test_workshop_commands_show_help_without_heavy_imports() -> None:
     code = (
         "import sys, argparse\n"

@@ -91,7 +91,8 @@ class Catalog:
         self.calibration = calibration
         self.path: Path | None = None
         self.fingerprint = ""
-        self._first = self._bounds[:-1].astype(np.int64)
+        # A view, not a copy: opening must not read a table of a million numbers.
+        self._first = self._bounds[:-1].view(np.int64)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Catalog:
@@ -264,7 +265,7 @@ class Catalog:
             CatalogError: no product of this id.
         """
         start = json.dumps({"id": product}, ensure_ascii=False, separators=(",", ":"))[:-1]
-        found = self._table.tobytes().find(start.encode())
+        found = self._find(start.encode())
         number = int(np.searchsorted(self._places, found)) if found >= 0 else -1
         if 0 <= number < len(self) and self._product(number)["id"] == product:
             return number
@@ -277,7 +278,16 @@ class Catalog:
 
     def mentions(self, text: str) -> bool:
         """Whether the product table holds this text, without parsing it."""
-        return text.encode() in self._table.tobytes()
+        return self._find(text.encode()) >= 0
+
+    def _find(self, text: bytes) -> int:
+        """Where the product table first holds this text, or -1; read piece by piece."""
+        step = 1 << 20
+        for start in range(0, len(self._table), step):
+            place = self._table[start : start + step + len(text) - 1].tobytes().find(text)
+            if place >= 0:
+                return start + place
+        return -1
 
     def direction(self, number: int) -> NDArray[np.float32]:
         """The mean of a product's pictures, float32 [d], length 1."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +128,9 @@ class Embedder:
         return np.array(kept, np.int64), rows
 
     def _decoded(self, photos: Iterable[Photo]) -> Iterator[NDArray[np.uint8] | Exception]:
+        # Here and not above: a lookup embeds one photo and starts without this.
+        from concurrent.futures import Future, ThreadPoolExecutor
+
         def decode(photo: Photo) -> NDArray[np.uint8] | Exception:
             try:
                 return self.load(photo)
