@@ -32,6 +32,14 @@ _ROUNDING = 1e-6
 
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 
+Coarse = Callable[
+    [NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], int],
+    tuple[NDArray[np.float32], NDArray[np.float64]],
+]
+"""rows, scales, queries [q, d], threads -> scores [q, n], and by how much they can be wrong [q].
+
+A query's scores are in a unit of its own: only their order and their distances count."""
+
 
 def nearest(
     rows: NDArray[np.int8],
@@ -56,9 +64,33 @@ def nearest(
         For each query product numbers int64 [min(k, p)] and scores float32, best first. Scores
         are float64 sums rounded to float32; equal ones stand in the order of the catalog.
     """
+    return _nearest(
+        _coarse(len(queries) > 1, rows.shape[1]), rows, scales, first_rows, queries, k, threads
+    )
+
+
+def with_numpy_alone(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+) -> list[Found]:
+    """`nearest` as it is where no kernel is installed, to compare with; one thread."""
+    return _nearest(_with_numpy, rows, scales, first_rows, queries, k, 1)
+
+
+def _nearest(
+    coarse: Coarse,
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    threads: int | None,
+) -> list[Found]:
     most = threads or min(4, os.cpu_count() or 1)
     found: list[Found] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
-    coarse = _coarse(len(queries) > 1, rows.shape[1])
 
     def ask(start: int, parts: int) -> None:
         group = queries[start : start + _TOGETHER]
@@ -73,15 +105,6 @@ def nearest(
     else:
         _share(groups, lambda start: ask(start, 1), most)
     return found
-
-
-Coarse = Callable[
-    [NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], int],
-    tuple[NDArray[np.float32], NDArray[np.float64]],
-]
-"""rows, scales, queries [q, d], threads -> scores [q, n], and by how much they can be wrong [q].
-
-A query's scores are in a unit of its own: only their order and their distances count."""
 
 
 def _coarse(several: bool, dim: int) -> Coarse:
