@@ -15,8 +15,8 @@ from shelflens.search import quantize_rows
 PHOTOS = {"12 MP": (4032, 3024), "2 MP": (1632, 1224), "small": (348, 348)}
 """A phone's photo, a web camera's, and one of the Grocery Store Dataset's size."""
 
-QUALITY = 92
-"""With the grain below a 12 MP photo becomes about 4 MB, as a phone's is."""
+QUALITY = 90
+"""With the grain below a 12 MP photo becomes about 3.5 MB, as a phone's is."""
 
 
 def draw(width: int, height: int, seed: int = 0) -> bytes:
@@ -29,7 +29,7 @@ def draw(width: int, height: int, seed: int = 0) -> bytes:
     pixels = np.asarray(
         Image.fromarray(soft).resize((width, height), Image.Resampling.BICUBIC)
     ).astype(np.int16)
-    tile = generator.normal(0, 7, (256, 256, 1)).astype(np.int16)
+    tile = generator.normal(0, 6.5, (256, 256, 1)).astype(np.int16)
     grain = np.tile(tile, (-(-height // 256), -(-width // 256), 1))[:height, :width]
     buffer = io.BytesIO()
     Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)).save(
