@@ -5,7 +5,8 @@
 
 Needs valgrind (`apt install valgrind`), Linux. Each act is run once and three times in a new
 process under `valgrind --tool=callgrind`; half of the difference is its cost, the start left out.
-About two minutes. Valgrind shows programs a processor without AVX-512, so NumPy and the kernels take their AVX2 code (x86-64);
+About two minutes. Valgrind shows programs a processor without AVX-512, so NumPy and the kernels
+take their AVX2 code (x86-64);
 the counts say whether our code does more work than before, not how fast a processor does it.
 `perf stat -e instructions` would count the real code; virtual machines mostly do not support it.
 """
