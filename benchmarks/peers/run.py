@@ -7,7 +7,7 @@
 
 The first call makes the environment `.venv-peers` in the root of the repository (about 600 MB) and
 every call goes on inside it. Nothing is timed before its answer was compared with a float64 oracle.
-Rivals and ShelfLens take turns, round by round, so a busy moment falls on all. About eight minutes.
+Rivals and ShelfLens take turns, round by round, so a busy moment falls on all. About ten minutes.
 
 With --check, a ratio may be worse than the committed one by at most BAND; exit status 1 otherwise.
 """
