@@ -17,10 +17,14 @@ from shelflens import Catalog, Embedder, ShelfLensError
 from shelflens.bench.samples import PHOTOS, directions, draw, unit
 from shelflens.bench.timing import Times, interleaved, repeat
 from shelflens.commands.options import without_greeting
+from shelflens.embedder import BUNDLED_MODEL
 from shelflens.engine import KINDS
 from shelflens.errors import ModelError
 from shelflens.nearest import nearest, with_numpy_alone
 from shelflens.simd import kernel
+
+BUNDLED = "bundled"
+"""What the model in the package is called in a report."""
 
 AGREE = 0.99
 """Least cosine between two engines' vectors of one photo; int8 rounding differs among them."""
@@ -60,7 +64,7 @@ def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
             times = repeat(partial(embedder.embed_pixels, pixels), seconds)
             rows.append(
                 {
-                    "model": model.name,
+                    "model": name_of(model),
                     "variant": card.variant,
                     "bytes": model.stat().st_size,
                     "accuracy": accuracy(card.metrics),
@@ -72,6 +76,11 @@ def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
     if not rows:
         Embedder.open(model)  # says why
     return rows
+
+
+def name_of(model: Path) -> str:
+    """The file as it was given, or that it is the bundled one."""
+    return BUNDLED if model == BUNDLED_MODEL else str(model)
 
 
 def accuracy(metrics: dict[str, Any]) -> float | None:

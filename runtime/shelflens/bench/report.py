@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shelflens import svg
+from shelflens.bench.measure import BUNDLED
 from shelflens.files import write_text
 
 NOT_MEASURED = (
@@ -29,37 +30,53 @@ def text(report: dict[str, Any]) -> str:
     ]
     for row in report["engines"]:
         times = _times(row["embed_ms"])
-        lines.append(f"{row['model']:<26}{row['engine']:<16}{row['threads']:>7}{times}")
-    chosen = report["recommended"]
-    lines += ["", f"photo to answer, {chosen['engine']}, {chosen['threads']} threads, among "
-              f"{report['photos'][0]['products']:,} products; p50 and p90, ms", ""]  # fmt: skip
-    lines.append(f"{'':<10}{'decode':>16}{'embed':>16}{'match':>16}{'total':>16}")
-    for row in report["photos"]:
-        cells = [row[f"{step}_ms"] for step in ("decode", "embed", "match", "total")]
-        lines.append(f"{row['photo']:<10}" + "".join(f"{c['p50']:>8.2f}{c['p90']:>8.2f}"
-                                                     for c in cells))  # fmt: skip
-    kernel = report["scan"][0]["kernel"] or "NumPy alone"
-    lines += ["", f"{'scan':<12}{'bytes':>14}{'read':>9}{'scan':>9}{'p90':>9}{'NumPy':>9}"
-              f"{'x read':>8}  ms, one thread, {kernel}"]  # fmt: skip
-    for row in report["scan"]:
-        best = row.get("scan_ms", row["numpy_ms"])
-        lines.append(
-            f"{row['products']:>9,}   {row['bytes']:>14,}{row['read_ms']['p50']:>9.3f}"
-            f"{best['p50']:>9.3f}{best['p90']:>9.3f}{row['numpy_ms']['p50']:>9.2f}"
-            f"{row['times_of_reading']:>8.2f}"
-        )
-    start = report["cold"]
+        lines.append(f"{row['model'][-25:]:<26}{row['engine']:<16}{row['threads']:>7}{times}")
+    start, chosen = report["cold"], report["recommended"]
     peak = f", at most {start['peak_mib']} MiB" if start["peak_mib"] else ""
+    model = "" if chosen["model"] == BUNDLED else f"--model {chosen['model']} "
     lines += [
+        *_photos(report),
+        *_scan(report["scan"]),
         "",
         f"cold start  {start['wall_ms']['p50']:.0f} ms p50, {start['wall_ms']['p90']:.0f} ms p90"
         f"{peak} (shelflens lookup as a new process, {start['products']:,} products)",
         "",
-        f"use  --model {chosen['model']} --engine {chosen['engine']} --threads "
-        f"{chosen['threads']}  ({chosen['why']})",
+        f"use  {model}--engine {chosen['engine']} --threads {chosen['threads']}  ({chosen['why']})",
         *_advice(report),
     ]
     return "\n".join(lines)
+
+
+def _photos(report: dict[str, Any]) -> list[str]:
+    chosen, steps = report["recommended"], ("decode", "embed", "match", "total")
+    products = report["photos"][0]["products"]
+    lines = [
+        "",
+        f"photo to answer, {chosen['engine']}, {chosen['threads']} threads, among "
+        f"{products:,} products; p50 and p90, ms",
+        "",
+        f"{'':<10}" + "".join(f"{step:>16}" for step in steps),
+    ]
+    for row in report["photos"]:
+        cells = [row[f"{step}_ms"] for step in steps]
+        shown = "".join(f"{one['p50']:>8.2f}{one['p90']:>8.2f}" for one in cells)
+        lines.append(f"{row['photo']:<10}{shown}")
+    return lines
+
+
+def _scan(rows: list[dict[str, Any]]) -> list[str]:
+    head = f"{'scan':<12}{'bytes':>14}" + "".join(
+        f"{name:>9}" for name in ("read", "scan", "p90", "NumPy", "x read")
+    )
+    lines = ["", f"{head}  ms, one thread, {rows[0]['kernel'] or 'NumPy alone'}"]
+    for row in rows:
+        best = row.get("scan_ms", row["numpy_ms"])
+        lines.append(
+            f"{row['products']:>9,}   {row['bytes']:>14,}{row['read_ms']['p50']:>9.3f}"
+            f"{best['p50']:>9.3f}{best['p90']:>9.3f}{row['numpy_ms']['p50']:>9.2f}"
+            f"{row['times_of_reading']:>9.2f}"
+        )
+    return lines
 
 
 def _times(one: dict[str, float]) -> str:
@@ -67,12 +84,12 @@ def _times(one: dict[str, float]) -> str:
 
 
 def _heat(report: dict[str, Any]) -> list[str]:
+    before, after = report["device"], report["after"]
     shown = [
-        f"{name} {report['device'][name]}" + (f" then {report['after'][name]}" if name in
-                                              report["after"] else "")
+        f"{name} {before[name]}" + (f" then {after[name]}" if name in after else "")
         for name in ("governor", "clock_mhz", "celsius", "load")
-        if name in report["device"]
-    ]  # fmt: skip
+        if name in before
+    ]
     return [", ".join(shown)] if shown else []
 
 
@@ -96,9 +113,10 @@ def plots(report: dict[str, Any], folder: Path) -> list[Path]:
     series = {"exact scan": [(r["products"], r.get("scan_ms", r["numpy_ms"])["p50"]) for r in rows]}
     if rows[0]["kernel"]:
         series["NumPy alone"] = [(r["products"], r["numpy_ms"]["p50"]) for r in rows]
-    fastest = max(row["gb_per_s"] for row in rows if row["products"] == rows[-1]["products"])
-    series[f"reading, {fastest:.0f} GB/s"] = [(r["products"], r["bytes"] / fastest / 1e6)
-                                             for r in rows]  # fmt: skip
+    # Of the largest: small ones are read from the cache.
+    speed = rows[-1]["gb_per_s"]
+    limit = f"reading, {speed:.0f} GB/s"
+    series[limit] = [(row["products"], row["bytes"] / speed / 1e6) for row in rows]
     bars = {
         row["photo"]: {step: row[f"{step}_ms"]["p50"] for step in ("decode", "embed", "match")}
         for row in report["photos"]
@@ -116,7 +134,7 @@ def plots(report: dict[str, Any], folder: Path) -> list[Path]:
             title=f"One query, exact top 10, {rows[0]['dim']} numbers a row, one thread",
             x="products",
             y="ms, p50",
-            dashed=[name for name in series if name.startswith("reading")],
+            dashed=[limit],
         ),
         "time.svg": svg.stacks(bars, title="Where the time of a photo goes", x="ms, p50"),
     }

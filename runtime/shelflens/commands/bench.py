@@ -71,7 +71,7 @@ def examine(models: list[Path], *, quick: bool, folder: Path) -> dict[str, Any]:
             engines += measure.engines(model, seconds)
             bar.update(models.index(model) + 1, "embed")
         chosen = choose(engines)
-        path = next(one for one in models if one.name == chosen["model"])
+        path = next(one for one in models if measure.name_of(one) == chosen["model"])
         with without_greeting():
             embedder = Embedder.open(path, engine=chosen["engine"], threads=chosen["threads"])
         store = write_catalog(folder / "store.catalog", PRODUCTS, embedder.card)
