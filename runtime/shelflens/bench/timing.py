@@ -48,6 +48,8 @@ def repeat(act: Callable[[], Any], seconds: float) -> Times:
 def interleaved(acts: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Times]:
     """Time several acts in turn, round by round, so that a busy moment falls on all of them.
 
+    Every round has another order: what ran before leaves a cache and threads that still spin.
+
     Args:
         acts: What to time, by name.
         seconds: For all of them together.
@@ -56,11 +58,13 @@ def interleaved(acts: Mapping[str, Callable[[], Any]], seconds: float) -> dict[s
         for _ in range(WARM_UP):
             act()
     spent: dict[str, list[float]] = {name: [] for name in acts}
+    generator = np.random.default_rng(0)
     end = time.perf_counter() + seconds
     for done in range(MOST_RUNS):
         if done >= LEAST_RUNS and time.perf_counter() > end:
             break
-        for name, act in acts.items():
+        for name in generator.permutation(list(acts)).tolist():
+            act = acts[name]
             start = time.perf_counter()
             act()
             spent[name].append((time.perf_counter() - start) * 1e3)
