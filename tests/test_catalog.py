@@ -296,6 +296,43 @@ def test_large_files_are_verified_on_demand(tmp_path: Path, unit: Unit) -> None:
         opened.verify()
 
 
+PAGES = """
+import resource, sys, time
+from shelflens import Catalog
+import numpy as np
+def resident():  # pages of the file that are in this process, KiB
+    rows = open("/proc/self/smaps").read().split("\\n")
+    at = next(n for n, row in enumerate(rows) if row.endswith("large.catalog"))
+    return next(int(row.split()[1]) for row in rows[at:] if row.startswith("Rss"))
+catalog = Catalog.open(sys.argv[1])
+opened = resident()
+catalog.vectors_of(range(1000))
+print(opened, resident())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="reads /proc")
+def test_opening_reads_only_the_frame_of_a_large_file(tmp_path: Path, unit: Unit) -> None:
+    path = tmp_path / "large.catalog"
+    Catalog([str(n) for n in range(100_000)], unit(100_000, 64), space="s").save(path)
+    command = [sys.executable, "-c", PAGES, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    opened, after = map(int, done.stdout.split())
+    assert path.stat().st_size > 8_000_000
+    assert opened < 600, "KiB of the file that opening brought into memory"
+    assert opened <= after < 1500
+
+
+@pytest.mark.parametrize("place", [0, 1, 39_999, 40_000, 79_999])
+def test_a_product_is_found_in_a_table_of_megabytes(unit: Unit, place: int) -> None:
+    ids = [f"product number {n:060}" for n in range(80_000)]
+    catalog = Catalog(ids, np.repeat(unit(1, 4), len(ids), axis=0), space="s")
+    assert len(catalog._table) > 6 << 20
+    assert catalog.number(ids[place]) == place
+    assert catalog.mentions(ids[place])
+    assert not catalog.mentions("product of nobody")
+
+
 def test_a_newer_format_says_upgrade(
     tmp_path: Path, unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

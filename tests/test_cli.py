@@ -270,7 +270,7 @@ def test_no_permission_is_one_line_for_any_user(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "temporary")
 
-    monkeypatch.setattr("shelflens.files.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
     status, _, err = run("catalog", "build", DEMO / "studio.csv", "--out", tmp_path / "c.catalog")
     assert status == 1
     assert err == f"shelflens catalog: {tmp_path / 'c.catalog'}: Permission denied\n"

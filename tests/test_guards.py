@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "shelflens_export": {"shelflens", "shelflens_export"},
 }
 RUNTIME_LIBRARIES = {"numpy", "PIL"}
+KERNELS = {"simsimd", "numkong"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
 
@@ -54,7 +55,7 @@ def test_imports_go_one_way(package: str) -> None:
 def test_the_runtime_needs_numpy_and_pillow_only() -> None:
     for path in modules("shelflens"):
         others = imported(path) - sys.stdlib_module_names - {"shelflens"} - RUNTIME_LIBRARIES
-        allowed = ENGINES if path.name == "engine.py" else set()
+        allowed = {"engine.py": ENGINES, "simd.py": KERNELS}.get(path.name, set())
         assert others <= allowed, f"{path} imports {others - allowed}"
 
 
@@ -67,10 +68,42 @@ def test_import_loads_no_more_than_it_needs() -> None:
     code = "import sys, shelflens; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(out.stdout.split()) - sys.stdlib_module_names
-    heavy = {"ai_edge_litert", "tflite_runtime", "onnxruntime", "keras", "tensorflow", "matplotlib"}
+    heavy = KERNELS | {
+        "ai_edge_litert",
+        "tflite_runtime",
+        "onnxruntime",
+        "keras",
+        "tensorflow",
+        "matplotlib",
+    }
     assert "shelflens" in loaded
     assert not loaded & heavy
     assert not {name for name in loaded if name.startswith(("shelflens_", "safetensors"))}
+
+
+NOT_FOR_A_LOOKUP = {
+    "numpy.random", "concurrent.futures", "csv", "tempfile", "sqlite3", "email", "unittest",
+    "importlib.metadata", "xml.etree", "urllib.request", "multiprocessing", "PIL.ImageDraw",
+}  # fmt: skip
+
+
+def test_a_lookup_imports_only_what_it_needs() -> None:
+    data = PACKAGES["shelflens"] / "data"
+    words = [
+        "lookup",
+        str(sorted((data / "demo" / "photos").iterdir())[0]),
+        "--catalog",
+        str(data / "selftest.catalog"),
+    ]
+    code = (
+        f"import sys; from shelflens.cli import main; main({words}); print('LOADED', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.partition("LOADED")[2].split())
+    ours = {name for name in loaded if name.startswith("shelflens.")}
+    assert "shelflens.commands.lookup" in loaded
+    assert not loaded & NOT_FOR_A_LOOKUP
+    assert not ours & {f"shelflens.{name}" for name in ("photos", "sheet", "tags", "profile")}
 
 
 def test_workshop_commands_show_help_without_heavy_imports() -> None:

@@ -16,6 +16,7 @@ from shelflens import search, store
 from shelflens.decide import Answer, Match, decide, shown
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.ids import check_rows
+from shelflens.nearest import nearest
 from shelflens.views import Views
 
 
@@ -90,7 +91,8 @@ class Catalog:
         self.calibration = calibration
         self.path: Path | None = None
         self.fingerprint = ""
-        self._first = self._bounds[:-1].astype(np.int64)
+        # A view, not a copy: opening must not read a table of a million numbers.
+        self._first = self._bounds[:-1].view(np.int64)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Catalog:
@@ -226,11 +228,11 @@ class Catalog:
             raise CatalogError(f"k: expected at least 1, got {k}")
         if not len(self):
             return []
-        row_scores = search.scores(self._rows, self._scales, query)
-        products, best = search.best_products(row_scores, self._first, max(k, search.SHORTLIST))
+        most = max(k, search.SHORTLIST)
+        near = nearest(self._rows, self._scales, self._first, query[np.newaxis], most)[0]
         scored = [
             (self._score(number, query, picture), number)
-            for number, picture in zip(products.tolist(), best.tolist(), strict=True)
+            for number, picture in zip(*(one.tolist() for one in near), strict=True)
         ]
         scored.sort(key=lambda one: -one[0])
         return [self.at(number, score) for score, number in scored[:k]]
@@ -280,7 +282,7 @@ class Catalog:
             CatalogError: no product of this id.
         """
         start = json.dumps({"id": product}, ensure_ascii=False, separators=(",", ":"))[:-1]
-        found = self._table.tobytes().find(start.encode())
+        found = self._find(start.encode())
         number = int(np.searchsorted(self._places, found)) if found >= 0 else -1
         if 0 <= number < len(self) and self._product(number)["id"] == product:
             return number
@@ -293,7 +295,16 @@ class Catalog:
 
     def mentions(self, text: str) -> bool:
         """Whether the product table holds this text, without parsing it."""
-        return text.encode() in self._table.tobytes()
+        return self._find(text.encode()) >= 0
+
+    def _find(self, text: bytes) -> int:
+        """Where the product table first holds this text, or -1; read piece by piece."""
+        step = 1 << 20
+        for start in range(0, len(self._table), step):
+            place = self._table[start : start + step + len(text) - 1].tobytes().find(text)
+            if place >= 0:
+                return start + place
+        return -1
 
     def direction(self, number: int) -> NDArray[np.float32]:
         """The mean of a product's pictures, float32 [d], length 1."""

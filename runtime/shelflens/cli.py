@@ -30,6 +30,7 @@ RUNTIME = {
     "evaluate": "how well a catalog does on your photos, and what to do next",
     "embed": "photos to embeddings in a .npy file",
     "demo": "the main job on a little drawn store, no network, no arguments",
+    "bench": "how fast this device is, and what to choose for it",
     "doctor": "which inference engines work here, and how to install the others",
     "selftest": "a known picture gives the known vector and the known match",
 }

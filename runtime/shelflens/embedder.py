@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,9 @@ from shelflens.image import Photo, load_image
 
 BUNDLED_MODEL = Path(__file__).parent / "data" / "model.tflite"
 """The int8 model that the package carries."""
+
+_MANY = 8
+"""Photos per core from which it is worth opening a network for each."""
 
 
 class Embedder:
@@ -83,7 +85,10 @@ class Embedder:
 
     def embed_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Embed decoded photos: uint8 [n, size, size, 3] -> float32 [n, d], rows of length 1."""
-        vectors = self._engine.run(pixels)
+        return self._run(self._engine, pixels)
+
+    def _run(self, engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = engine.run(pixels)
         lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
         if not (np.isfinite(lengths).all() and (lengths > 0).all()):
             raise ModelError(
@@ -101,7 +106,11 @@ class Embedder:
         on_error: Callable[[int, Exception], None] | None = None,
         on_done: Callable[[int], None] | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Embed many photos, decoding on all cores while the network runs.
+        """Embed many photos on all cores: each decodes, and runs a network of its own.
+
+        A network that shares its work out to threads waits for the slowest of them at every
+        layer; one per core with one thread each does not. Of few photos only the decoding is
+        shared out: opening a network costs as much as running it a few times.
 
         Args:
             photos: What `embed` takes, n of them.
@@ -115,33 +124,54 @@ class Embedder:
         """
         kept: list[int] = []
         vectors: list[NDArray[np.float32]] = []
-        for index, pixels in enumerate(self._decoded(photos)):
-            if isinstance(pixels, Exception):
+        for index, vector in enumerate(self._embedded(photos)):
+            if isinstance(vector, Exception):
                 if on_error is None:
-                    raise pixels
-                on_error(index, pixels)
+                    raise vector
+                on_error(index, vector)
             else:
-                vectors.append(self.embed_pixels(pixels[np.newaxis]))
+                vectors.append(vector)
                 kept.append(index)
             if on_done is not None:
                 on_done(index + 1)
-        rows = np.concatenate(vectors) if vectors else np.empty((0, self.card.dim), np.float32)
+        rows = np.stack(vectors) if vectors else np.empty((0, self.card.dim), np.float32)
         return np.array(kept, np.int64), rows
 
-    def _decoded(self, photos: Iterable[Photo]) -> Iterator[NDArray[np.uint8] | Exception]:
-        def decode(photo: Photo) -> NDArray[np.uint8] | Exception:
-            try:
-                return self.load(photo)
-            except (PhotoError, OSError) as error:
-                return error
+    def _embedded(self, photos: Sequence[Photo]) -> Iterator[NDArray[np.float32] | Exception]:
+        # Here and not above: a lookup embeds one photo and starts without these.
+        from concurrent.futures import Future, ThreadPoolExecutor
+        from queue import SimpleQueue
 
         workers = os.cpu_count() or 1
+        free: SimpleQueue[Engine] = SimpleQueue()
+        for engine in self._engines(workers if len(photos) >= _MANY * workers else 1):
+            free.put(engine)
+
+        def embed(photo: Photo) -> NDArray[np.float32] | Exception:
+            try:
+                pixels = self.load(photo)
+            except (PhotoError, OSError) as error:
+                return error
+            engine = free.get()
+            try:
+                vector: NDArray[np.float32] = self._run(engine, pixels[np.newaxis])[0]
+            finally:
+                free.put(engine)
+            return vector
+
         with ThreadPoolExecutor(workers) as pool:
-            # A bounded queue: a million photos must not be decoded ahead of the network.
-            waiting: list[Future[NDArray[np.uint8] | Exception]] = []
+            # A bounded queue: a million photos must not be opened ahead of who takes the vectors.
+            waiting: list[Future[NDArray[np.float32] | Exception]] = []
             for photo in photos:
-                waiting.append(pool.submit(decode, photo))
+                waiting.append(pool.submit(embed, photo))
                 if len(waiting) > 4 * workers:
                     yield waiting.pop(0).result()
             for future in waiting:
                 yield future.result()
+
+    def _engines(self, count: int) -> list[Engine]:
+        """Engines with one thread each, or for one the engine there is."""
+        if count == 1:
+            return [self._engine]
+        path, name = self._engine.path, self._engine.name
+        return [open_engine(path, engine=name, threads=1) for _ in range(count)]

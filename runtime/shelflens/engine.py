@@ -31,6 +31,8 @@ class Engine:
     version: str
     card: ModelCard
     threads: int
+    path: Path
+    """The model file."""
     run: Run
 
 
@@ -96,7 +98,8 @@ def _open_litert(path: Path, threads: int) -> Engine:
     from ai_edge_litert.interpreter import Interpreter
 
     version = getattr(ai_edge_litert, "__version__", "")
-    return Engine("litert", version, card, threads, _tflite_run(Interpreter, path, card, threads))
+    run = _tflite_run(Interpreter, path, card, threads)
+    return Engine("litert", version, card, threads, path, run)
 
 
 def _open_tflite_runtime(path: Path, threads: int) -> Engine:
@@ -105,7 +108,7 @@ def _open_tflite_runtime(path: Path, threads: int) -> Engine:
     from tflite_runtime.interpreter import Interpreter
 
     run = _tflite_run(Interpreter, path, card, threads)
-    return Engine("tflite-runtime", tflite_runtime.__version__, card, threads, run)
+    return Engine("tflite-runtime", tflite_runtime.__version__, card, threads, path, run)
 
 
 def _tflite_run(interpreter_class: Any, path: Path, card: ModelCard, threads: int) -> Run:
@@ -157,7 +160,7 @@ def _open_onnx(path: Path, threads: int) -> Engine:
         (vectors,) = session.run(None, {source.name: images})
         return np.asarray(vectors, np.float32).reshape(len(images), card.dim)
 
-    return Engine("onnxruntime", onnxruntime.__version__, card, threads, run)
+    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, run)
 
 
 def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> None:

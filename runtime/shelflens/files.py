@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,8 @@ def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: no permission, no space, no such folder; the old file is untouched.
     """
+    import tempfile  # here and not above: reading a catalog starts without it
+
     target = Path(path)
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
     folder = target.resolve().parent

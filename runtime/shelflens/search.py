@@ -120,21 +120,25 @@ def of_products(
 
 def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Where the k highest scores stand, int64 [min(k, p)], best first, equal ones in order."""
-    k = min(k, len(scores))
-    groups = len(scores) // _GROUP
-    if k < groups:
-        # k groups have a score of at least `least`, so the k highest scores are all that high. The
-        # maxima cost a tenth of a partition of all scores.
-        maxima = scores[: groups * _GROUP].reshape(groups, _GROUP).max(axis=1)
-        least = np.partition(maxima, groups - k)[groups - k]
-        places = np.flatnonzero(scores >= least)
-    elif k < len(scores):
+    if k < len(scores):
         # Everything that reaches the k-th score, so that ties are cut by order, not by chance.
-        least = np.partition(scores, len(scores) - k)[len(scores) - k]
-        places = np.flatnonzero(scores >= least)
+        places = np.flatnonzero(scores >= floor_of_top(scores, k))
     else:
         places = np.arange(len(scores))
     return places[np.argsort(-scores[places], kind="stable")[:k]]
+
+
+def floor_of_top(scores: NDArray[np.float32], k: int) -> np.float32:
+    """A score that at least k of them reach, the k-th highest or little below it; k <= p."""
+    groups = len(scores) // _GROUP
+    if k < groups:
+        # k groups have a score of at least this, so the k highest scores are all that high. The
+        # maxima cost a tenth of a partition of all scores.
+        scores, place = scores[: groups * _GROUP].reshape(groups, _GROUP).max(axis=1), groups - k
+    else:
+        place = len(scores) - k
+    floor: np.float32 = np.partition(scores, place)[place]
+    return floor
 
 
 def best_first(scores: NDArray[np.float32]) -> Iterator[int]:
@@ -148,25 +152,6 @@ def best_first(scores: NDArray[np.float32]) -> Iterator[int]:
         places = top(scores, k)
         yield from places[taken:].tolist()
         taken, k = len(places), k * 16
-
-
-def best_products(
-    row_scores: NDArray[np.float32], first_rows: NDArray[np.int64], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k products whose best picture scores highest.
-
-    Args:
-        row_scores: float32 [n], rows grouped by product.
-        first_rows: int64 [p], the first row of each product, rising.
-        k: How many; more than p gives p.
-
-    Returns:
-        Product numbers int64 [min(k, p)] and scores, best first; equal scores in the order of
-        the catalog.
-    """
-    best = of_products(row_scores, first_rows)
-    products = top(best, k)
-    return products, best[products]
 
 
 def direction(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:

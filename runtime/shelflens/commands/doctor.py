@@ -18,6 +18,7 @@ from shelflens.commands.options import without_greeting
 from shelflens.embedder import BUNDLED_MODEL
 from shelflens.engine import KINDS, open_engine
 from shelflens.errors import ModelError
+from shelflens.simd import kernel
 
 PROBES = {".tflite": BUNDLED_MODEL, ".onnx": BUNDLED_MODEL.with_name("probe.onnx")}
 """A model for each kind of engine to construct an interpreter for."""
@@ -52,6 +53,7 @@ def examine() -> dict[str, Any]:
             name: bool(features.check(feature))
             for name, feature in (("JPEG", "jpg"), ("PNG", "zlib"), ("WebP", "webp"))
         },
+        "scan": (kernel(False) or ("NumPy",))[0],
         "engines": [_try(kind.name, kind.suffix, kind.install) for kind in KINDS],
     }
 
@@ -84,7 +86,9 @@ def _print(report: dict[str, Any]) -> None:
     formats = ", ".join(name for name, there in report["formats"].items() if there)
     print(f"shelflens {report['shelflens']}, Python {report['python']}, {report['machine']}")
     print(f"numpy {report['numpy']}, Pillow {report['pillow']} reads {formats}")
-    print(f"bundled model {Path(BUNDLED_MODEL).name}: {BUNDLED_MODEL.stat().st_size:,} bytes\n")
+    print(f"bundled model {Path(BUNDLED_MODEL).name}: {BUNDLED_MODEL.stat().st_size:,} bytes")
+    hint = "; pip install 'shelflens[fast]' is faster" if report["scan"] == "NumPy" else ""
+    print(f"catalogs are scanned with {report['scan']}{hint}\n")
     for one in report["engines"]:
         if one["works"]:
             spent = f"{one['ms']} ms a photo" if "ms" in one else "give it an .onnx model"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from shelflens.decide import Match
 from shelflens.embedder import Embedder
 from shelflens.errors import DataError
-from shelflens.photos import Labelled, Photos
 from shelflens.progress import Progress
+
+if TYPE_CHECKING:  # a lookup reads no CSV
+    from shelflens.photos import Labelled, Photos
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

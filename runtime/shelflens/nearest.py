@@ -1,0 +1,226 @@
+"""The k nearest products, exactly: a coarse scan of all rows, then exact scores of the few left.
+
+The coarse scan multiplies int8 with int8 (`simd`), or float32 blocks when no kernel is installed.
+It can be wrong by no more than a bound that is known before: rounding the query q to int8 leaves
+an error e, and a row of length 1 changes no score by more than |e| (Cauchy and Schwarz). So what
+scores less than the k-th best minus twice the bound is out, and the rest, a few dozen rows, is
+scored in float64. The answer is that of scoring every row in float64.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens import search, simd
+
+_BLOCK_BYTES = 2 << 20
+"""Of rows scanned at a time: their scores are still in the cache when they are scaled."""
+
+_TOGETHER = 8
+"""Queries asked in one reading of the rows: 8 cost NumKong as much as 1.5."""
+
+_PART = 32 << 20
+"""Bytes of rows that are worth a thread of their own (3 ms): with fewer, waiting
+for a busy core costs more than is gained."""
+
+_ROUNDING = 1e-6
+"""Of a float32 score, and of the float32 scales."""
+
+Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+Coarse = Callable[
+    [NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], int],
+    tuple[NDArray[np.float32], NDArray[np.float64]],
+]
+"""rows, scales, queries [q, d], threads -> scores [q, n], and by how much they can be wrong [q].
+
+A query's scores are in a unit of its own: only their order and their distances count."""
+
+
+def nearest(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    threads: int | None = None,
+) -> list[Found]:
+    """The k products whose best picture is nearest to each query.
+
+    Args:
+        rows: int8 [n, d], grouped by product; n at least 1.
+        scales: float32 [n], one over the length of each row.
+        first_rows: int64 [p], the first row of each product, rising.
+        queries: float32 [q, d], rows of length 1.
+        k: How many; more than p gives p.
+        threads: At most so many; None takes one per core, at most four, where it is worth it.
+
+    Returns:
+        For each query product numbers int64 [min(k, p)] and scores float32, best first. Scores
+        are float64 sums rounded to float32; equal ones stand in the order of the catalog.
+    """
+    return _nearest(
+        _coarse(len(queries) > 1, rows.shape[1]), rows, scales, first_rows, queries, k, threads
+    )
+
+
+def with_numpy_alone(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+) -> list[Found]:
+    """`nearest` as it is where no kernel is installed, to compare with; one thread."""
+    return _nearest(_with_numpy, rows, scales, first_rows, queries, k, 1)
+
+
+def _nearest(
+    coarse: Coarse,
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    threads: int | None,
+) -> list[Found]:
+    most = threads or min(4, os.cpu_count() or 1)
+    found: list[Found] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
+
+    def ask(start: int, parts: int) -> None:
+        group = queries[start : start + _TOGETHER]
+        table, slack = coarse(rows, scales, group, parts)
+        for place, query in enumerate(group):
+            near = _candidates(table[place], first_rows, k, float(slack[place]))
+            found[start + place] = _exact(rows, scales, first_rows, query, near, k)
+
+    groups = range(0, len(queries), _TOGETHER)
+    if len(groups) == 1:
+        ask(0, max(1, min(most, rows.nbytes // _PART)))
+    else:
+        # NumPy's matrix products of several queries have threads of their own.
+        _share(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else most)
+    return found
+
+
+def _coarse(several: bool, dim: int) -> Coarse:
+    found = simd.kernel(several) if dim <= simd.MOST_DIM else None
+    if found is None:
+        return _with_numpy
+    dots = found[1]
+
+    def with_kernel(
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        queries: NDArray[np.float32],
+        threads: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        steps = np.abs(queries).max(axis=1, keepdims=True) / np.float32(127)
+        small = np.rint(queries / steps).astype(np.int8)
+        errors = queries.astype(np.float64) - small * steps.astype(np.float64)
+        slack = np.sqrt((errors**2).sum(axis=1)) * (1 + 1e-5) + _ROUNDING
+        table = np.empty((len(queries), len(rows)), np.float32)
+
+        def scan(part: slice) -> None:
+            np.multiply(dots(small, rows[part]), scales[part], out=table[:, part])
+
+        _share(_blocks(len(rows), rows.shape[1]), scan, threads)
+        return table, slack / steps[:, 0]
+
+    return with_kernel
+
+
+def _with_numpy(
+    rows: NDArray[np.int8], scales: NDArray[np.float32], queries: NDArray[np.float32], threads: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The same in float32, without a kernel; its sums are wrong by rounding alone."""
+    if len(queries) > 1:
+        table = search.score_table(rows, scales, queries)
+    else:
+        table = np.empty((1, len(rows)), np.float32)
+
+        def scan(part: slice) -> None:
+            # Not a BLAS product: its own threads wait for each other at every block, and beside
+            # other work on the machine that took 20 times as long.
+            wide = rows[part].astype(np.float32)
+            np.einsum("nd,d->n", wide, queries[0], out=table[0, part])
+            table[0, part] *= scales[part]
+
+        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, threads)
+    # The usual bound of a sum of d products (Higham 2002, section 3.1), both vectors of length 1.
+    slack = rows.shape[1] * 2.0**-23 + _ROUNDING
+    return table, np.full(len(queries), slack)
+
+
+def _blocks(n: int, dim: int) -> Iterator[slice]:
+    size = max(1, _BLOCK_BYTES // dim)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _candidates(
+    row_scores: NDArray[np.float32], first_rows: NDArray[np.int64], k: int, slack: float
+) -> NDArray[np.int64]:
+    """Rows that can be the best row of one of the k best products, int64, rising."""
+    best = search.of_products(row_scores, first_rows)
+    if k >= len(best):
+        return np.arange(len(row_scores))
+    least = search.floor_of_top(best, k)
+    return np.flatnonzero(row_scores >= np.float32(least - 2 * slack))
+
+
+def _exact(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    query: NDArray[np.float32],
+    near: NDArray[np.int64],
+    k: int,
+) -> Found:
+    wide = query.astype(np.float64)
+    exact = np.empty(len(near), np.float32)
+    for part in _blocks(len(near), 8 * rows.shape[1]):
+        places = near[part]
+        # Not a BLAS product: its last bit depends on a row's place, and equal rows must tie.
+        sums = np.einsum("nd,d->n", rows[places].astype(np.float64), wide)
+        exact[part] = sums * scales[places]
+    owners = np.searchsorted(first_rows, near, side="right") - 1
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    scores = np.maximum.reduceat(exact, starts)
+    order = search.top(scores, k)
+    return owners[starts][order], scores[order]
+
+
+def _share(parts: Iterator[slice] | range, work: Callable[..., None], threads: int) -> None:
+    """Do the work of all parts, on several threads when more than one is asked for."""
+    if threads == 1:
+        for part in parts:
+            work(part)
+        return
+    waiting = list(parts)
+    errors: list[BaseException] = []
+
+    def take() -> None:
+        while waiting and not errors:
+            try:
+                part = waiting.pop()
+            except IndexError:  # another thread was quicker
+                return
+            try:
+                work(part)
+            except BaseException as error:
+                errors.append(error)
+
+    others = [threading.Thread(target=take) for _ in range(min(threads, len(waiting)) - 1)]
+    for one in others:
+        one.start()
+    take()
+    for one in others:
+        one.join()
+    if errors:
+        raise errors[0]
