@@ -46,7 +46,7 @@ def draw(work: Path) -> None:
     """Three stores: to train on beside Grocery, to set the threshold on, and the demo's."""
     many = ["--products", 260, "--photos", 3, "--seed", TRAINING_SEED]
     shelflens("draw", "--out", work / "drawn", *many)
-    third = ["--products", 40, "--photos", 2, "--seed", CALIBRATION_SEED]
+    third = ["--products", 120, "--photos", 3, "--seed", CALIBRATION_SEED]
     shelflens("draw", "--out", work / "calibration", *third)
     demo = ["--products", 30, "--photos", 2, "--held-out", 8, "--seed", DEMO_SEED, "--quality", 72]
     shelflens("draw", "--out", work / "demo", *demo)

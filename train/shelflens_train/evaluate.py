@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog
+from shelflens.calibrate import PRECISION
+from shelflens.decide import DEFAULT_CALIBRATION
 from shelflens.evaluation.metrics import error_curve
 from shelflens.photos import Labelled
+from shelflens.thresholds import margin_for
 from shelflens_train.data import PhotoBank
 
 
@@ -68,20 +71,21 @@ def default_calibration(found: Retrieval) -> dict[str, float]:
     """Threshold and margin for catalogs that have none of their own.
 
     The threshold is where as many queries fall below it with their own product as rise above it
-    with only the others (equal error rate). The margin is the lead below which the first product
-    is wrong more often than right. Measured with one picture a product, the smallest catalog: with
+    with only the others (equal error rate). The margin is the least lead from which an accepted
+    product is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measured with one picture a product, the smallest catalog: with
     more pictures all scores rise, and the threshold lets more strangers through.
 
     Returns:
         `threshold` and `margin`, in units of cosine similarity.
     """
     _, threshold = error_curve(found.own, found.other).equal
-    right = found.own > found.other
-    margin = 0.0
-    for edge in np.arange(0.005, 0.05, 0.005):
-        inside = found.lead < edge
-        if inside.any() and right[inside].mean() < 0.5:
-            margin = float(edge)
+    accepted = np.maximum(found.own, found.other) >= threshold
+    margin = margin_for(
+        found.lead[accepted].astype(np.float64),
+        (found.own > found.other)[accepted],
+        precision=PRECISION,
+        default=DEFAULT_CALIBRATION["margin"],
+    )
     return {"threshold": round(threshold, 4), "margin": round(margin, 4)}
 
 
