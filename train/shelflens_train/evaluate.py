@@ -72,8 +72,9 @@ def default_calibration(found: Retrieval) -> dict[str, float]:
 
     The threshold is where as many queries fall below it with their own product as rise above it
     with only the others (equal error rate). The margin is the least lead from which an accepted
-    product is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measured with one picture a product, the smallest catalog: with
-    more pictures all scores rise, and the threshold lets more strangers through.
+    product is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measured with one
+    picture a product, the smallest catalog: with more pictures all scores rise, and the threshold
+    lets more strangers through.
 
     Returns:
         `threshold` and `margin`, in units of cosine similarity.
