@@ -103,6 +103,16 @@ def test_left_out_products_stand_in_for_unknown_things() -> None:
     assert np.mean(rates) < 0.02
 
 
+def test_few_unknown_things_lean_on_the_products_left_out() -> None:
+    parts = scene(3, products=40, others=40, photos=5, noise=0.2)
+    bare = {key: one for key, one in parts.items() if key not in ("unknowns", "kinds")}
+    own = calibrated(bare)["threshold"]
+    one = {**parts, "unknowns": parts["unknowns"][:1], "kinds": parts["kinds"][:1]}
+    assert abs(own - DEFAULT["threshold"]) > 0.05, "the default is of another store"
+    assert abs(calibrated(one)["threshold"] - own) < 0.02
+    assert calibrated(one)["weight"] < 0.2 < 0.6 < calibrated(parts)["weight"]
+
+
 def test_confidence_is_the_share_that_is_right() -> None:
     parts, again = scene(3, photos=60, noise=0.25), scene(3, photos=60, noise=0.25)
     catalog: Catalog = parts["catalog"]

@@ -48,6 +48,7 @@ from numpy.typing import NDArray
 from shelflens import Catalog, Embedder, search
 from shelflens.feedback import confirm
 from shelflens.files import write_text
+from shelflens.likeness import Likeness
 from shelflens.profile import Event
 from shelflens.recommend import Recommendation, recommend
 from shelflens.shelves import Shelf, card, draw_shelves, save_sheet, shelves_of
@@ -87,7 +88,12 @@ def main() -> None:
             vectors[name], labels[name] = _embedded(ours, name)
     space = card_.space
     studio = Catalog(
-        IDS, vectors["iconic"], space=space, attributes=ATTRIBUTES, calibration=card_.calibration
+        IDS,
+        vectors["iconic"],
+        space=space,
+        attributes=ATTRIBUTES,
+        calibration=card_.calibration,
+        likeness=Likeness.from_card(card_.likeness),
     )
     full = Catalog(
         [IDS[n] for n in labels["train"]], vectors["train"], space=space, attributes=ATTRIBUTES

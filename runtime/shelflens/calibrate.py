@@ -2,8 +2,9 @@
 
 Photos of enrolled products say how high the right product scores; photos of other things, or the
 same photos with their own product left out, say how high a wrong one does. Nothing is fitted but a
-threshold, a margin and three numbers of a curve, each drawn towards the model's default, so that a
-handful of photos changes little. Only embeddings are needed.
+threshold, a margin and three numbers of a curve, each drawn towards the model's default (the
+threshold for unknown things by way of what the catalog's own products say), so that a handful of
+photos changes little. Only embeddings are needed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from shelflens.decide import DEFAULT_CALIBRATION, MEASURED, MOST_LEAD, STEEP, Ma
 from shelflens.errors import CatalogError, DataError
 from shelflens.logistic import fit_logistic
 from shelflens.search import SHORTLIST
-from shelflens.thresholds import margin_for, threshold_for
+from shelflens.thresholds import OWN_PRIOR, PRIOR, margin_for, threshold_for
 
 FAR = 0.01
 """Target share of strangers that are taken for a product."""
@@ -67,6 +68,10 @@ class Scored:
             list(kinds),
         )
 
+    def strangers(self) -> Scored:
+        """The same, of things that are not enrolled: whatever comes first is wrong."""
+        return replace(self, right=np.zeros(len(self.score), bool))
+
 
 def calibrate(
     catalog: Catalog,
@@ -110,39 +115,47 @@ def calibrate(
     # One more than is asked for ever: without its own product the shortlist is still whole.
     asked = [catalog.match(vector, SHORTLIST + 1) for vector in queries]
     known = Scored.of([matches[:SHORTLIST] for matches in asked], products)
-    if unknowns is None:
+    left_out = others = None
+    if len(catalog) > 1:
         found = [
             [one for one in matches if one.id != own]
             for matches, own in zip(asked, products, strict=True)
         ]
-        new = Scored.of(found, [f"not {own}" for own in products])
-    else:
-        new = Scored.of(
+        left_out = Scored.of(found, [f"not {own}" for own in products]).strangers()
+    if unknowns is not None:
+        others = Scored.of(
             [catalog.match(vector, SHORTLIST) for vector in unknowns],
             [f"unknown {kind}" for kind in kinds],
-        )
-    new = replace(new, right=np.zeros(len(new.score), bool))
-    if np.ptp(np.concatenate([known.score, new.score])) < 1e-6:
+        ).strangers()
+    scores = np.concatenate([one.score for one in (known, left_out, others) if one])
+    if np.ptp(scores) < 1e-6:
         raise DataError(
-            f"all {len(known.score) + len(new.score)} photos score {known.score[0]:.3f}; expected "
-            "scores that differ: are they one photo, or is the model damaged?"
+            f"all {len(scores)} photos score {known.score[0]:.3f}; expected scores that differ: "
+            "are they one photo, or is the model damaged?"
         )
-    return _calibration(catalog, known, new, unknowns is not None, far, strangers, default, seed)
+    return _calibration(catalog, known, left_out, others, far, strangers, default, seed)
 
 
 def _calibration(
     catalog: Catalog,
     known: Scored,
-    new: Scored,
-    given: bool,
+    left_out: Scored | None,
+    others: Scored | None,
     far: float,
     strangers: float,
     default: Mapping[str, Any],
     seed: int,
 ) -> dict[str, Any]:
     start = {**DEFAULT_CALIBRATION, **default}
-    judged = new if given else hardest_half(new)
-    bar = threshold_for(judged.score, judged.kinds, far=far, default=start["threshold"], seed=seed)
+    new = [one for one in (left_out, others) if one][-1]
+    # From the model to this catalog's products, from these to what it will be shown.
+    first, *rest = [one for one in (left_out and hardest_half(left_out), others) if one]
+    level = float(start["threshold"])
+    bar = threshold_for(first.score, first.kinds, far=far, default=level, prior=PRIOR, seed=seed)
+    for one in rest:
+        bar = threshold_for(
+            one.score, one.kinds, far=far, default=bar.value, prior=OWN_PRIOR, seed=seed
+        )
     accepted = known.score >= bar.value
     margin = margin_for(
         known.lead[accepted],
@@ -166,7 +179,7 @@ def _calibration(
         "matched_right": round(float(known.right[matched].mean()), 4) if matched.any() else None,
         "strangers": strangers,
         "queries": len(known.score),
-        "unknowns": len(new.score) if given else 0,
+        "unknowns": len(others.score) if others else 0,
         "products": len(catalog),
         "pictures": catalog.pictures,
     }

@@ -47,6 +47,8 @@ class ModelCard:
     """Measured quality, each figure under the name of its protocol."""
     calibration: dict[str, float] = field(default_factory=dict)
     """`threshold` and `margin` of the cosine similarity for a catalog without its own."""
+    likeness: dict[str, Any] = field(default_factory=dict)
+    """Axes along which products of one kind lie close together; see `likeness.Likeness`."""
     use: str = ""
     """Intended use and known limits, for a reader."""
     created: str = ""

@@ -16,6 +16,7 @@ from shelflens import search, store
 from shelflens.decide import Answer, Match, decide, shown
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.ids import check_rows
+from shelflens.likeness import Likeness
 from shelflens.nearest import nearest
 from shelflens.views import Views
 
@@ -36,6 +37,7 @@ class Catalog:
         space: str,
         attributes: Mapping[str, Mapping[str, str]] | None = None,
         calibration: Mapping[str, Any] | None = None,
+        likeness: Likeness | None = None,
     ) -> None:
         """Make a catalog from embeddings.
 
@@ -45,6 +47,7 @@ class Catalog:
             space: The embedding space, `embedder.card.space`.
             attributes: Per product id, texts by column; `name` is shown to people.
             calibration: `threshold` and `margin`; usually `embedder.card.calibration`.
+            likeness: For `similar`; usually `Likeness.from_card(embedder.card.likeness)`.
 
         Raises:
             CatalogError: ids and vectors that do not fit each other, an id that cannot be
@@ -53,6 +56,7 @@ class Catalog:
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, space)
         rows, scales = search.quantize_rows(matrix)
+        self.likeness = likeness or Likeness()
         self._fill(list(ids), rows, scales, space, attributes or {}, calibration or {}, Views())
 
     def _fill(
@@ -113,6 +117,7 @@ class Catalog:
             space = facts["space"]
             count = len(self._rows)
             views = Views.read(tensors, facts, count)
+            self.likeness = Likeness.read(tensors, self._rows.shape[-1])
             sound = (
                 self._rows.ndim == 2
                 and self._scales.shape == (count,)
@@ -143,6 +148,7 @@ class Catalog:
                 "first_byte": self._places,
                 "products": self._table,
                 **self.views.tensors(),
+                **self.likeness.tensors(),
             },
             {
                 "space": self.space,
@@ -427,6 +433,7 @@ class Catalog:
         views: Views,
     ) -> Catalog:
         made = Catalog.__new__(Catalog)
+        made.likeness = self.likeness
         made._fill(ids, rows, scales, self.space, attributes, self.calibration, views)
         return made
 

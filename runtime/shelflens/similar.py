@@ -12,7 +12,11 @@ from shelflens.catalog import Catalog
 from shelflens.decide import DEFAULT_CALIBRATION, Match
 from shelflens.errors import CatalogError, DataError
 from shelflens.filters import conditions
-from shelflens.search import best_first
+from shelflens.likeness import WEIGHT
+from shelflens.search import best_first, top
+
+SHORTLIST = 200
+"""Products whose likeness of kind is worked out; of 100,000 the nearest are of a few kinds."""
 
 
 def similar(
@@ -27,7 +31,8 @@ def similar(
 
     A product asks with the mean direction of its pictures, and every other product answers with
     its best picture: one reading of the catalog. (`benchmarks/quality/shop.py` measures this
-    against best pair, mean and quantile.)
+    against best pair, mean and quantile.) Where the model was told kinds, likeness of kind is mixed
+    in (`likeness`).
 
     Args:
         catalog: The catalog.
@@ -54,7 +59,7 @@ def similar(
         vector = catalog.direction(itself)
     else:
         vector = catalog.unit(query)
-    scores = catalog.scores(vector[np.newaxis])[0]
+    scores = _of_kind(catalog, vector, catalog.scores(vector[np.newaxis])[0])
     wanted = pool_size(k) if diverse else k
 
     def fits(number: int, product: Match) -> bool:
@@ -70,6 +75,23 @@ def similar(
         vectors, np.array([one.score for one in found]), k, diverse, twins=twins(catalog)
     )
     return [found[place] for place in places]
+
+
+def _of_kind(
+    catalog: Catalog, vector: NDArray[np.float32], scores: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The scores with likeness of kind mixed in, if the catalog's model knows kinds.
+
+    It is worked out for the nearest `SHORTLIST` products; the others count as unlike, so that all
+    stay comparable: float32 [p] -> float32 [p].
+    """
+    if not catalog.likeness:
+        return scores
+    near = top(scores, SHORTLIST)
+    directions = np.stack([catalog.direction(number) for number in near.tolist()])
+    mixed = (scores - WEIGHT) / np.float32(1 + WEIGHT)
+    mixed[near] = catalog.likeness.mixed(vector, directions, scores[near])
+    return mixed
 
 
 def take(

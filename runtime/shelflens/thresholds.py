@@ -25,6 +25,10 @@ PRIOR = 0.15
 """Standard deviation of catalogs' true thresholds about their model's default. Catalogs with one
 and with 30 pictures a product differ by about as much."""
 
+OWN_PRIOR = 0.08
+"""The same about what the catalog's own products say, each left out in turn: that knows how many
+pictures they have, and how alike they are."""
+
 PHOTO = 0.3
 """Standard error of a threshold from a single photo; falls with the root of their number. What
 resampling says of few photos is too small."""
@@ -65,7 +69,13 @@ class Threshold:
 
 
 def threshold_for(
-    scores: Floats, kinds: Sequence[str], *, far: float, default: float, seed: int = 0
+    scores: Floats,
+    kinds: Sequence[str],
+    *,
+    far: float,
+    default: float,
+    prior: float = PRIOR,
+    seed: int = 0,
 ) -> Threshold:
     """The score that a share `far` of strangers reaches, drawn towards a default.
 
@@ -82,6 +92,7 @@ def threshold_for(
         kinds: What each photo shows, m names.
         far: Target share of false accepts, above 0.
         default: The threshold without photos.
+        prior: Standard deviation of the true threshold about it.
         seed: For the resampling.
     """
     groups = _groups(kinds)
@@ -106,7 +117,7 @@ def threshold_for(
         some = generator.integers(0, len(groups), len(groups))
         drawn.append(tail_quantile(scores[np.concatenate([groups[n] for n in some])], level))
     error = max(float(np.std(drawn)), PHOTO / math.sqrt(len(scores)))
-    weight = PRIOR**2 / (PRIOR**2 + error**2)
+    weight = prior**2 / (prior**2 + error**2)
     value = weight * tail_quantile(scores, level) + (1 - weight) * default
     half = 1.96 * math.sqrt(weight) * error
     return Threshold(

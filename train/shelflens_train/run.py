@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from shelflens_train.config import TrainConfig
 from shelflens_train.data import PhotoBank, Split, save_split, split_photos
 from shelflens_train.devices import is_chief, keep_memory, spread
 from shelflens_train.fit import fit
+from shelflens_train.likeness import kind_axes
 from shelflens_train.model import embedding_model, starting_model
 from shelflens_train.state import State, StateFolder
 
@@ -97,7 +99,13 @@ def _finish(
     final.set_weights(embedder.get_weights())  # in float32, whatever it was trained in
     bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9))
     firsts = list({item.product: item for item in reversed(split.train)}.values())
-    found = _found(final, split.train, split.val, bank)
+    enrolled = evaluate.embed(final, split.train, bank)
+    found = evaluate.retrieve(
+        enrolled,
+        [item.product for item in split.train],
+        evaluate.embed(final, split.val, bank),
+        [item.product for item in split.val],
+    )
     single = _found(final, firsts, split.val, bank)
     start = embedding_model(config, weights=None, side=config.size)
     StateFolder(run).load_start(start)
@@ -123,7 +131,8 @@ def _finish(
     _save(final, run / "model.keras")
     save_split(split, run / "photos.csv")
     write_text(run / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    card = _card(final, split, found, single, config, run)
+    kinds = kind_axes(enrolled, [split.kind.get(item.product, "") for item in split.train])
+    card = replace(_card(final, split, found, single, config, run), likeness=kinds.to_card())
     write_text(run / "card.json", card.to_json() + "\n")
     (run / "plots").mkdir(exist_ok=True)
     plots.curves(state.history, run / "plots" / "curves.png", title=card.name)

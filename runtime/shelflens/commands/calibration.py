@@ -92,10 +92,11 @@ def told(catalog: Catalog) -> list[str]:
     low, high = facts["threshold_interval"]
     least, most = facts["far_interval"]
     others = f"{facts['unknowns']} of unknown things" if facts["unknowns"] else "products left out"
+    rest = "its products left out" if facts["unknowns"] else "the model's default"
     lines = [
         f"measured with {facts['queries']} photos of its products and {others}",
         f"threshold {facts['threshold']} (95 % sure: {low} to {high}); "
-        f"{facts['weight']:.0%} from the photos, the rest from the model's default",
+        f"{facts['weight']:.0%} from these, the rest from {rest}",
         f"of unknown things {facts['far_measured']:.1%} are taken for a product "
         f"({least:.1%} to {most:.1%}); target {facts['far']:.1%}",
         f"margin {facts['margin']}; of the photos {facts['matched']:.0%} are answered match"

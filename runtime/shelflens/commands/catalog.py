@@ -11,6 +11,7 @@ from shelflens.commands import calibration
 from shelflens.commands.options import add_model, embed_photos, open_model, positive
 from shelflens.errors import CatalogError
 from shelflens.feedback import MOST, confirm, unconfirm
+from shelflens.likeness import Likeness
 from shelflens.photos import read_photos
 
 HELP = "Build, calibrate, inspect and change a catalog file."
@@ -82,6 +83,7 @@ def _build(args: argparse.Namespace) -> int:
         space=card.space,
         attributes=photos.attributes,
         calibration=card.calibration,
+        likeness=Likeness.from_card(card.likeness),
     )
     catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_left_out(skipped)}")

@@ -17,6 +17,7 @@ from shelflens.commands.options import add_model, open_model
 from shelflens.decide import Answer
 from shelflens.embedder import Embedder
 from shelflens.files import atomic_writer
+from shelflens.likeness import Likeness
 from shelflens.photos import Labelled, Photos, read_photos
 from shelflens.sheet import Found, Panel, Verdict, contact_sheet
 
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         space=card.space,
         attributes=studio.attributes,
         calibration=card.calibration,
+        likeness=Likeness.from_card(card.likeness),
     )
     catalog.save(args.out / "demo.catalog")
     catalog = Catalog.open(args.out / "demo.catalog")
