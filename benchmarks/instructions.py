@@ -40,10 +40,10 @@ kernel(False)
 ACTS = {
     "scan 20,000 x 128, kernel": "nearest(rows, scales, first, query, 10, threads=1)",
     "scan 20,000 x 128, NumPy": "with_numpy_alone(rows, scales, first, query, 10)",
-    "decode 12 MP to 192 pixels": "load_image(photo, size=192)",
-    "decode 348 pixels to 192": "load_image(photo, size=192)",
+    "decode 12 MP to 224 pixels": "load_image(photo, size=224)",
+    "decode 348 pixels to 224": "load_image(photo, size=224)",
 }
-PHOTOS = {"decode 12 MP to 192 pixels": (4032, 3024), "decode 348 pixels to 192": (348, 348)}
+PHOTOS = {"decode 12 MP to 224 pixels": (4032, 3024), "decode 348 pixels to 224": (348, 348)}
 
 
 def main() -> int:

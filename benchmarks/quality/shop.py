@@ -350,7 +350,10 @@ def measure_cost(dim: int, seed: int, products: int = 100_000) -> dict[str, Any]
         f"product-{n}": {"name": f"Product {n}", "category": f"c{n % 40}", "price": str(n % 90)}
         for n in range(products)
     }
-    catalog = Catalog(list(attributes), matrix, space="cost", attributes=attributes)
+    likeness = Likeness.of(generator.normal(size=(48, dim)))  # as many axes as a model may have
+    catalog = Catalog(
+        list(attributes), matrix, space="cost", attributes=attributes, likeness=likeness
+    )
     rows, scales = search.quantize_rows(matrix)
     query = matrix[7] / np.linalg.norm(matrix[7])
     events = [

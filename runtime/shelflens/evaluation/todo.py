@@ -63,11 +63,14 @@ def _photos(report: Report) -> Todo | None:
     if gain := report.gain:
         text += (
             f"{_count(gain.photos, 'of your test photos is', 'of your test photos are')} worth "
-            f"enrolling at once: with {'it' if gain.photos == 1 else 'them'}, "
-            f"{percent(gain.after)} of the other photos are found instead of "
-            f"{percent(gain.before)} (photos taken at the same moment flatter this). "
-            f"{ENROL_FILE}, beside this page, lists them."
+            f"enrolling at once; {ENROL_FILE}, beside this page, lists them."
         )
+        before, after = percent(gain.before), percent(gain.after)
+        if after != before:
+            text += (
+                f" With {'it' if gain.photos == 1 else 'them'}, {after} of the other photos are "
+                f"found instead of {before} (photos taken at the same moment flatter this)."
+            )
         command = f"shelflens catalog add STORE.catalog {ENROL_FILE}"
     else:
         text += "Take two or three more of each, as customers hold them."
