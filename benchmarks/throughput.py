@@ -7,9 +7,9 @@
 and one after the other on one thread; both take turns in parts of 200 photos, so that a busy
 moment falls on both. Target: at least 0.9 of (cores x the rate of one thread).
 
-`train` trains MobileNetV2 with the batches of `shelflens train`'s input pipeline (augmented, photos
-decoded in the first epoch and kept), and with one batch kept in memory. Target: a step at most 1.1
-times as long. Needs the [train] extra.
+`train` takes the steps of `shelflens train` with the batches of its input pipeline (augmented,
+photos decoded in the first epoch and kept), and with one batch kept in memory. Target: a step at
+most 1.1 times as long. Needs the [train] extra.
 """
 
 from __future__ import annotations
@@ -69,40 +69,42 @@ def train(every: int) -> dict[str, Any]:
 
     from shelflens_train.config import TrainConfig
     from shelflens_train.data import Batches, PhotoBank, Split
+    from shelflens_train.fit import _compile, phases
+    from shelflens_train.model import classifier, embedding_model
+    from shelflens_train.twin import Twin
 
     items = photos_of("train", every).items
     config = TrainConfig(data=("train.csv",))
     bank = PhotoBank(round(config.size * 7 / 6), budget=int(config.cache_gb * 1e9))
     last = config.head_epochs + config.epochs
-    batches = Batches(Split(train=items, val=[], general=[], skipped=[]), bank, config, epoch=last)
+    split = Split(train=items, val=[], general=[], skipped=[])
+    batches = Batches(split, bank, config, epoch=last)
 
-    class Fed(keras.utils.PyDataset):  # type: ignore[misc]
-        """Batches with the product alone as the label; `kept`: always the same one."""
+    class Kept(keras.utils.PyDataset):  # type: ignore[misc]
+        """Always the same batch."""
 
-        def __init__(self, kept: bool) -> None:
+        def __init__(self) -> None:
             super().__init__(workers=batches.workers, max_queue_size=batches.max_queue_size)
-            self.kept = batches[0] if kept else None
+            self.kept = batches[0]
 
         def __len__(self) -> int:
             return len(batches)
 
         def __getitem__(self, index: int) -> Any:
-            pixels, labels = self.kept or batches[index]
-            return pixels, labels[:, 0]
+            return self.kept
 
-    side = batches[0][0].shape[1]
-    body = keras.applications.MobileNetV2(
-        include_top=False, weights=None, pooling="avg", input_shape=(side, side, 3)
+    side = config.side(last)
+    plain, fresh = (embedding_model(config, weights=None, side=one) for one in (config.size, None))
+    network = classifier(
+        Twin(plain, fresh).model, len(split.classes), prefixes=config.lengths, seed=0
     )
-    network = keras.Sequential([keras.layers.Rescaling(1 / 127.5, -1), body])
-    network.add(keras.layers.Dense(len({one.product for one in items})))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    network.compile("adam", loss)
+    _compile(network, phases(config)[1], len(batches), config, kinds=0)
+    feeds = {"arrays": Kept(), "pipeline": batches}
     spent: dict[str, list[float]] = {"arrays": [], "pipeline": []}
     for turn in range(3):
         for name, one in spent.items():
             begin = time.perf_counter()
-            network.fit(Fed(kept=name == "arrays"), epochs=1, verbose=0)
+            network.fit(feeds[name], epochs=1, verbose=0)
             if turn:  # the first epoch compiles
                 one.append((time.perf_counter() - begin) / len(batches) * 1e3)
     ms = {name: round(min(one), 1) for name, one in spent.items()}
