@@ -31,7 +31,8 @@ def test_the_network_gives_the_files_embeddings() -> None:
     assert np.einsum("nd,nd->n", ours, theirs).min() > ROUNDED
     assert brings_head(config)
 
-    short = starting_model(TrainConfig(data=("x",), weights=str(BUNDLED), size=192, dim=64))
+    size = embedder.card.size
+    short = starting_model(TrainConfig(data=("x",), weights=str(BUNDLED), size=size, dim=64))
     prefix = ours[:, :64] / np.linalg.norm(ours[:, :64], axis=1, keepdims=True)
     np.testing.assert_allclose(
         short.predict(pixels.astype(np.float32), verbose=0), prefix, atol=1e-5
