@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens.cli import main
+from shelflens.embedder import BUNDLED_MODEL
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
@@ -63,6 +64,15 @@ def unit() -> Callable[..., NDArray[np.float32]]:
         return unit
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog of the package's demo store; copy it to change it."""
+    path = tmp_path_factory.mktemp("built") / "store.catalog"
+    studio = BUNDLED_MODEL.parent / "demo" / "studio.csv"
+    assert main(["catalog", "build", str(studio), "--out", str(path)]) == 0
+    return path
 
 
 @pytest.fixture(scope="session")

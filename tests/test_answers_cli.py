@@ -22,14 +22,6 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog of the demo store."""
-    path = tmp_path_factory.mktemp("built") / "store.catalog"
-    assert main(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(path)]) == 0
-    return path
-
-
-@pytest.fixture(scope="module")
 def calibrated(built: Path) -> Path:
     """The same, calibrated."""
     path = built.with_name("calibrated.catalog")

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from shelflens import Catalog, Embedder
-from shelflens.cli import main
 from shelflens.embedder import BUNDLED_MODEL
 
 DATA = BUNDLED_MODEL.parent
@@ -27,29 +26,21 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog of the demo store."""
-    path = tmp_path_factory.mktemp("store") / "store.catalog"
-    assert main(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(path)]) == 0
-    return path
-
-
-@pytest.fixture(scope="module")
 def query() -> Path:
     """One phone photo of the demo store."""
     return sorted((DEMO / "photos").glob("*.jpg"))[0]
 
 
-def test_build_and_lookup_name_the_product(run: Run, store: Path, query: Path) -> None:
-    status, out, err = run("lookup", query, "--catalog", store)
+def test_build_and_lookup_name_the_product(run: Run, built: Path, query: Path) -> None:
+    status, out, err = run("lookup", query, "--catalog", built)
     assert (status, err) == (0, "")
-    name = Catalog.open(store).attributes[query.stem.rpartition("-")[0]]["name"]
+    name = Catalog.open(built).attributes[query.stem.rpartition("-")[0]]["name"]
     assert name in out.splitlines()[1]
     assert len(out.splitlines()) == 6
 
 
-def test_lookup_json_keeps_the_contract(run: Run, store: Path, query: Path) -> None:
-    status, out, _ = run("lookup", query, query, "--catalog", store, "-k", 3, "--json")
+def test_lookup_json_keeps_the_contract(run: Run, built: Path, query: Path) -> None:
+    status, out, _ = run("lookup", query, query, "--catalog", built, "-k", 3, "--json")
     assert status == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert len(lines) == 2
@@ -71,10 +62,10 @@ def test_lookup_json_keeps_the_contract(run: Run, store: Path, query: Path) -> N
     assert scores == sorted(scores, reverse=True)
 
 
-def test_lookup_equals_the_library(run: Run, store: Path, query: Path) -> None:
-    _, out, _ = run("lookup", query, "--catalog", store, "--json")
+def test_lookup_equals_the_library(run: Run, built: Path, query: Path) -> None:
+    _, out, _ = run("lookup", query, "--catalog", built, "--json")
     embedder = Embedder.open()
-    catalog = Catalog.open(store)
+    catalog = Catalog.open(built)
     catalog.require(embedder.card.space)
     expected = catalog.match(embedder.embed(query), k=5)
     got = json.loads(out)["matches"]
@@ -82,14 +73,14 @@ def test_lookup_equals_the_library(run: Run, store: Path, query: Path) -> None:
     assert got[0]["score"] == pytest.approx(expected[0].score, abs=1e-4)
 
 
-def test_k_larger_than_the_catalog(run: Run, store: Path, query: Path) -> None:
-    _, out, _ = run("lookup", query, "--catalog", store, "-k", 10_000, "--json")
-    assert len(json.loads(out)["matches"]) == len(Catalog.open(store))
+def test_k_larger_than_the_catalog(run: Run, built: Path, query: Path) -> None:
+    _, out, _ = run("lookup", query, "--catalog", built, "-k", 10_000, "--json")
+    assert len(json.loads(out)["matches"]) == len(Catalog.open(built))
 
 
-def test_photo_from_standard_input(store: Path, query: Path) -> None:
+def test_photo_from_standard_input(built: Path, query: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "shelflens", "lookup", "-", "--catalog", store, "--json"],
+        [sys.executable, "-m", "shelflens", "lookup", "-", "--catalog", built, "--json"],
         input=query.read_bytes(),
         capture_output=True,
         check=True,
@@ -98,12 +89,12 @@ def test_photo_from_standard_input(store: Path, query: Path) -> None:
 
 
 def test_a_bad_photo_does_not_stop_the_others(
-    run: Run, store: Path, query: Path, tmp_path: Path
+    run: Run, built: Path, query: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"not a picture")
     none = tmp_path / "none.jpg"
     status, out, err = run(
-        "lookup", tmp_path / "bad.jpg", query, none, tmp_path, "--catalog", store, "--json"
+        "lookup", tmp_path / "bad.jpg", query, none, tmp_path, "--catalog", built, "--json"
     )
     assert status == 1
     assert len(out.splitlines()) == 1
@@ -113,9 +104,9 @@ def test_a_bad_photo_does_not_stop_the_others(
     assert "is a folder" in err
 
 
-def test_catalog_info_add_remove(run: Run, store: Path, query: Path, tmp_path: Path) -> None:
+def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: Path) -> None:
     path = tmp_path / "copy.catalog"
-    shutil.copy(store, path)
+    shutil.copy(built, path)
     _, out, _ = run("catalog", "info", path, "--json")
     before = json.loads(out)
     product = before["ids"][0]
@@ -213,15 +204,15 @@ def broken_models(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def test_bad_models_get_one_line(run: Run, store: Path, query: Path, tmp_path: Path) -> None:
+def test_bad_models_get_one_line(run: Run, built: Path, query: Path, tmp_path: Path) -> None:
     cases = {
         **broken_models(tmp_path),
         "no such model file": tmp_path / "none.tflite",
-        "ending in .tflite or .onnx": store,
+        "ending in .tflite or .onnx": built,
         "is a folder": tmp_path,
     }
     for message, model in cases.items():
-        status, out, err = run("lookup", query, "--catalog", store, "--model", model)
+        status, out, err = run("lookup", query, "--catalog", built, "--model", model)
         assert (status, out) == (1, "")
         assert len(err.splitlines()) == 1, err
         assert message in err
@@ -325,10 +316,10 @@ def test_overview_and_version(run: Run) -> None:
         assert word in out
 
 
-def test_a_closed_pipe_is_no_error(store: Path, query: Path) -> None:
+def test_a_closed_pipe_is_no_error(built: Path, query: Path) -> None:
     command = [sys.executable, "-m", "shelflens", "lookup", *[str(query)] * 50]
     process = subprocess.Popen(
-        [*command, "--catalog", str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--catalog", str(built)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     assert process.stderr
@@ -339,7 +330,7 @@ def test_a_closed_pipe_is_no_error(store: Path, query: Path) -> None:
     assert b"Traceback" not in err
 
 
-def test_cmyk_and_png_photos_reach_the_answer(run: Run, store: Path, query: Path) -> None:
+def test_cmyk_and_png_photos_reach_the_answer(run: Run, built: Path, query: Path) -> None:
     buffer = io.BytesIO()
     with Image.open(query) as image:
         image.convert("CMYK").save(buffer, "JPEG", quality=95)

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from shelflens import Catalog, Embedder
-from shelflens.cli import main
 from shelflens.embedder import BUNDLED_MODEL
 from shelflens.profile import Profile
 from shelflens.recommend import recommend
@@ -23,14 +22,6 @@ DEMO = BUNDLED_MODEL.parent / "demo"
 COCOA = "hot-cocoa-caramel-pomoro"
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog of the demo store."""
-    path = tmp_path_factory.mktemp("shop") / "store.catalog"
-    assert main(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(path)]) == 0
-    return path
 
 
 @pytest.fixture

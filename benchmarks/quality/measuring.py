@@ -71,6 +71,11 @@ def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tupl
     return metrics.auroc(known, unknown), metrics.fpr_at_tpr(known, unknown)
 
 
+def calibration_error(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error over ten equal bins of confidence; see `separation`."""
+    return metrics.calibration_error(metrics.reliability(sure, right))
+
+
 def facts(script: str) -> dict[str, Any]:
     """How the figures came about: command, machine, versions. Folders of this machine left out."""
     words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]

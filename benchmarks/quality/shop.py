@@ -42,7 +42,7 @@ import customers as simulated
 import numpy as np
 import rivals
 from grocery import SHARED, read_classes, read_split
-from measuring import facts
+from measuring import calibration_error, facts
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder, search
@@ -261,11 +261,11 @@ def measure_tag(
         "chosen on val": {"least": round(chosen, 4), **_answered(sure, right, chosen)},
         "surest 0.9": {"answered": 0.9, "right": _mean(right[most])},
         "0.05 gained": _gained(sure, right, 0.05),
-        "calibration error": _ece(sure, right),
+        "calibration error": round(calibration_error(sure, right), 4),
         "new products": {
             "accuracy": _mean(new_right),
             **_answered(new_sure, new_right, LEAST),
-            "calibration error": _ece(new_sure, new_right),
+            "calibration error": round(calibration_error(new_sure, new_right), 4),
         },
     }
 
@@ -288,17 +288,6 @@ def _gained(sure: Any, right: Any, gain: float) -> dict[str, float]:
     count = int(reached[-1]) + 1 if len(reached) else 0
     answered = round(count / len(right), 4)
     return {"answered": answered, "right": _mean(rising[count - 1]) if count else 0.0}
-
-
-def _ece(sure: Any, right: Any) -> float:
-    """Expected calibration error over ten equal bins (Naeini et al., AAAI 2015)."""
-    bins = np.minimum((sure * 10).astype(int), 9)
-    gaps = [
-        abs(right[bins == n].mean() - sure[bins == n].mean()) * (bins == n).mean()
-        for n in range(10)
-        if (bins == n).any()
-    ]
-    return round(float(sum(gaps)), 4)
 
 
 def measure_confirm(

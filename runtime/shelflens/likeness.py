@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 WEIGHT = 0.3
 """Of the cosine along the axes, beside 1 for the whole embedding. Chosen on Grocery's studio
-pictures with the axes of half of the kinds (`benchmarks/quality/shop.py`): more helps kinds that
-were trained on and harms the others."""
+pictures with the axes of half of the kinds: more helps kinds that were trained on and harms the
+others, whose share of the same kind falls from 0.70 to 0.69 at 0.35 and to 0.62 at 1."""
 
 
 @dataclass(frozen=True)
