@@ -78,7 +78,7 @@ def mmr_loops(vectors: list[list[float]], scores: list[float], k: int, share: fl
                 continue
             near = max((float(np.dot(vectors[n], vectors[c])) for c in chosen), default=0.0)
             value = (1 - share) * scores[n] - share * near
-            if value > best + 1e-12:
+            if value > best:
                 best, place = value, n
         chosen.append(place)
     return chosen
