@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from shelflens.errors import DataError
 from shelflens.flags import knob
@@ -64,6 +67,11 @@ class TrainConfig:
     # fine-tuning of zero-shot models", CVPR 2022).
     keep: float = knob(0.0, "share of the start weights in the result")
 
+    # What a network shows by how alike it finds pictures is learnt faster than from products
+    # alone; its own start, as teacher, keeps it from forgetting.
+    teacher: str = knob("", "network to learn from too: RUN, bundled, a .tflite, or start, its own")
+    teacher_weight: float = knob(1.0, "weight of seeing pictures as alike as the teacher does")
+
     # How long. The head starts as a projection of the start weights, so it need not settle first.
     head_epochs: int = knob(0, "epochs with the backbone frozen, before the others")
     epochs: int = knob(12, "epochs with all layers trained")
@@ -115,7 +123,7 @@ class TrainConfig:
                 raise DataError(
                     f"--{name.replace('_', '-')}: expected a multiple of 32, got {side}"
                 )
-        for name in ("kinds_weight", "pairs_weight", "per_product"):
+        for name in ("kinds_weight", "pairs_weight", "per_product", "teacher_weight"):
             if getattr(self, name) < 0:
                 raise DataError(f"--{name.replace('_', '-')}: expected 0 or more")
         for name in ("early", "general_share", "keep"):
@@ -140,3 +148,10 @@ class TrainConfig:
         early = epoch < round(self.early * (self.head_epochs + self.epochs))
         wanted, share = (self.early_size, 2 / 3) if early else (self.train_size, 5 / 6)
         return wanted or max(32, round(self.size * share / 32) * 32)
+
+
+def saved_config(run: Path) -> TrainConfig:
+    """The config of a run folder."""
+    read: dict[str, Any] = json.loads((run / "config.json").read_text())
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in read.items()}
+    return TrainConfig(**values)

@@ -34,6 +34,7 @@ from shelflens_train.model import (
     set_head,
 )
 from shelflens_train.state import State, StateFolder
+from shelflens_train.teacher import OWN_START, lesson
 from shelflens_train.twin import Plain, Twin
 
 # Photos of each product in the gallery that judges an epoch; the final figures use all of them.
@@ -51,7 +52,14 @@ class Phase:
     warmup: float
 
 
-def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> State:
+def fit(
+    embedder: keras.Model,
+    split: Split,
+    config: TrainConfig,
+    run: Path,
+    *,
+    teacher: keras.Model | None = None,
+) -> State:
     """Train the embedder in place, from where the run folder says it stands.
 
     Head first with the backbone frozen, then everything at a lower rate that warms up and
@@ -63,6 +71,7 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
         split: What to train and validate on.
         config: The knobs.
         run: The run folder.
+        teacher: As `teacher_network` makes it.
 
     Returns:
         The final state.
@@ -81,12 +90,16 @@ def fit(embedder: keras.Model, split: Split, config: TrainConfig, run: Path) -> 
         prefixes=config.lengths,
         seed=config.seed,
         pairs=config.pairs != "none",
+        lesson=lesson(teacher, config),
     )
     if not state.epoch:
         _start(learner.model, model, split, bank, config)
         learner.write_back()
         if is_chief():
             folder.write_start(embedder)
+    if teacher and config.teacher == OWN_START:
+        # A run that is resumed gets them back with the other weights, below.
+        teacher.set_weights(embedder.get_weights())
     judge = Judge(embedder, learner, split, state, folder, config)
     for phase in phases(config):
         first = max(phase.start, state.epoch)

@@ -155,6 +155,32 @@ def supervised_contrastive(embeddings: Any, labels: Any, *, temperature: float =
     return ops.sum(each * asked) / ops.maximum(ops.sum(asked), 1.0)
 
 
+def similarity_distillation(embeddings: Any, taught: Any, *, temperature: float = 0.1) -> Any:
+    """The network finds the pictures of a batch as alike as its teacher does.
+
+    A picture's cosines with the others become a distribution; the loss is the divergence of the
+    network's from the teacher's. Fang et al., "SEED: Self-supervised Distillation for Visual
+    Representation", ICLR 2021, equations 2 to 4, with the batch in place of their queue, and
+    without the teacher's own entropy, so that 0 is reached.
+
+    Args:
+        embeddings: float [b, d], rows of length 1.
+        taught: float [b, e], the teacher's, rows of length 1.
+        temperature: Of both softmaxes over cosines.
+
+    Returns:
+        Scalar, the mean over the batch.
+    """
+    itself = ops.cast(ops.eye(ops.shape(embeddings)[0]), "bool")
+    logs = [
+        ops.log_softmax(ops.where(itself, _NEVER, rows @ ops.transpose(rows) / temperature), axis=1)
+        for rows in (ops.cast(embeddings, "float32"), ops.cast(taught, "float32"))
+    ]
+    ours, theirs = logs
+    each = ops.where(itself, 0.0, ops.exp(theirs) * (theirs - ours))
+    return ops.mean(ops.sum(each, axis=1))
+
+
 def _own(labels: Any, cosines: Any) -> Any:
     return ops.one_hot(ops.cast(labels, "int32"), cosines.shape[-1], dtype="float32")
 

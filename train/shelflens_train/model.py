@@ -118,8 +118,11 @@ def classifier(
     prefixes: tuple[int, ...],
     seed: int,
     pairs: bool = False,
+    lesson: Callable[[Any, Any], Any] | None = None,
 ) -> keras.Model:
     """The network that is trained: the embedding, and cosines with one proxy a product.
+
+    `lesson` sees pictures and embeddings, and gives the embeddings back.
 
     Returns:
         uint8 or float [n, s, s, 3] in 0..255 -> float32 [n, p, products], cosines; with `pairs`
@@ -127,6 +130,8 @@ def classifier(
     """
     image = keras.Input((None, None, 3), name="photo")
     embedding = embedder(image)
+    if lesson:
+        embedding = lesson(image, embedding)
     cosines = Proxies(products, prefixes, seed=seed)(embedding)
     return keras.Model(image, [cosines, embedding] if pairs else cosines, name="classifier")
 
@@ -219,7 +224,7 @@ def _copy_run(run: Path, model: keras.Model, config: TrainConfig) -> None:
                 f"give --{key} as the run has it"
             )
     old = keras.models.load_model(source, compile=False)
-    for layer in model.layers:
-        fresh = old.get_layer(layer.name).get_weights()
+    # By place: Keras puts the input size into the backbone's name.
+    for layer, theirs in zip(model.layers, old.layers, strict=True):
         if layer.name != "embedding" or before["dim"] == config.dim:
-            layer.set_weights(fresh)
+            layer.set_weights(theirs.get_weights())

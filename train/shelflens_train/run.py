@@ -22,13 +22,14 @@ from shelflens.files import write_text
 from shelflens.flags import to_dict
 from shelflens.photos import Labelled, read_photos
 from shelflens_train import evaluate, plots
-from shelflens_train.config import TrainConfig
+from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.data import PhotoBank, Split, save_split, split_photos
 from shelflens_train.devices import is_chief, keep_memory, spread
 from shelflens_train.fit import fit
 from shelflens_train.likeness import kind_axes
 from shelflens_train.model import embedding_model, starting_model
 from shelflens_train.state import State, StateFolder
+from shelflens_train.teacher import teacher_network
 
 _FORGOTTEN = 0.05
 """How far recall@1 on other products may fall before a fine-tune is warned about."""
@@ -65,11 +66,11 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         + (f", {len(split.general)} general pictures" if split.general else "")
     )
     with spread():
-        embedder = starting_model(config)
+        embedder, teacher = starting_model(config), teacher_network(config)
         # Written when nothing can be refused any more: a run folder is taken once it has this.
         run.mkdir(parents=True, exist_ok=True)
         write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
-        state = fit(embedder, split, config, run)
+        state = fit(embedder, split, config, run, teacher=teacher)
     return _finish(embedder, split, state, config, run) if is_chief() else {}
 
 
@@ -80,14 +81,13 @@ def _claim(config: TrainConfig, run: Path, *, resume: bool) -> TrainConfig:
             raise DataError(
                 f"{run}: holds a run already; --resume goes on with it, another --out starts anew"
             )
-        values = json.loads(saved.read_text())
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        if values["data"] != config.data:
+        before = saved_config(run)
+        if before.data != config.data:
             raise DataError(
-                f"{run}: was started on {', '.join(values['data'])}; to resume it give the same "
+                f"{run}: was started on {', '.join(before.data)}; to resume it give the same "
                 "DATA, or start anew with another --out"
             )
-        return TrainConfig(**values)
+        return before
     return config
 
 
