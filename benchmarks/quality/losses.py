@@ -35,6 +35,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "softmax, 4 of a product": ("--per-product", 4),
     "and multi-similarity": ("--per-product", 4, "--pairs", "multi-similarity"),
     "and contrastive": ("--per-product", 4, "--pairs", "contrastive"),
+    "softmax, half the changes of colour": ("--colour", 0.5),
 }
 COLUMNS = {"loss": "loss", "iconic": "iconic", "spread": "lowest, highest", "shots_3": "3 photos"}
 

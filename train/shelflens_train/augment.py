@@ -30,6 +30,7 @@ def augmented(
     side: int,
     strength: float,
     flip: bool,
+    colour: float = 1.0,
 ) -> Pixels:
     """One varied view of a photo.
 
@@ -47,6 +48,7 @@ def augmented(
         side: Side of the result, pixels.
         strength: Factor on every range and chance; 0 gives the photo, only shrunk.
         flip: Mirror every second view left and right.
+        colour: Factor on the ranges of saturation and colour temperature.
 
     Returns:
         uint8 [side, side, 3].
@@ -60,7 +62,9 @@ def augmented(
     view = _framed(photo, backdrop, generator, chance, side, strength, flip)
     if chance[2] < 0.2:
         view = view.filter(ImageFilter.GaussianBlur(generator.uniform(0.4, 1.8) * side / 160))
-    pixels = _lit(np.asarray(view), generator, dark=chance[3] < 0.1, strength=strength)
+    pixels = _lit(
+        np.asarray(view), generator, dark=chance[3] < 0.1, strength=strength, colour=colour
+    )
     if chance[4] < 0.15:
         noise = generator.standard_normal((side, side, 1), np.float32)
         pixels += noise * np.float32(generator.uniform(2, 12))
@@ -161,10 +165,10 @@ def studio_cover(photo: Pixels) -> Pixels | None:
 
 
 def _lit(
-    pixels: Pixels, generator: np.random.Generator, *, dark: bool, strength: float
+    pixels: Pixels, generator: np.random.Generator, *, dark: bool, strength: float, colour: float
 ) -> NDArray[np.float32]:
     """Brightness, contrast, saturation and colour temperature as one matrix and one shift."""
-    draw = generator.uniform(-1, 1, 5) * strength
+    draw = generator.uniform(-1, 1, 5) * strength * np.array([1, colour, 1, colour, colour])
     bright = generator.uniform(0.3, 0.65) if dark else 1 + 0.35 * draw[0]
     saturation, contrast = max(0.0, 1 + 0.35 * draw[1]), max(0.2, 1 + 0.35 * draw[2])
     warmth = np.array([1 + 0.12 * draw[3], 1 + 0.04 * draw[4], 1 - 0.12 * draw[3]], np.float32)

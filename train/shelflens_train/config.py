@@ -98,6 +98,7 @@ class TrainConfig:
     kinds_weight: float = knob(0.3, "weight of telling kinds apart beside telling products apart")
 
     augment: float = knob(1.0, "strength of augmentation; 0 turns it off")
+    colour: float = knob(1.0, "strength of changes of colour, within that of augmentation")
     flip: bool = knob(True, "mirror photos too: text is not read at this size, and it varies")
 
     seed: int = knob(0, "seed of weights, order and augmentation")
@@ -123,7 +124,7 @@ class TrainConfig:
                 raise DataError(
                     f"--{name.replace('_', '-')}: expected a multiple of 32, got {side}"
                 )
-        for name in ("kinds_weight", "pairs_weight", "per_product", "teacher_weight"):
+        for name in ("kinds_weight", "pairs_weight", "per_product", "teacher_weight", "colour"):
             if getattr(self, name) < 0:
                 raise DataError(f"--{name.replace('_', '-')}: expected 0 or more")
         for name in ("early", "general_share", "keep"):

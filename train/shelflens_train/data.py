@@ -254,6 +254,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                     generator,
                     side=self._side,
                     strength=config.augment,
+                    colour=config.colour,
                     flip=config.flip,
                 )
                 for place in chosen
