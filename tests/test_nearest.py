@@ -16,7 +16,7 @@ from shelflens import nearest as scan
 from shelflens import search, simd
 from shelflens.nearest import nearest
 
-KERNELS: dict[str, Callable[[], tuple[str, simd.Dots]]] = {
+KERNELS: dict[str, Callable[[], simd.Kernel]] = {
     "simsimd": simd._simsimd,
     "numkong": simd._numkong,
 }
@@ -32,7 +32,8 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setattr(simd, "kernel", lambda several: found)
     # Small blocks and parts, so that small catalogs are cut up and shared out too.
     monkeypatch.setattr(scan, "_BLOCK_BYTES", 1 << 10)
-    monkeypatch.setattr(scan, "_PART", 1 << 10)
+    for part in ("_PART", "_PYTHON_PART"):
+        monkeypatch.setattr(scan, part, 1 << 10)
     return name
 
 
@@ -120,15 +121,17 @@ def test_an_error_on_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_kernel_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    def saturating(queries: NDArray[np.int8], rows: NDArray[np.int8]) -> NDArray[np.float32]:
+    def saturating(
+        queries: NDArray[np.int8], rows: NDArray[np.int8], threads: int
+    ) -> NDArray[np.float32]:
         found = queries.astype(np.int32) @ rows.astype(np.int32).T
         wrong: NDArray[np.float32] = np.clip(found, -(2**15), 2**15 - 1).astype(np.float32)
         return wrong
 
     assert not simd._right(saturating)
     monkeypatch.undo()
-    monkeypatch.setattr(simd, "_simsimd", lambda: ("wrong", saturating))
-    monkeypatch.setattr(simd, "_numkong", lambda: ("wrong too", saturating))
+    monkeypatch.setattr(simd, "_simsimd", lambda: simd.Kernel("wrong", saturating, True))
+    monkeypatch.setattr(simd, "_numkong", lambda: simd.Kernel("wrong too", saturating, False))
     simd.kernel.cache_clear()
     try:
         assert simd.kernel(False) is None

@@ -24,9 +24,12 @@ _BLOCK_BYTES = 2 << 20
 _TOGETHER = 8
 """Queries asked in one reading of the rows: 8 cost NumKong as much as 1.5."""
 
-_PART = 32 << 20
-"""Bytes of rows that are worth a thread of their own (3 ms): with fewer, waiting
-for a busy core costs more than is gained."""
+_PART = 8 << 20
+"""Bytes of rows that are worth a thread of a kernel that has its own (0.7 ms)."""
+
+_PYTHON_PART = 32 << 20
+"""The same of Python's threads (3 ms): with fewer, starting one and waiting for a busy core costs
+more than is gained."""
 
 _ROUNDING = 1e-6
 """Of a float32 score, and of the float32 scales."""
@@ -102,7 +105,7 @@ def _nearest(
 
     groups = range(0, len(queries), _TOGETHER)
     if len(groups) == 1:
-        ask(0, max(1, min(most, rows.nbytes // _PART)))
+        ask(0, most)
     else:
         # NumPy's matrix products of several queries have threads of their own.
         _share(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else most)
@@ -113,7 +116,7 @@ def _coarse(several: bool, dim: int) -> Coarse:
     found = simd.kernel(several) if dim <= simd.MOST_DIM else None
     if found is None:
         return _with_numpy
-    dots = found[1]
+    dots, threaded = found.dots, found.threaded
 
     def with_kernel(
         rows: NDArray[np.int8],
@@ -127,10 +130,17 @@ def _coarse(several: bool, dim: int) -> Coarse:
         slack = np.sqrt((errors**2).sum(axis=1)) * (1 + 1e-5) + _ROUNDING
         table = np.empty((len(queries), len(rows)), np.float32)
 
-        def scan(part: slice) -> None:
-            np.multiply(dots(small, rows[part]), scales[part], out=table[:, part])
+        inner = _worth(threads, rows, _PART) if threaded else 1
 
-        _share(_blocks(len(rows), rows.shape[1]), scan, threads)
+        def scan(part: slice) -> None:
+            np.multiply(dots(small, rows[part], inner), scales[part], out=table[:, part])
+
+        if inner > 1:
+            # At once: after each block all threads would wait for the one that lost its core.
+            scan(slice(0, len(rows)))
+            return table, slack / steps[:, 0]
+        outer = 1 if threaded else _worth(threads, rows, _PYTHON_PART)
+        _share(_blocks(len(rows), rows.shape[1]), scan, outer)
         return table, slack / steps[:, 0]
 
     return with_kernel
@@ -152,10 +162,16 @@ def _with_numpy(
             np.einsum("nd,d->n", wide, queries[0], out=table[0, part])
             table[0, part] *= scales[part]
 
-        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, threads)
+        outer = _worth(threads, rows, _PYTHON_PART)
+        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
     # The usual bound of a sum of d products (Higham 2002, section 3.1), both vectors of length 1.
     slack = rows.shape[1] * 2.0**-23 + _ROUNDING
     return table, np.full(len(queries), slack)
+
+
+def _worth(threads: int, rows: NDArray[np.int8], part: int) -> int:
+    """How many of the threads the rows are worth."""
+    return max(1, min(threads, rows.nbytes // part))
 
 
 def _blocks(n: int, dim: int) -> Iterator[slice]:

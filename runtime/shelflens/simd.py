@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,22 @@ from numpy.typing import NDArray
 MOST_DIM = 1024
 """A sum of so many products of two int8 numbers is a whole number that float32 holds exactly."""
 
-Dots = Callable[[NDArray[np.int8], NDArray[np.int8]], NDArray[np.float32]]
-"""Sums of products: int8 queries [q, d], int8 rows [n, d] -> float32 [q, n], whole numbers."""
+Dots = Callable[[NDArray[np.int8], NDArray[np.int8], int], NDArray[np.float32]]
+"""Sums of products: int8 queries [q, d], int8 rows [n, d], threads -> float32 [q, n], whole."""
+
+
+class Kernel(NamedTuple):
+    """A library's multiplication."""
+
+    name: str
+    dots: Dots
+    threaded: bool
+    """It has threads of its own; the others let Python's run beside each other instead."""
 
 
 @cache
-def kernel(several: bool) -> tuple[str, Dots] | None:
-    """The fastest kernel here that works, with its name; None when there is none.
+def kernel(several: bool) -> Kernel | None:
+    """The fastest kernel here that works; None when there is none.
 
     Args:
         several: For more than one query at a time.
@@ -30,33 +40,37 @@ def kernel(several: bool) -> tuple[str, Dots] | None:
     order = (_numkong, _simsimd) if several else (_simsimd, _numkong)
     for load in order:
         try:
-            name, dots = load()
-            if _right(dots):
-                return name, dots
+            found = load()
+            if _right(found.dots):
+                return found
         except Exception:  # a binary that does not fit this machine raises almost anything
             continue
     return None
 
 
-def _simsimd() -> tuple[str, Dots]:
+def _simsimd() -> Kernel:
     import simsimd
 
-    def dots(queries: NDArray[np.int8], rows: NDArray[np.int8]) -> NDArray[np.float32]:
+    def dots(
+        queries: NDArray[np.int8], rows: NDArray[np.int8], threads: int
+    ) -> NDArray[np.float32]:
         # Not `out=`: version 6.5 then drops a reference to None too many at every call.
-        found = simsimd.cdist(queries, rows, "dot", out_dtype="float32")
+        found = simsimd.cdist(queries, rows, "dot", out_dtype="float32", threads=threads)
         return np.asarray(found).reshape(len(queries), len(rows))
 
-    return f"simsimd {getattr(simsimd, '__version__', '')}", dots
+    return Kernel(f"simsimd {getattr(simsimd, '__version__', '')}", dots, True)
 
 
-def _numkong() -> tuple[str, Dots]:
+def _numkong() -> Kernel:
     import numkong
 
-    def dots(queries: NDArray[np.int8], rows: NDArray[np.int8]) -> NDArray[np.float32]:
+    def dots(
+        queries: NDArray[np.int8], rows: NDArray[np.int8], threads: int
+    ) -> NDArray[np.float32]:
         table = np.asarray(numkong.dots_packed(rows, numkong.dots_pack(queries)))
         return table.T.astype(np.float32, order="C")
 
-    return f"numkong {getattr(numkong, '__version__', '')}", dots
+    return Kernel(f"numkong {getattr(numkong, '__version__', '')}", dots, False)
 
 
 def _right(dots: Dots) -> bool:
@@ -70,6 +84,6 @@ def _right(dots: Dots) -> bool:
             queries = np.maximum(rows[::-1][:count], -127)
             queries[0] = -127
             expected = queries.astype(np.int32) @ rows.astype(np.int32).T
-            if not np.array_equal(dots(queries, rows), expected):
+            if not np.array_equal(dots(queries, rows, 2), expected):
                 return False
     return True
