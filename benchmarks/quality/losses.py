@@ -36,6 +36,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "and multi-similarity": ("--per-product", 4, "--pairs", "multi-similarity"),
     "and contrastive": ("--per-product", 4, "--pairs", "contrastive"),
     "softmax, half the changes of colour": ("--colour", 0.5),
+    "softmax, its start as teacher": ("--teacher", "start"),
 }
 COLUMNS = {"loss": "loss", "iconic": "iconic", "spread": "lowest, highest", "shots_3": "3 photos"}
 
@@ -49,11 +50,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--only", nargs="*", default=[], metavar="TEXT", help="rows named so")
     args = parser.parse_args()
     write(args.work)
     report = facts("losses.py")
     report["seeds"] = f"0 to {args.seeds - 1}"
-    report["rows"] = [row(name, args) for name in CHOICES]
+    asked = [name for name in CHOICES if not args.only or any(one in name for one in args.only)]
+    report["rows"] = [row(name, args) for name in asked]
     save(report, COLUMNS, args.out, "losses")
 
 
