@@ -138,6 +138,24 @@ def mediapipe_embedder(model: Path) -> tuple[Callable[[str], Floats], Callable[[
     return embed, embedder.close
 
 
+def mediapipe_store(model: Path) -> str:
+    """Why MediaPipe's SemanticRetriever cannot be measured: what its embedder says to the model.
+
+    It finds pictures by vectors of its own UniversalEmbedder alone, which reads LiteRT-LM bundles.
+    """
+    from mediapipe.tasks.python import BaseOptions
+    from mediapipe.tasks.python.retrieval import universal_embedder
+
+    options = universal_embedder.UniversalEmbedderOptions(
+        base_options=BaseOptions(model_asset_path=str(model))
+    )
+    try:
+        universal_embedder.UniversalEmbedder.create_from_options(options).close()
+    except ValueError as error:
+        return str(error).strip().splitlines()[-1].lstrip("└ ").rstrip(".")
+    return "accepted by now: it can be measured"
+
+
 def litert_invoke(model: Path, threads: int, pixels: NDArray[np.uint8]) -> Callable[[], Floats]:
     """The bare interpreter: set the input, invoke, read the output."""
     from ai_edge_litert.interpreter import Interpreter

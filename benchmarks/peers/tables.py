@@ -12,10 +12,9 @@ BEGIN, END = "<!-- peers: generated -->", "<!-- /peers -->"
 
 NOT_MEASURED = (
     "Not measured: accuracy beside MediaPipe's own models (see quality/), Arm, energy, a camera, "
-    "rivals on several threads, approximate indexes other than hnswlib's, MediaPipe's text "
-    "retrieval store, files that are not in the page cache. Photos are drawn, rows are random "
-    "directions and queries are near some of them. Milliseconds are of a shared machine: compare "
-    "ratios."
+    "rivals on several threads, approximate indexes other than hnswlib's, files that are not in "
+    "the page cache. Photos are drawn, rows are random directions and queries are near some of "
+    "them. Milliseconds are of a shared machine: compare ratios."
 )
 
 
@@ -83,6 +82,8 @@ def of_report(report: dict[str, Any]) -> str:
         f"at most {peak['shelflens']} MiB; MediaPipe, embedding only, "
         f"{_cell(one['mediapipe_ms'])} ms, {peak['mediapipe']} MiB."
     )
+    if refused := report.get("retriever"):
+        parts.append(f"MediaPipe's SemanticRetriever with the same model file: {refused}.")
     for name, sizes in report["installed"].items():
         listed = ", ".join(f"{package} {size}" for package, size in sizes.items())
         parts.append(f"Installed by {name}: {sum(sizes.values()):.0f} MiB ({listed}).")
