@@ -105,15 +105,16 @@ def test_the_strength_of_colour_leaves_light_alone() -> None:
     """Without changes of colour the channels keep their order and share; light still varies."""
     from shelflens_train.augment import _lit
 
-    photo = np.tile(np.array([150, 100, 60], np.uint8), (8, 8, 1))
+    photo = Image.new("RGB", (8, 8), (150, 100, 60))
     seen = {}
     for colour in (0.0, 1.0):
-        lit = [
-            _lit(photo, np.random.default_rng(seed), dark=False, strength=1, colour=colour)[0, 0]
+        views = [
+            _lit(photo, np.random.default_rng(seed), False, strength=1, colour=colour)
             for seed in range(40)
         ]
+        lit = [np.asarray(view)[0, 0].astype(float) for view in views]
         # (r - g) / (g - b) depends on neither brightness nor contrast nor saturation.
         seen[colour] = np.array([(r - g) / (g - b) for r, g, b in lit])
         assert np.std([sum(one) for one in lit]) > 20
-    assert np.allclose(seen[0.0], 50 / 40, atol=1e-3)
+    assert np.allclose(seen[0.0], 50 / 40, atol=0.15), "but for rounding"
     assert np.std(seen[1.0]) > 0.1

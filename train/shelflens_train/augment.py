@@ -19,7 +19,7 @@ from shelflens_train.drawn.folded import homography
 
 Pixels = NDArray[np.uint8]
 
-_GREY = np.full((3, 3), 1 / 3, np.float32)
+_GREY = np.full((3, 3), 1 / 3)
 
 
 def augmented(
@@ -62,16 +62,14 @@ def augmented(
     view = _framed(photo, backdrop, generator, chance, side, strength, flip)
     if chance[2] < 0.2:
         view = view.filter(ImageFilter.GaussianBlur(generator.uniform(0.4, 1.8) * side / 160))
-    pixels = _lit(
-        np.asarray(view), generator, dark=chance[3] < 0.1, strength=strength, colour=colour
-    )
+    pixels = np.array(_lit(view, generator, chance[3] < 0.1, strength=strength, colour=colour))
     if chance[4] < 0.15:
         noise = generator.standard_normal((side, side, 1), np.float32)
-        pixels += noise * np.float32(generator.uniform(2, 12))
+        noisy = pixels + noise * np.float32(generator.uniform(2, 12))
+        pixels = np.clip(noisy, 0, 255).astype(np.uint8)
     if chance[5] < 0.4:
         _hide(pixels, backdrop, generator)
-    done: Pixels = np.clip(pixels, 0, 255).astype(np.uint8)
-    return _blocky(done, generator) if chance[6] < 0.15 else done
+    return _blocky(pixels, generator) if chance[6] < 0.15 else pixels
 
 
 def _framed(
@@ -109,7 +107,8 @@ def _framed(
     cover = studio_cover(photo) if chance[7] < 0.67 else None
     plain = cover is None and not small
     # A photo goes on beyond its edge as its mirror image; a cut-out and a small picture end.
-    edge = size // 2 if plain else 0
+    beyond = math.ceil(size * max(0.0, -corners.min(), corners.max() - 1)) + 2
+    edge = min(beyond, size - 1) if plain else 0
     source = np.pad(photo, ((edge, edge), (edge, edge), (0, 0)), mode="reflect") if edge else photo
     target = [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)]
     places = [(float(x), float(y)) for x, y in corners * size + edge]
@@ -119,7 +118,7 @@ def _framed(
     mask = np.full((size, size), 255, np.uint8) if cover is None else cover
     alpha = _warp(Image.fromarray(mask), target, places, side)
     behind = Image.fromarray(backdrop).resize((side, side), Image.Resampling.BILINEAR)
-    behind = behind.filter(ImageFilter.GaussianBlur(generator.uniform(0, 5)))
+    behind = behind.filter(ImageFilter.BoxBlur(generator.uniform(0, 8)))
     return Image.composite(view, behind, alpha)
 
 
@@ -165,22 +164,26 @@ def studio_cover(photo: Pixels) -> Pixels | None:
 
 
 def _lit(
-    pixels: Pixels, generator: np.random.Generator, *, dark: bool, strength: float, colour: float
-) -> NDArray[np.float32]:
+    view: Image.Image,
+    generator: np.random.Generator,
+    dark: bool,
+    *,
+    strength: float,
+    colour: float,
+) -> Image.Image:
     """Brightness, contrast, saturation and colour temperature as one matrix and one shift."""
     draw = generator.uniform(-1, 1, 5) * strength * np.array([1, colour, 1, colour, colour])
     bright = generator.uniform(0.3, 0.65) if dark else 1 + 0.35 * draw[0]
     saturation, contrast = max(0.0, 1 + 0.35 * draw[1]), max(0.2, 1 + 0.35 * draw[2])
-    warmth = np.array([1 + 0.12 * draw[3], 1 + 0.04 * draw[4], 1 - 0.12 * draw[3]], np.float32)
-    mixed = saturation * np.eye(3, dtype=np.float32) + (1 - saturation) * _GREY
-    matrix = (mixed * warmth[:, None] * np.float32(bright * contrast)).T
-    flat = pixels.reshape(-1, 3).astype(np.float32)
-    middle = flat.mean() * bright * (1 - contrast)
-    lit: NDArray[np.float32] = (flat @ matrix + np.float32(middle)).reshape(pixels.shape)
-    return lit
+    warmth = np.array([1 + 0.12 * draw[3], 1 + 0.04 * draw[4], 1 - 0.12 * draw[3]])
+    mixed = (saturation * np.eye(3) + (1 - saturation) * _GREY) * warmth[:, None]
+    shift = np.asarray(view).mean() * bright * (1 - contrast)
+    # Pillow's, not a matrix product of NumPy: that one's threads wait for the training's.
+    matrix = np.column_stack([mixed * bright * contrast, np.full(3, shift)])
+    return view.convert("RGB", tuple(matrix.ravel().tolist()))
 
 
-def _hide(pixels: NDArray[np.float32], backdrop: Pixels, generator: np.random.Generator) -> None:
+def _hide(pixels: Pixels, backdrop: Pixels, generator: np.random.Generator) -> None:
     """Cover a rectangle of 0.02 to 0.2 of the picture, with a colour or a piece of another."""
     side = len(pixels)
     area, shape = generator.uniform(0.02, 0.2), math.exp(generator.uniform(-0.9, 0.9))
