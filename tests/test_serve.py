@@ -335,9 +335,7 @@ def test_a_new_catalog_is_picked_up_and_a_bad_one_refused(
         assert server.get("/catalog").json() == before
 
 
-def test_a_defect_of_ours_is_a_problem_too(
-    built: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_defect_of_ours_is_a_problem_too(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shelflens.serve.api.facts", lambda _: 1 / 0)
     app = make_app(Stock(built, Embedder.open), Settings())
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as server:

@@ -11,11 +11,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from shelflens.serve.problem import MEDIA_TYPE, Problem
 from shelflens.serve.settings import Settings
 
-LIMIT_S = Settings.idle_s
-
 
 class TimedProtocol(H11Protocol):
-    """Ends connections whose request head, or whose reader, does not come on for `LIMIT_S`."""
+    """Ends connections whose request head, or whose reader, does not come on for `limit_s`."""
+
+    limit_s = Settings.idle_s
 
     _head: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
@@ -33,7 +33,7 @@ class TimedProtocol(H11Protocol):
     def _watch_head(self) -> None:
         waiting = self.conn.their_state is h11.IDLE  # no whole head yet
         if waiting and self._head is None:
-            self._head = self.loop.call_later(LIMIT_S, self.transport.abort)
+            self._head = self.loop.call_later(self.limit_s, self.transport.abort)
         elif not waiting and self._head is not None:
             self._head.cancel()
             self._head = None
@@ -47,7 +47,7 @@ class TimedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client does not read on."""
         super().pause_writing()
-        self._reader = self.loop.call_later(LIMIT_S, self.transport.abort)
+        self._reader = self.loop.call_later(self.limit_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It does again."""

@@ -43,10 +43,13 @@ def serve(
         for line in greeting(stock, settings, port):
             print(line, flush=True)
 
+    class Protocol(TimedProtocol):
+        limit_s = settings.idle_s
+
     app = make_app(stock, settings, find_picture=find_picture, on_ready=ready)
     config = uvicorn.Config(
         app,
-        http=TimedProtocol,
+        http=Protocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
