@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 from starlette.testclient import TestClient
@@ -47,12 +47,12 @@ def server(built: Path) -> Iterator[TestClient]:
         yield one
 
 
-def schema_of(server: TestClient, path: str, method: str, status: int) -> Draft202012Validator:
+def schema_of(server: TestClient, path: str, method: str, status: int) -> OAS31Validator:
     """The validator of a response, from the server's own description."""
     document = server.get("/openapi.json").json()
     answer = document["paths"][path][method]["responses"][str(status)]
     (content,) = answer["content"].values()
-    return Draft202012Validator({**content["schema"], "components": document["components"]})
+    return OAS31Validator({**content["schema"], "components": document["components"]})
 
 
 def problem(response: Any, status: int, *words: str) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def test_a_token_is_asked_for(built: Path) -> None:
         for header in (f"Bearer {TOKEN}", f"bearer  {TOKEN}", f"Basic {basic}"):
             assert server.get("/", headers={"authorization": header}).status_code == 200
         for header in (f"Bearer {TOKEN}x", "Bearer", "Basic ???", f"Digest {TOKEN}", "Bearer \xe9"):
-            given = {"authorization": header.encode("latin-1")}
+            given = {b"authorization": header.encode("latin-1")}
             problem(server.get("/", headers=given), 401)
 
 
@@ -346,9 +346,11 @@ KINDS = st.sampled_from(
     ["image/jpeg", "image/png", "image/webp", "multipart/form-data; boundary=b", "", "text/plain"]
 )
 PIECES = st.sampled_from(
-    [b"--b", b"--b--", b"\r\n", b"\r\n\r\n", PHOTO.read_bytes()[:3000], PHOTO.read_bytes()]
-    + [b'Content-Disposition: form-data; name=p; filename="\xff"', b"Content-Type: image/jpeg"]
-    + [b"\x89PNG\r\n\x1a\n", b"RIFF\x00\x00\x00\x00WEBPVP8 "]
+    [
+        *(b"--b", b"--b--", b"\r\n", b"\r\n\r\n", PHOTO.read_bytes()[:3000], PHOTO.read_bytes()),
+        *(b'Content-Disposition: form-data; name=p; filename="\xff"', b"Content-Type: image/jpeg"),
+        *(b"\x89PNG\r\n\x1a\n", b"RIFF\x00\x00\x00\x00WEBPVP8 "),
+    ]
 )
 
 
@@ -378,7 +380,7 @@ def test_no_address_crashes_it(server: TestClient, query: bytes, path: bytes, he
 
 def test_settings_that_open_it_unprotected_are_refused(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "shop.example"):
-        with pytest.raises(ServeError, match="--token-file FILE .* or --cert PEM --key PEM"):
+        with pytest.raises(ServeError, match=r"--token-file FILE .* or --cert PEM --key PEM"):
             Settings(host=host).check()
         Settings(host=host, token=TOKEN).check()
         Settings(host=host, insecure=True).check()
