@@ -191,7 +191,7 @@ def docs(document: dict[str, Any], base: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>ShelfLens: for programs</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="/docs.css"></head><body><main>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/docs.css"></head><body><main>
 <h1>ShelfLens for programs</h1>
 <pre>curl{say(secret)} -H "Content-Type: image/jpeg" --data-binary @photo.jpg {say(base)}/lookup
 curl{say(secret)} -F photo=@front.jpg -F photo=@side.jpg {say(base)}/lookup</pre>

@@ -77,7 +77,7 @@ def bad_photo(error: PhotoError, name: str) -> Problem:
         name,
         expected="a JPEG, PNG or WebP picture",
         got=" ".join((got or said).split()),
-        do=do or "send another photo",
+        do=do if do and not do.startswith("expected") else "send another photo",
     )
 
 
