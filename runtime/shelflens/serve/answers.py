@@ -14,12 +14,18 @@ from shelflens.serve.body import Sent
 from shelflens.serve.desk import Hand
 from shelflens.serve.problem import Problem, bad_photo, busy
 
-LARGE = 13_000_000
-"""Pixels from which photos are decoded one at a time, whatever the number of threads: up to here
-one takes 200 MiB at most (a PNG with transparency), a JPEG of a phone far less."""
+LARGE = 64 << 20
+"""Bytes of decoding from which photos are decoded one at a time, whatever the number of threads: a
+JPEG of 11 million pixels, a PNG of 3."""
 
-MOST_PIXELS = 50_000_000
-"""Of a photo. Below `image.MAX_PIXELS`: a stranger's PNG of this size takes 0.8 GiB to decode."""
+MOST = 640 << 20
+"""Bytes that decoding one photo may take. A PNG of 100 KB can claim 50 million pixels, and with
+transparency took 2 GB of a server that anyone may ask."""
+
+_SCALED, _PLAIN, _LAYERED = 6, 24, 40
+"""Bytes a pixel, measured or more: a JPEG is decoded at a part of its size, but a progressive one
+keeps all coefficients; others are decoded whole; what has transparency or 16 bits is copied often.
+"""
 
 
 def answers(hand: Hand, photos: list[Sent], k: int, fused: bool) -> list[Told]:
@@ -39,17 +45,17 @@ def answers(hand: Hand, photos: list[Sent], k: int, fused: bool) -> list[Told]:
 
 
 def _look(hand: Hand, photo: Sent) -> Seen:
-    pixels = _pixels(photo.content)
-    if pixels > MOST_PIXELS:
+    pixels, each = _size(photo.content)
+    if pixels * each > MOST:
         raise Problem(
             422,
             photo.name,
-            expected=f"at most {MOST_PIXELS:,} pixels",
+            expected=f"at most {MOST // each:,} pixels in this kind of picture",
             got=f"{pixels:,}",
-            do="make it smaller",
+            do="make it smaller, or send it as JPEG",
         )
     try:
-        with hand.large if pixels > LARGE else nullcontext():
+        with hand.large if pixels * each > LARGE else nullcontext():
             return look(hand.embedder, photo.content, photo.name, turn=hand.turn)
     except PhotoError as error:
         raise bad_photo(error, photo.name) from error
@@ -57,10 +63,17 @@ def _look(hand: Hand, photo: Sent) -> Seen:
         raise busy(f"too little memory for {photo.name}") from error
 
 
-def _pixels(content: bytes) -> int:
-    """What the head of a file says, 0 where it cannot be read: decoding will say why."""
+def _size(content: bytes) -> tuple[int, int]:
+    """Pixels, and bytes a pixel to decode them, by the head of a file.
+
+    0 pixels where it cannot be read: decoding will say why.
+    """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            return picture.width * picture.height
+            pixels = picture.width * picture.height
+            if picture.format in ("JPEG", "MPO"):
+                return pixels, _SCALED
+            plain = picture.mode in ("RGB", "L", "1", "P") and "transparency" not in picture.info
+            return pixels, _PLAIN if plain else _LAYERED
     except Exception:  # a damaged head raises almost anything
-        return 0
+        return 0, _PLAIN
