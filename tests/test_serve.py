@@ -199,6 +199,20 @@ def test_every_error_is_one_line_and_described(server: TestClient, built: Path) 
         assert str(built) not in told["detail"]
 
 
+def test_what_takes_much_memory_is_refused(server: TestClient) -> None:
+    for kind, pixels, mode, status in (
+        ("PNG", 4200, "LA", 422),  # 17.6 million: above 16 with transparency
+        ("PNG", 4200, "L", 200),
+        ("JPEG", 8000, "L", 200),
+    ):
+        stream = io.BytesIO()
+        Image.new(mode, (pixels, pixels)).save(stream, kind)
+        response = server.post("/lookup", content=stream.getvalue(), headers=JPEG)
+        assert response.status_code == status, (kind, mode)
+        if status == 422:
+            problem(response, 422, "17,640,000", "send it as JPEG")
+
+
 def test_too_large_is_refused(built: Path) -> None:
     with client(built, Settings(most_bytes=10_000)) as server:
         problem(server.post("/lookup", content=b"x" * 10_001, headers=JPEG), 413, "10,000 bytes")
