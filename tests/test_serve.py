@@ -24,6 +24,7 @@ from shelflens.cli import main
 from shelflens.embedder import BUNDLED_MODEL
 from shelflens.live import Stock
 from shelflens.serve.app import make_app
+from shelflens.serve.run import greeting
 from shelflens.serve.settings import Settings, read_token
 
 DEMO = BUNDLED_MODEL.parent / "demo"
@@ -181,6 +182,15 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
         "form": (post("/lookup", content=b"nothing", headers=form), 400, "no part"),
         "form end": (post("/lookup", content=b"--x\r\n\r\nabc", headers=form), 400, "not end"),
         "no photo": (post("/lookup", content=b"--x--", headers=form), 400, "no photo"),
+        "headers": (
+            post(
+                "/lookup",
+                content=b"--x\r\nContent-Disposition: a; filename*=\x00''b\r\n\r\nc\r\n--x--",
+                headers=form,
+            ),
+            400,
+            "headers of part 1",
+        ),
         "method": (get("/lookup"), 405, "expected POST, got GET"),
         "path": (get("/nothing"), 404, "/nothing"),
         "product": (get("/similar/no/such"), 404, "'no/such'"),
@@ -363,6 +373,12 @@ PIECES = st.sampled_from(
     [
         *(b"--b", b"--b--", b"\r\n", b"\r\n\r\n", PHOTO.read_bytes()[:3000], PHOTO.read_bytes()),
         *(b'Content-Disposition: form-data; name=p; filename="\xff"', b"Content-Type: image/jpeg"),
+        *(
+            b"--b\r\nContent-Disposition: form-data; filename*=",
+            b"\x00''x",
+            b"utf-8''%ff",
+            b"; a*0*=",
+        ),
         *(b"\x89PNG\r\n\x1a\n", b"RIFF\x00\x00\x00\x00WEBPVP8 "),
     ]
 )
@@ -426,3 +442,21 @@ def test_the_token_comes_from_a_private_file_or_the_environment(tmp_path: Path) 
             read_token(None, {"SHELFLENS_TOKEN": text})
     with pytest.raises(FileNotFoundError):
         read_token(str(tmp_path / "none"), {})
+
+
+def test_the_greeting_says_how_to_reach_it(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stock = Stock(built, Embedder.open)
+    lines = greeting(stock, Settings(host="::1"), 8080)
+    assert lines[0].startswith("serving  http://[::1]:8080 ")
+    assert any("--host 0.0.0.0" in line for line in lines)
+    assert capsys.readouterr().err == ""
+    lines = greeting(stock, Settings(host="192.0.2.7", token=TOKEN), 80)
+    assert "phone    http://192.0.2.7:80 " in "\n".join(lines)
+    assert TOKEN not in "\n".join(lines)
+    assert any("HTTPS" in line for line in lines)
+    assert "the token and photos travel unencrypted" in capsys.readouterr().err
+    greeting(stock, Settings(host="0.0.0.0", insecure=True), 80)
+    assert "anyone may ask" in capsys.readouterr().err
+    lines = greeting(stock, Settings(host="0.0.0.0", cert=Path("c"), key=Path("k")), 443)
+    assert "phone    https://" in "\n".join(lines)
+    assert "note: without --token-file" in capsys.readouterr().err

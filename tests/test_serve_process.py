@@ -28,11 +28,14 @@ TOKEN = "a-token-of-32-characters-or-more"
 
 IMPATIENT = """
 import sys
+from pathlib import Path
 from shelflens import Embedder
 from shelflens.live import Stock
 from shelflens.serve.run import serve
 from shelflens.serve.settings import Settings
-serve(Stock(sys.argv[-1], Embedder.open), Settings(port=0, upload_s=2.0, idle_s=1.0))
+page = Path(sys.argv[-3]) if sys.argv[-3] != "0" else None
+stock = Stock(sys.argv[-1], Embedder.open)
+serve(stock, Settings(port=0, page=page, upload_s=2.0, idle_s=1.0))
 """
 """A server with limits that a test can wait for."""
 
@@ -204,6 +207,24 @@ def test_slow_clients_are_cut_and_others_answered(built: Path) -> None:
         assert time.monotonic() - start < 8
         for one in (head, body, silent):
             one.close()
+        assert server.stop()[0] == 0
+
+
+def test_a_client_that_does_not_read_is_cut(built: Path, tmp_path: Path) -> None:
+    size = 64 << 20
+    (tmp_path / "index.html").write_text("page")
+    with (tmp_path / "model.tflite").open("wb") as stream:
+        stream.truncate(size)
+    with running(tmp_path, "--catalog", built, start=("-c", IMPATIENT)) as server:
+        with server.connect() as raw:
+            raw.sendall(b"GET /model.tflite HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(3)
+            got = 0
+            with suppress(ConnectionResetError):
+                while part := raw.recv(1 << 20):
+                    got += len(part)
+        assert 0 < got < size
+        assert server.peak_mib() < 200
         assert server.stop()[0] == 0
 
 

@@ -140,9 +140,12 @@ def split(body: bytes, header: str, *, most: int) -> list[Sent]:
     Raises:
         Problem: 400 not a multipart body, 413 too many photos, 415 a part that is no photo.
     """
-    facts = Message()
-    facts["content-type"] = header
-    boundary = str(facts.get_param("boundary") or "").encode("utf-8", "replace")
+    try:
+        facts = Message()
+        facts["content-type"] = header
+        boundary = str(facts.get_param("boundary") or "").encode("utf-8", "replace")
+    except Exception as error:  # `email` raises almost anything, as fuzzing shows
+        raise _malformed("a content-type that cannot be read") from error
     if not 1 <= len(boundary) <= 70:
         raise _malformed("no boundary of 1 to 70 characters")
     first, later = b"--" + boundary, b"\r\n--" + boundary
@@ -171,11 +174,14 @@ def split(body: bytes, header: str, *, most: int) -> list[Sent]:
 
 
 def _part(head: bytes, content: bytes, number: int) -> Sent | None:
-    facts = BytesHeaderParser().parsebytes(head.partition(b"\r\n")[2])
-    name = " ".join((facts.get_filename() or "").split())
+    try:
+        facts = BytesHeaderParser().parsebytes(head.partition(b"\r\n")[2])
+        name = " ".join((facts.get_filename() or "").split())
+        kind = facts.get_content_type() if facts["content-type"] else ""
+    except Exception as error:
+        raise _malformed(f"headers of part {number} that cannot be read") from error
     if not content and not name:  # a form sent without choosing a file
         return None
-    kind = facts.get_content_type() if facts["content-type"] else ""
     if kind not in PHOTO_TYPES:
         raise wrong_type(f"part {number}", kind)
     printable = name if name.isprintable() else ascii(name)

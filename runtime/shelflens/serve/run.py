@@ -20,8 +20,8 @@ from shelflens.serve.app import make_app
 from shelflens.serve.protocol import TimedProtocol
 from shelflens.serve.settings import Settings
 
-GRACE_S = 10
-"""For requests in progress when told to stop."""
+GRACE_S = 15
+"""For requests in progress when told to stop: a client that stands still is cut before."""
 
 
 def serve(
