@@ -18,6 +18,7 @@ PACKAGES = {
     "shelflens_train": ROOT / "train" / "shelflens_train",
     "shelflens_export": ROOT / "export" / "shelflens_export",
 }
+SERVE = PACKAGES["shelflens"] / "serve"
 MAY_IMPORT = {
     "shelflens": {"shelflens"},
     "shelflens_train": {"shelflens", "shelflens_train"},
@@ -26,6 +27,8 @@ MAY_IMPORT = {
 RUNTIME_LIBRARIES = {"numpy", "PIL"}
 KERNELS = {"simsimd", "numkong"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
+SERVER = {"starlette", "uvicorn", "h11"}
+"""Only in `serve/`, which a device without the [serve] extra never imports."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
 
 
@@ -56,12 +59,35 @@ def test_the_runtime_needs_numpy_and_pillow_only() -> None:
     for path in modules("shelflens"):
         others = imported(path) - sys.stdlib_module_names - {"shelflens"} - RUNTIME_LIBRARIES
         allowed = {"engine.py": ENGINES, "simd.py": KERNELS}.get(path.name, set())
+        if path.parent == SERVE:
+            allowed = allowed | SERVER
         assert others <= allowed, f"{path} imports {others - allowed}"
 
 
 def test_the_runtime_has_no_way_to_the_network() -> None:
     for path in modules("shelflens"):
-        assert not imported(path) & NETWORK, path
+        # The server listens; it opens no connection. Of `http` it takes the names of statuses.
+        may = {"socket", "ssl", "asyncio", "http"} if path.parent == SERVE else set()
+        assert not imported(path) & (NETWORK - may), path
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"http\.client|create_connection|\.connect\(\(", text), path
+
+
+def test_only_its_command_knows_the_server() -> None:
+    for path in modules("shelflens"):
+        if path.parent != SERVE and path.name != "serve.py":
+            assert "shelflens.serve" not in path.read_text(encoding="utf-8"), path
+    code = (
+        "import sys\n"
+        "from shelflens.cli import main\n"
+        "try: main(['serve', '--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print('LOADED', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.partition("LOADED")[2].split())
+    assert "shelflens.serve.settings" in loaded
+    assert not loaded & (SERVER | {"asyncio", "ssl"})
 
 
 def test_import_loads_no_more_than_it_needs() -> None:

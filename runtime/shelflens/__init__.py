@@ -18,6 +18,7 @@ from shelflens.errors import (
     ModelError,
     PhotoError,
     ProfileError,
+    ServeError,
     ShelfLensError,
     SpaceError,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ModelError",
     "PhotoError",
     "ProfileError",
+    "ServeError",
     "ShelfLensError",
     "SpaceError",
     "load_image",

@@ -28,6 +28,7 @@ RUNTIME = {
     "tag": "attribute values of photos, from a catalog",
     "catalog": "build, calibrate, inspect and change a catalog file",
     "evaluate": "how well a catalog does on your photos, and what to do next",
+    "serve": "a small web server: photos in, answers out    [serve]",
     "embed": "photos to embeddings in a .npy file",
     "demo": "the main job on a little drawn store, no network, no arguments",
     "bench": "how fast this device is, and what to choose for it",
@@ -40,6 +41,8 @@ WORKSHOP = {
     "draw": "draw a store of packaged products to try things on     [train]",
 }
 GROUP = "shelflens.commands"
+EXTRA = {"train": "train", "draw": "train", "export": "export", "serve": "serve"}
+"""What `pip install 'shelflens[...]'` brings a command, where the base is not enough."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,10 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return 0
     except ModuleNotFoundError as error:
-        if word not in WORKSHOP:
+        if word not in EXTRA:
             raise
-        extra = "export" if word == "export" else "train"
-        return _say(word, f"needs {error.name}: pip install 'shelflens[{extra}]'", 1)
+        return _say(word, f"needs {error.name}: pip install 'shelflens[{EXTRA[word]}]'", 1)
     except OSError as error:
         what = error.strerror or str(error)
         return _say(word, f"{error.filename}: {what}" if error.filename else what, 1)

@@ -9,6 +9,7 @@
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
         ├── ProfileError    a profile file that cannot be used
+        ├── ServeError      settings that the server does not start with
         └── CatalogError    a catalog file or its contents that cannot be used
             └── SpaceError      model and catalog come from different embedding spaces
 
@@ -41,6 +42,10 @@ class EngineError(ModelError):
 
 class ProfileError(ShelfLensError):
     """A profile file, or what should go into one, that cannot be used."""
+
+
+class ServeError(ShelfLensError):
+    """Settings that the server does not start with."""
 
 
 class CatalogError(ShelfLensError):

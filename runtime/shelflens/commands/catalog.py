@@ -10,6 +10,7 @@ from shelflens.catalog import Catalog
 from shelflens.commands import calibration
 from shelflens.commands.options import add_model, embed_photos, open_model, positive
 from shelflens.errors import CatalogError
+from shelflens.facts import facts
 from shelflens.feedback import MOST, confirm, unconfirm
 from shelflens.likeness import Likeness
 from shelflens.photos import read_photos
@@ -153,22 +154,15 @@ def _unconfirm(args: argparse.Namespace) -> int:
 def _info(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
     catalog.verify()
-    facts = {
+    told = {
         "file": args.catalog,
         "bytes": Path(args.catalog).stat().st_size,
-        "products": len(catalog),
-        "pictures": catalog.pictures,
-        "confirmed": int((catalog.views.of_rows(catalog.pictures) > 0).sum()),
-        "dim": catalog.dim,
-        "space": catalog.space,
-        "calibration": catalog.calibration,
-        "columns": sorted({key for one in catalog.attributes.values() for key in one}),
-        "fingerprint": catalog.fingerprint,
+        **facts(catalog),
     }
     if args.json:
-        print(json.dumps({**facts, "ids": catalog.ids}, ensure_ascii=False))
+        print(json.dumps({**told, "ids": catalog.ids}, ensure_ascii=False))
         return 0
-    for key, value in facts.items():
+    for key, value in told.items():
         if isinstance(value, list):
             value = ", ".join(value)
         elif isinstance(value, dict):

@@ -6,18 +6,12 @@ import argparse
 import json
 import math
 import sys
-import time
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from shelflens.catalog import Catalog
 from shelflens.commands.options import add_model, open_model, positive, table
 from shelflens.decide import MEASURED, Answer
-from shelflens.embedder import Embedder
 from shelflens.errors import PhotoError
-from shelflens.fuse import fuse
+from shelflens.lookup import Seen, look, tell
 
 HELP = "Tell which product of a catalog each photo shows."
 
@@ -51,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     seen: list[Seen] = []
     for name in args.photos:
         try:
-            seen.append(look(embedder, name))
+            photo = sys.stdin.buffer.read() if name == "-" else name
+            seen.append(look(embedder, photo, name))
         except (PhotoError, OSError) as error:
             print(f"shelflens lookup: {_line(error)}", file=sys.stderr)
             failed = True
@@ -65,51 +60,16 @@ def run(args: argparse.Namespace) -> int:
     return status if args.status else 0
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A photo as the catalog is asked with it."""
-
-    name: str
-    vector: NDArray[np.float32]
-    decode: float
-    """Milliseconds."""
-    embed: float
-
-
-def look(embedder: Embedder, name: str) -> Seen:
-    """Decode and embed a photo, with the milliseconds of each step.
-
-    Raises:
-        PhotoError: it cannot be read as a picture.
-        OSError: it cannot be read at all.
-    """
-    start = time.perf_counter()
-    pixels = embedder.load(sys.stdin.buffer.read() if name == "-" else name)
-    decoded = time.perf_counter()
-    vector = embedder.embed_pixels(pixels[np.newaxis])[0]
-    done = time.perf_counter()
-    return Seen(name, vector, (decoded - start) * 1e3, (done - decoded) * 1e3)
-
-
 def _tell(catalog: Catalog, seen: list[Seen], args: argparse.Namespace) -> int:
     """Print one answer to one photo, or to several of one thing; gives its exit status."""
-    start = time.perf_counter()
-    if args.fuse:
-        answer = fuse(catalog, [one.vector for one in seen], args.k)
-    else:
-        answer = catalog.answer(seen[0].vector, args.k)
-    match = (time.perf_counter() - start) * 1e3
-    decode, embed = sum(one.decode for one in seen), sum(one.embed for one in seen)
-    spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
-    names = [one.name for one in seen]
+    told = tell(catalog, seen, k=args.k, fused=args.fuse)
     if args.json:
-        photos = {"photos": names} if args.fuse else {"photo": names[0]}
-        ms = {step: round(value, 2) for step, value in spent.items()}
-        print(json.dumps({**photos, **answer.to_dict(), "ms": ms}, ensure_ascii=False))
+        print(json.dumps(told.to_dict(), ensure_ascii=False))
     else:
+        names = told.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
-        print(_table(shown, answer, spent["total"]))
-    return STATUS[answer.decision]
+        print(_table(shown, told.answer, told.spent["total"]))
+    return STATUS[told.answer.decision]
 
 
 def _table(name: str, answer: Answer, spent: float) -> str:

@@ -1,0 +1,77 @@
+"""`shelflens serve --catalog STORE.catalog [--page DIR] [--host HOST] [--token-file FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from shelflens.commands.options import add_model, open_model, positive
+from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
+
+HELP = "Answer photos over HTTP: a JSON API, and a page for people. Needs shelflens[serve]."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_model(parser)
+    parser.add_argument(
+        "--page", type=Path, metavar="DIR", help="a folder that shelflens page build made"
+    )
+    parser.add_argument(
+        "--pictures", metavar="DATA", help="the folder or CSV with the products' pictures"
+    )
+    parser.add_argument(
+        "--host", default=Settings.host, help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=Settings.port, help="0 takes any (8080)")
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help=f"a secret that every request must carry (or the variable {TOKEN_VARIABLE})",
+    )
+    parser.add_argument("--cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
+    parser.add_argument("--key", type=Path, metavar="PEM", help="its key")
+    parser.add_argument(
+        "--insecure", action="store_true", help="open to others without HTTPS and token"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which browsers may reach it, such as shop.example; repeatable",
+    )
+    parser.add_argument(
+        "--max-mb", type=positive, default=Settings.most_bytes >> 20, help="of one request (20)"
+    )
+    parser.add_argument("--log", action="store_true", help="a line per request on standard error")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until stopped."""
+    settings = Settings(
+        host=args.host,
+        port=args.port,
+        token=read_token(args.token_file),
+        cert=args.cert,
+        key=args.key,
+        insecure=args.insecure,
+        hosts=tuple(args.allow_host),
+        page=args.page,
+        log=args.log,
+        most_bytes=args.max_mb << 20,
+        most_held=max(Settings.most_held, 2 * args.max_mb << 20),
+    )
+    settings.check()
+    from shelflens.live import Stock
+    from shelflens.serve.run import serve
+
+    stock = Stock(args.catalog, lambda: open_model(args), args.model)
+    find = None
+    if args.pictures is not None:
+        from shelflens.shelves import find_pictures
+
+        find = find_pictures(stock.catalog, args.pictures)
+    serve(stock, settings, find_picture=find)
+    return 0

@@ -1,0 +1,146 @@
+"""Open the port, serve until told to stop, end with 0."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from shelflens.errors import ServeError
+from shelflens.live import Stock
+from shelflens.serve.app import make_app
+from shelflens.serve.protocol import TimedProtocol
+from shelflens.serve.settings import Settings
+
+GRACE_S = 15
+"""For requests in progress when told to stop: a client that stands still is cut before."""
+
+
+def serve(
+    stock: Stock, settings: Settings, *, find_picture: Callable[[str], Path | None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests in progress are answered first.
+
+    Raises:
+        ServeError: settings that open the server unprotected; a certificate that does not load.
+        OSError: the port is taken, or not this machine's to open.
+    """
+    settings.check()
+    if settings.cert and settings.key:
+        check_certificate(settings.cert, settings.key)
+    listener = listen(settings)
+    port = listener.getsockname()[1]
+
+    def ready() -> None:
+        for line in greeting(stock, settings, port):
+            print(line, flush=True)
+
+    class Protocol(TimedProtocol):
+        limit_s = settings.idle_s
+
+    app = make_app(stock, settings, find_picture=find_picture, on_ready=ready)
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        log_level=logging.ERROR,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=16 << 10,
+        ssl_certfile=settings.cert,
+        ssl_keyfile=settings.key,
+    )
+    # uvicorn raises the signal again when it is done, and would end by it.
+    before = {one: signal.signal(one, _stopped) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _stopped(*_: Any) -> None:
+    pass
+
+
+def listen(settings: Settings) -> socket.socket:
+    """An open port.
+
+    Raises:
+        OSError: naming host and port.
+    """
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((settings.host, settings.port), family=family, backlog=128)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        hint = "; another program listens there, choose another --port" if taken else ""
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"{reason}{hint}", where) from error
+
+
+def check_certificate(cert: Path, key: Path) -> None:
+    """Refuse a certificate before anything is opened.
+
+    Raises:
+        ServeError: not PEM, or the key is another's.
+        OSError: a file cannot be read.
+    """
+    for path in (cert, key):
+        path.open("rb").close()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
+    except (ssl.SSLError, ValueError) as error:
+        raise ServeError(
+            f"--cert {cert} --key {key}: expected a PEM certificate and its key without a "
+            f"password, got {getattr(error, 'reason', None) or error}; make a pair with openssl req"
+        ) from error
+
+
+def _no_password() -> str:
+    raise ValueError("a key with a password")
+
+
+def greeting(stock: Stock, settings: Settings, port: int) -> list[str]:
+    """What to say when it runs."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    card, catalog = stock.embedder.card, stock.catalog
+    lines = [
+        f"serving  {settings.scheme}://{host}:{port}   (stop: Ctrl-C)",
+        f"catalog  {len(catalog)} products, {catalog.pictures} pictures  {catalog.path}",
+        f"model    {card.name}, {card.variant}, {stock.embedder.engine}",
+    ]
+    if settings.page:
+        lines.append(f"page     {settings.page}")
+    if settings.loopback:
+        lines.append("reach    this machine only; --host 0.0.0.0 opens it to others")
+        return lines
+    anyone = settings.host in ("0.0.0.0", "::")
+    name = f"{socket.gethostname()}.local" if anyone else host
+    lines.append(f"phone    {settings.scheme}://{name}:{port}   (or this machine's IP address)")
+    if settings.token:
+        lines.append("token    asked for as a password; leave the user name empty")
+    if not settings.cert:
+        lines.append("camera   browsers give it to HTTPS pages only: --cert PEM --key PEM")
+        risk = "the token and photos travel" if settings.token else "anyone may ask, and photos go"
+        print(f"warning: {risk} unencrypted without --cert and --key", file=sys.stderr, flush=True)
+    elif not settings.token:
+        print("note: without --token-file, anyone who reaches it may ask", file=sys.stderr)
+    return lines

@@ -1,0 +1,127 @@
+"""What the server is told, and what it refuses to start with."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelflens.errors import ServeError
+
+TOKEN_VARIABLE = "SHELFLENS_TOKEN"
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,200}")  # RFC 6750's alphabet; shorter can be guessed
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen, who may ask, and how much of it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    insecure: bool = False
+    """Open to others without HTTPS and without a token."""
+    hosts: tuple[str, ...] = ()
+    """Further names that the Host header may have; see `allowed_hosts`."""
+    page: Path | None = None
+    log: bool = False
+
+    workers: int = min(2, os.cpu_count() or 1)
+    """Lookups at once. One decodes while the other is in the model, which they share."""
+    waiting: int = 8
+    """Lookups that may wait for their turn; the next is told 503. Eight take a Pi 4 about 1 s."""
+    most_bytes: int = 20 << 20
+    """Of one request; a 48-megapixel JPEG of a phone has about 15 MB."""
+    most_held: int = 64 << 20
+    """Of all requests being received or answered."""
+    most_photos: int = 10
+    """In one request."""
+    most_k: int = 100
+    upload_s: float = 30.0
+    """For a whole body."""
+    idle_s: float = 10.0
+    """Between two parts of a body, for the head of a request, and for a reader that stands still.
+    """
+    connections: int = 200
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def scheme(self) -> str:
+        """http or https."""
+        return "https" if self.cert else "http"
+
+    @property
+    def allowed_hosts(self) -> frozenset[str] | None:
+        """Names the Host header may have, without the port; None allows every name.
+
+        On loopback only the machine's own: a page of any site can make its own name point to
+        127.0.0.1 (DNS rebinding), but its name then stands in the header.
+        """
+        given = {one.lower() for one in self.hosts}
+        if self.loopback:
+            own = f"[{self.host}]" if ":" in self.host else self.host
+            return frozenset({*given, *LOOPBACK_NAMES, own})
+        return frozenset(given) or None
+
+    def check(self) -> None:
+        """Refuse what would open the server to others unprotected, or cannot work.
+
+        Raises:
+            ServeError: one line that says what to do.
+        """
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("--cert", "--key") if self.cert else ("--key", "--cert")
+            raise ServeError(f"{given} without {missing}: HTTPS needs both, as PEM files")
+        if not 0 <= self.port <= 65535:
+            raise ServeError(f"--port: expected 0 to 65535, got {self.port}")
+        if not (self.loopback or self.token or self.cert or self.insecure):
+            raise ServeError(
+                f"--host {self.host}: others could reach the server unprotected; add --token-file "
+                f"FILE (or {TOKEN_VARIABLE}), or --cert PEM --key PEM for HTTPS, or --insecure"
+            )
+        if self.page is not None and not (self.page / "index.html").is_file():
+            raise ServeError(
+                f"--page {self.page}: expected a folder with index.html; make one with "
+                "shelflens page build"
+            )
+
+
+def read_token(path: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The token from a file, else from the environment; None where neither is.
+
+    Raises:
+        ServeError: too short, or characters that do not fit a header; a file others may read.
+        OSError: the file cannot be read.
+    """
+    where = f"--token-file {path}" if path else TOKEN_VARIABLE
+    if path:
+        mode = Path(path).stat().st_mode
+        if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
+            raise ServeError(f"{where}: others on this machine may read it; chmod 600 {path}")
+        text = Path(path).read_bytes()[:1000].decode("utf-8", "replace").strip()
+    else:
+        text = environment.get(TOKEN_VARIABLE, "").strip()
+        if not text:
+            return None
+    if not _TOKEN.fullmatch(text):
+        raise ServeError(
+            f"{where}: expected one line of 16 to 200 letters, digits and ._~+/=- ; "
+            "make one with: openssl rand -hex 32"
+        )
+    return text
