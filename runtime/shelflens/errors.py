@@ -8,6 +8,7 @@
         ├── DataError       a DATA folder or CSV that cannot be used
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
+        ├── CameraError     a camera, video or stream that cannot be watched
         ├── ProfileError    a profile file that cannot be used
         └── CatalogError    a catalog file or its contents that cannot be used
             └── SpaceError      model and catalog come from different embedding spaces
@@ -41,6 +42,10 @@ class EngineError(ModelError):
 
 class ProfileError(ShelfLensError):
     """A profile file, or what should go into one, that cannot be used."""
+
+
+class CameraError(ShelfLensError):
+    """A camera, video or stream of pictures that cannot be watched."""
 
 
 class CatalogError(ShelfLensError):
