@@ -71,7 +71,9 @@ def picture(name: str) -> NDArray[np.float32]:
         whole = opened.convert("RGB")
     scale = max(WIDTH / whole.width, HEIGHT / whole.height)
     size = (round(whole.width * scale), round(whole.height * scale))
-    wide = np.asarray(whole.resize(size, Image.Resampling.BILINEAR), np.float32)
+    wide: NDArray[np.float32] = np.asarray(
+        whole.resize(size, Image.Resampling.BILINEAR), np.float32
+    )
     top, left = (size[1] - HEIGHT) // 2, (size[0] - WIDTH) // 2
     return wide[top : top + HEIGHT, left : left + WIDTH]
 
@@ -108,7 +110,8 @@ def _shifted(pixels: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np
 
 def _rolled(pixels: NDArray[np.float32], by: int, axis: int) -> NDArray[np.float32]:
     places = np.clip(np.arange(pixels.shape[axis]) - by, 0, pixels.shape[axis] - 1)
-    return np.take(pixels, places, axis)
+    rolled: NDArray[np.float32] = np.take(pixels, places, axis)
+    return rolled
 
 
 def _smeared(pixels: NDArray[np.float32], length: float) -> NDArray[np.float32]:
@@ -118,9 +121,12 @@ def _smeared(pixels: NDArray[np.float32], length: float) -> NDArray[np.float32]:
         return pixels
     padded = np.pad(pixels, ((0, 0), (0, steps), (0, 0)), mode="edge")
     sums = np.cumsum(np.pad(padded, ((0, 0), (1, 0), (0, 0))), 1, dtype=np.float64)
-    return ((sums[:, steps:] - sums[:, :-steps]) / steps)[:, :WIDTH].astype(np.float32)
+    means = (sums[:, steps:] - sums[:, :-steps])[:, :WIDTH] / steps
+    smeared: NDArray[np.float32] = means.astype(np.float32)
+    return smeared
 
 
 def _sensed(pixels: NDArray[np.float32], generator: np.random.Generator) -> Pixels:
     noise = generator.normal(0, 3, pixels.shape[:2]).astype(np.float32)[..., np.newaxis]
-    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    sensed: Pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    return sensed

@@ -26,6 +26,13 @@ MAY_IMPORT = {
 RUNTIME_LIBRARIES = {"numpy", "PIL"}
 KERNELS = {"simsimd", "numkong"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
+LIBRARIES = {
+    "engine.py": ENGINES,
+    "simd.py": KERNELS,
+    "opencv.py": {"cv2"},
+    "picamera.py": {"picamera2"},
+}
+"""The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
 
 
@@ -55,13 +62,29 @@ def test_imports_go_one_way(package: str) -> None:
 def test_the_runtime_needs_numpy_and_pillow_only() -> None:
     for path in modules("shelflens"):
         others = imported(path) - sys.stdlib_module_names - {"shelflens"} - RUNTIME_LIBRARIES
-        allowed = {"engine.py": ENGINES, "simd.py": KERNELS}.get(path.name, set())
+        allowed = LIBRARIES.get(path.name, set())
         assert others <= allowed, f"{path} imports {others - allowed}"
 
 
 def test_the_runtime_has_no_way_to_the_network() -> None:
     for path in modules("shelflens"):
-        assert not imported(path) & NETWORK, path
+        # systemd is told through a local socket, see below.
+        allowed = {"socket"} if path.name == "notify.py" else set()
+        assert not imported(path) & NETWORK - allowed, path
+
+
+def test_the_one_socket_is_local() -> None:
+    text = (PACKAGES["shelflens"] / "watch" / "notify.py").read_text()
+    assert set(re.findall(r"socket\.(AF_\w+)", text)) == {"AF_UNIX"}
+    assert len(re.findall(r"socket\.socket\(", text)) == 1
+
+
+def test_watching_own_frames_loads_no_camera_library() -> None:
+    code = "import sys, shelflens.watch.sources; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.split())
+    assert "shelflens.watch.loop" in loaded
+    assert not loaded & {"cv2", "picamera2", "subprocess", "socket", *ENGINES}
 
 
 def test_import_loads_no_more_than_it_needs() -> None:

@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exec-seconds", type=positive, default=10, help="how long it may run (default: 10)"
     )
     parser.add_argument(
-        "--size", type=_size, default="640x480", help="of a camera's picture (default: 640x480)"
+        "--size", type=_size, default=(640, 480), help="of a camera's picture (default: 640x480)"
     )
     parser.add_argument(
         "--fps",

@@ -47,7 +47,8 @@ def camera(device: str, size: tuple[int, int]) -> Iterator[Frame | None]:
         good, image = opened.retrieve()
         if not good or image is None:
             raise CameraError(f"{name}: a frame cannot be decoded; try another --size")
-        return _rgb(image)
+        rgb: Photo = _rgb(image)
+        return rgb
 
     return newest(take, opened.release, name=name)
 

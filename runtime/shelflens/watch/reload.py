@@ -100,8 +100,8 @@ class Stock:
             return True
         if catalog is not None:
             lines.append(
-                f"{self._paths[0]}: new, but of embedding space {catalog.space!r}, the model speaks "
-                f"{self.embedder.card.space!r}; going on with the one before until both fit"
+                f"{self._paths[0]}: new, but of embedding space {catalog.space!r}, the model "
+                f"speaks {self.embedder.card.space!r}; going on with the one before until both fit"
             )
         if embedder is not None:
             lines.append(

@@ -1,4 +1,4 @@
-"""Not too fast: a rate that people set, and a lower one while the device is hot or short of power."""
+"""Not too fast: a rate that people set, and a lower one while the device is hot."""
 
 from __future__ import annotations
 

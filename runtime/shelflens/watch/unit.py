@@ -34,6 +34,7 @@ ProtectSystem=strict
 ProtectHome={home}
 PrivateTmp=yes
 RemoveIPC=yes
+PrivateMounts=yes
 {paths}
 # No network, not even loopback.
 PrivateNetwork=yes
@@ -66,7 +67,6 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
-Environment=OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 [Install]
 WantedBy=multi-user.target
@@ -88,7 +88,9 @@ def unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
     """
     wanted = list(paths)
     home = any(str(one).startswith(tuple(f"{home}/" for home in _HOMES)) for one in wanted)
-    lines = "".join(f"ReadOnlyPaths={_quoted(str(one))}\n" for one in dict.fromkeys(wanted))
+    # Their folders: a file that is bound itself would be the old one after a replacement.
+    folders = dict.fromkeys(one if one.is_dir() else one.parent for one in wanted)
+    lines = "".join(f"ReadOnlyPaths={_quoted(f'-{one}')}\n" for one in folders)
     return _UNIT.format(
         command=" ".join(_quoted(word, first=place == 0) for place, word in enumerate(words)),
         home="read-only" if home else "yes",
