@@ -40,6 +40,10 @@ class Shot:
     """Motion blur in pixels of 320, while held."""
 
 
+RICE_FILM = (Shot("basmati-rice-classic-verno-wren-1.jpg", 3.0),)
+"""One product, held."""
+
+
 def film(shots: Sequence[Shot], *, fps: float = 30.0, seed: int = 0) -> Iterator[Pixels]:
     """Render the shots one after the other."""
     generator = np.random.default_rng(seed)

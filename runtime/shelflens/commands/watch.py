@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from shelflens.commands.options import add_model, open_model, positive
 from shelflens.embedder import BUNDLED_MODEL
 from shelflens.errors import CameraError, DataError
 from shelflens.flags import add_flags, from_flags, knob
-from shelflens.watch import Frame, Gates, Sighting, Watcher
+from shelflens.watch import Frames, Gates, Sighting, Watcher
 from shelflens.watch.hook import Hook, split
 from shelflens.watch.notify import Notifier
 from shelflens.watch.output import Output, status
@@ -131,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     return 130 if stop.signal == signal.SIGINT else 0
 
 
-def _frames(args: argparse.Namespace) -> Iterator[Frame | None]:
+def _frames(args: argparse.Namespace) -> Frames:
     return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
 
 

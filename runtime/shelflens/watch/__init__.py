@@ -11,6 +11,6 @@ the frames of cameras, videos, folders and streams.
 """
 
 from shelflens.watch.gate import Gates
-from shelflens.watch.loop import Frame, Sighting, Watcher, watch
+from shelflens.watch.loop import Frame, Frames, Sighting, Watcher, watch
 
-__all__ = ["Frame", "Gates", "Sighting", "Watcher", "watch"]
+__all__ = ["Frame", "Frames", "Gates", "Sighting", "Watcher", "watch"]

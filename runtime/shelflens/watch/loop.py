@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,10 @@ class Frame:
     """What `Embedder.load` takes; usually uint8 RGB [h, w, 3]."""
     at: float
     """When it was taken, s, on any clock that does not go back."""
+
+
+Frames = Generator[Frame | None, None, None]
+"""Of a source: None when there is nothing new yet; `close` releases the camera."""
 
 
 @dataclass(frozen=True)

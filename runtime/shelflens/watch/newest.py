@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from shelflens.errors import CameraError
 from shelflens.image import Photo
-from shelflens.watch.loop import Frame
+from shelflens.watch.loop import Frame, Frames
 
 SILENCE = 10.0
 """Seconds without a frame after which a camera is given up; slow ones need two to start."""
@@ -28,7 +28,7 @@ def newest(
     name: str,
     ahead: bool = True,
     silence: float = SILENCE,
-) -> Iterator[Frame | None]:
+) -> Frames:
     """Frames as they are asked for, never an old one; None while there is none.
 
     Args:
@@ -79,9 +79,7 @@ class _Slot:
             self._there.notify_all()
             self._there.wait_for(lambda: self._frame or self._error or self.ended, wait)
             frame, self._frame = self._frame, None
-            if frame is not None:
-                self._wanted = False
-            elif self._error is not None:
+            if frame is None and self._error is not None:
                 raise self._error
             return frame
 
@@ -103,7 +101,7 @@ class _Slot:
                 if photo is None:
                     continue
                 with self._there:
-                    self._frame = Frame(photo, time.monotonic())
+                    self._frame, self._wanted = Frame(photo, time.monotonic()), False
                     self._there.notify_all()
         except EOFError:
             pass

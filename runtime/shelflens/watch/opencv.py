@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from shelflens.errors import CameraError
 from shelflens.image import Photo
-from shelflens.watch.loop import Frame
+from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.newest import newest
 
 _RATE = 30.0
 """Frames a second of a video that does not tell its own."""
 
 
-def camera(device: str, size: tuple[int, int]) -> Iterator[Frame | None]:
+def camera(device: str, size: tuple[int, int]) -> Frames:
     """The newest frames of a V4L2 camera.
 
     Args:
@@ -53,7 +52,7 @@ def camera(device: str, size: tuple[int, int]) -> Iterator[Frame | None]:
     return newest(take, opened.release, name=name)
 
 
-def video(path: str, *, fps: float | None, loop: bool) -> Iterator[Frame]:
+def video(path: str, *, fps: float | None, loop: bool) -> Frames:
     """Every frame of a video file.
 
     Args:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from shelflens.errors import CameraError
 from shelflens.image import Photo
-from shelflens.watch.loop import Frame
+from shelflens.watch.loop import Frames
 from shelflens.watch.newest import newest
 
 FORMAT = "RGB888"
@@ -16,7 +15,7 @@ manual, appendix A). It is turned round here, so that everything else sees RGB. 
 which is RGB in memory, is not offered by every camera driver."""
 
 
-def camera(number: int, size: tuple[int, int]) -> Iterator[Frame | None]:
+def camera(number: int, size: tuple[int, int]) -> Frames:
     """The newest frames of a camera at the ribbon cable.
 
     Args:

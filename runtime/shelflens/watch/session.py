@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from shelflens.errors import CameraError, PhotoError
-from shelflens.watch.loop import Frame, Sighting, Watcher
+from shelflens.watch.loop import Frame, Frames, Sighting, Watcher
 from shelflens.watch.reload import Stock
 from shelflens.watch.throttle import Pace
 
@@ -54,7 +54,7 @@ class Session:
         self,
         watcher: Watcher,
         stock: Stock,
-        open_frames: Callable[[], Iterator[Frame | None]],
+        open_frames: Callable[[], Frames],
         *,
         pace: Pace,
         stop: Stop,
@@ -117,7 +117,7 @@ class Session:
         if last is not None:
             self._tell(last)
 
-    def _frames(self) -> Iterator[Frame | None]:
+    def _frames(self) -> Frames:
         frames = self._open()
         try:
             while not self._stop:
@@ -129,9 +129,7 @@ class Session:
                     self._pace.start()
                 yield frame
         finally:
-            close = getattr(frames, "close", None)  # a generator releases the camera
-            if close is not None:
-                close()
+            frames.close()
 
     def _look(self, frame: Frame | None) -> None:
         new, lines = self._stock.refresh()

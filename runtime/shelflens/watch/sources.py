@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shelflens.errors import CameraError
 from shelflens.image import Photo
-from shelflens.watch.loop import Frame
+from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.mjpeg import JpegSplitter
 from shelflens.watch.newest import newest
 
@@ -41,7 +41,7 @@ def open_source(
     loop: bool = False,
     size: tuple[int, int] = (640, 480),
     stdin: int = 0,
-) -> Iterator[Frame | None]:
+) -> Frames:
     """The frames of a source; close the iterator to release it.
 
     Cameras and pipes give the newest frame when it is asked for, and drop the others; None says
@@ -93,7 +93,7 @@ def open_source(
     return opencv.video(source, fps=fps, loop=loop)
 
 
-def _recorded(photos: Iterator[Photo], fps: float) -> Iterator[Frame]:
+def _recorded(photos: Iterator[Photo], fps: float) -> Frames:
     for number, photo in enumerate(photos):
         yield Frame(photo, number / fps)
 
@@ -131,7 +131,7 @@ def _jpegs(handle: int) -> Generator[Photo, None, None]:
         raise CameraError("the stream held not one whole JPEG; expected JPEGs in a row (MJPEG)")
 
 
-def _piped(handle: int) -> Iterator[Frame | None]:
+def _piped(handle: int) -> Frames:
     photos = _jpegs(handle)
 
     def take(_: bool) -> Photo | None:
