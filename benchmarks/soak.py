@@ -59,7 +59,7 @@ def soak(seconds: float, fps: float, every: float, replace: float) -> dict[str, 
 
     Args:
         seconds: How long.
-        fps: Frames a second of the video, and at most.
+        fps: Frames a second of the video, and at most; 0 for 15 in the video and full speed.
         every: Seconds between two samples of the memory.
         replace: Seconds between two replacements of the catalog.
     """
@@ -67,7 +67,7 @@ def soak(seconds: float, fps: float, every: float, replace: float) -> dict[str, 
         store, video = Path(folder, "store.catalog"), Path(folder, "film.avi")
         assert shelflens(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(store)]) == 0
         good = store.read_bytes()
-        shown = write_film(video, fps)
+        shown = write_film(video, fps or 15.0)
         command = [sys.executable, "-m", "shelflens", "watch", str(video), "--loop"]
         command += ["--catalog", str(store), "--max-fps", str(fps), "--json"]
         answers, errors = Path(folder, "answers.jsonl"), Path(folder, "errors.txt")

@@ -11,7 +11,7 @@ import time
 import types
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -242,6 +242,8 @@ class FakeCapture:
 
     plugged = True
     frames = 10**9
+    last: ClassVar[FakeCapture]
+    device: ClassVar[Any]
     log: list[str]
 
     def __init__(self, device: Any, api: int) -> None:
@@ -346,8 +348,8 @@ def test_without_the_library_it_says_what_to_install(
 class FakePicamera:
     """Picamera2 as far as we use it: RGB888 gives blue first."""
 
+    last: ClassVar[FakePicamera]
     log: list[Any]
-    fail = False
     frames = 10**9
 
     def __init__(self, number: int) -> None:

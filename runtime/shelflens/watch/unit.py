@@ -99,13 +99,14 @@ def unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
     )
 
 
-def hidden(path: Path) -> str:
+def hidden(path: Path, *, private: Sequence[str] = ("/tmp", "/var/tmp")) -> str:
     """Why the unit's own user cannot read a file, or nothing.
 
     Args:
         path: Absolute.
+        private: Folders of which the service has its own, empty.
     """
-    for folder in ("/tmp", "/var/tmp"):
+    for folder in private:
         if path.is_relative_to(folder):
             return f"{path}: the service has a {folder} of its own and does not see it; move it"
     for one in [path, *path.parents]:
