@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from film import RICE_FILM, film
+from film import HELD, film
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -116,7 +116,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder of ten pictures, and what is none."""
     where = tmp_path / "frames"
     where.mkdir()
-    for number, pixels in enumerate(film(RICE_FILM, fps=5)):
+    for number, pixels in enumerate(film(HELD, fps=5)):
         if number < 10:
             Image.fromarray(pixels).save(where / f"{number:03d}.png")
     (where / "notes.txt").write_text("none")
@@ -222,7 +222,7 @@ def test_a_video_gives_every_frame_in_rgb(tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2")
     path = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 8.0, (320, 240))
-    shown = [one for one, _ in zip(film(RICE_FILM, fps=8), range(12), strict=False)]
+    shown = [one for one, _ in zip(film(HELD, fps=8), range(12), strict=False)]
     for pixels in shown:
         writer.write(np.ascontiguousarray(pixels[..., ::-1]))
     writer.release()
