@@ -37,13 +37,13 @@ class Gates:
         "sharp demo photo has 0.14, out of focus by 2 % of the width 0.03",
     )
     steady: float = knob(
-        10.0,
-        "grey levels of 255 that the picture may differ by while it is still; a hand's tremble "
-        "gives up to 9, a slide by a twentieth of the width 10 and more",
+        14.0,
+        "levels of 255 that the picture may differ by while it is still; a hand's tremble of 0.3 % "
+        "of the width gives up to 11, a slide by a tenth of it 15 and more",
     )
     change: float = knob(
-        16.0,
-        "grey levels of 255 from which it is another scene; another product gives 20 and more",
+        18.0,
+        "levels of 255 above which it is another scene; another product gives 20 and more",
     )
     settle: float = knob(
         0.3, "seconds of being still before the first photo; shorter, hands in passing are answered"
