@@ -1,6 +1,6 @@
 """When does `shelflens watch` answer? Its gates on rendered films of the drawn demo photos.
 
-    python benchmarks/gates.py --out benchmarks/results
+    python benchmarks/gates.py --out benchmarks/gates
 
 Every demo photo slides in over the counter, is held by a trembling hand, and goes again
 (`tests/film.py`), at several frame rates and trembles. Counted is how often a showing gets exactly
@@ -106,8 +106,9 @@ def table(report: dict[str, Any]) -> str:
     """The report as Markdown."""
     text = (
         "# The gates of `shelflens watch`\n\n"
-        f"{report['photos']} drawn photos, each held for {HELD:g} s, by `python benchmarks/gates.py`. "
-        f"To things that only passed by, {report['answers_to_passing']} answers were given.\n\n"
+        f"{report['photos']} drawn photos, each held for {HELD:g} s, by "
+        "`python benchmarks/gates.py`. To things that only passed by, "
+        f"{report['answers_to_passing']} answers were given.\n\n"
         "| frames/s | tremble, px of 320 | exactly one answer | none | several | s to the answer "
         "p50 | p90 |\n| --- | --- | --- | --- | --- | --- | --- |\n"
     )
