@@ -28,7 +28,7 @@ class Gates:
 
     The defaults are judged on films of the drawn demo photos (`tests/film.py`), with the noise of
     a sensor and a trembling hand: every photo of the demo is sharp, none is when out of focus by
-    2 % of its width; two photos of different products differ by 26 in 99 of 100 pairs.
+    2 % of its width; two photos of different products differ by 32 or more.
     """
 
     sharp: float = knob(
@@ -43,7 +43,7 @@ class Gates:
     )
     change: float = knob(
         18.0,
-        "levels of 255 above which it is another scene; another product gives 20 and more",
+        "levels of 255 above which it is another scene; another product gives 30 and more, its going 20",
     )
     settle: float = knob(
         0.3, "seconds of being still before the first photo; shorter, hands in passing are answered"
