@@ -74,6 +74,8 @@ def soak(seconds: float, fps: float, every: float, replace: float) -> dict[str, 
         samples: list[tuple[float, float]] = []
         with answers.open("wb") as out, errors.open("wb") as err:
             process = subprocess.Popen(command, stdout=out, stderr=err)
+            while process.poll() is None and not answers.stat().st_size:
+                time.sleep(0.1)  # a broken catalog at the start would be an error
             start, turn = time.monotonic(), 0
             while time.monotonic() - start < seconds:
                 time.sleep(every)

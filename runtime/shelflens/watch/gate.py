@@ -43,7 +43,8 @@ class Gates:
     )
     change: float = knob(
         18.0,
-        "levels of 255 above which it is another scene; another product gives 30 and more, its going 20",
+        "levels of 255 above which it is another scene; another product gives 30 and more, "
+        "its going 20",
     )
     settle: float = knob(
         0.3, "seconds of being still before the first photo; shorter, hands in passing are answered"
