@@ -379,8 +379,8 @@ def test_without_retry_a_lost_camera_ends_it(store: Path) -> None:
 
 @pytest.fixture(scope="module")
 def soaking() -> ModuleType:
-    """`benchmarks/soak.py`."""
-    path = Path(__file__).parent.parent / "benchmarks" / "soak.py"
+    """`benchmarks/watch/soak.py`."""
+    path = Path(__file__).parent.parent / "benchmarks" / "watch" / "soak.py"
     spec = importlib.util.spec_from_file_location("soak", path)
     assert spec is not None
     assert spec.loader is not None

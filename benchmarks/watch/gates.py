@@ -1,6 +1,6 @@
 """When does `shelflens watch` answer? Its gates on rendered films of the drawn demo photos.
 
-    python benchmarks/gates.py --out benchmarks/gates
+    python benchmarks/watch/gates.py --out benchmarks/watch/results
 
 Every demo photo slides in over the counter, is held by a trembling hand, and goes again
 (`tests/film.py`), at several frame rates and trembles. Counted is how often a showing gets exactly
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from film import COUNTER, DEMO, Shot, film
 
 from shelflens import Catalog, Embedder
@@ -54,7 +54,7 @@ def main() -> None:
                 print(json.dumps(rows[-1]), flush=True)
         passing = [Shot(name, 0.15, enter=0.35) for name in names]
         passed = len(times(passing, 15.0, gates, catalog, embedder))
-    report = {"photos": len(names), "rows": rows, "answers_to_passing": passed}
+    report = {"photos": len(names), "every": args.every, "rows": rows, "answers_to_passing": passed}
     print(json.dumps({"answers_to_passing": passed}))
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ def table(report: dict[str, Any]) -> str:
     text = (
         "# The gates of `shelflens watch`\n\n"
         f"{report['photos']} drawn photos, each held for {HELD:g} s, by "
-        "`python benchmarks/gates.py`. To things that only passed by, "
+        f"`python benchmarks/watch/gates.py --every {report['every']}`. To things that only passed by, "
         f"{report['answers_to_passing']} answers were given.\n\n"
         "| frames/s | tremble, px of 320 | exactly one answer | none | several | s to the answer "
         "p50 | p90 |\n| --- | --- | --- | --- | --- | --- | --- |\n"

@@ -1,6 +1,6 @@
 """Does `shelflens watch` run for ever? Its memory, minute by minute, on a looped video.
 
-    python benchmarks/soak.py --minutes 60 --out benchmarks/soak
+    python benchmarks/watch/soak.py --minutes 60 --out benchmarks/watch/results
 
 A video of the drawn demo products (`tests/film.py`: each slides in, is held, and goes) is watched
 in a loop by a process of its own, as a person would start it, and that process's resident memory is
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from film import COUNTER, DEMO, HEIGHT, WIDTH, Shot, film, names
 
 from shelflens.cli import main as shelflens
@@ -150,7 +150,7 @@ def table(report: dict[str, Any]) -> str:
     memory = "".join(f"| {at / 60:.0f} | {mib} |\n" for at, mib in report["samples"][::step])
     return (
         "# `shelflens watch` on a looped video\n\n"
-        "Not measured: a camera's driver, a Raspberry Pi. By `python benchmarks/soak.py`.\n\n"
+        "Not measured: a camera's driver, a Raspberry Pi. By `python benchmarks/watch/soak.py`.\n\n"
         f"| | |\n| --- | --- |\n{rows}\n| minute | resident MiB |\n| --- | --- |\n{memory}"
     )
 
