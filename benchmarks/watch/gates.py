@@ -107,8 +107,8 @@ def table(report: dict[str, Any]) -> str:
     text = (
         "# The gates of `shelflens watch`\n\n"
         f"{report['photos']} drawn photos, each held for {HELD:g} s, by "
-        f"`python benchmarks/watch/gates.py --every {report['every']}`. To things that only passed by, "
-        f"{report['answers_to_passing']} answers were given.\n\n"
+        f"`python benchmarks/watch/gates.py --every {report['every']}`. "
+        f"To things that only passed by, {report['answers_to_passing']} answers were given.\n\n"
         "| frames/s | tremble, px of 320 | exactly one answer | none | several | s to the answer "
         "p50 | p90 |\n| --- | --- | --- | --- | --- | --- | --- |\n"
     )
