@@ -29,6 +29,13 @@ KERNELS = {"simsimd", "numkong"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
 SERVER = {"starlette", "uvicorn", "h11"}
 """Only in `serve/`, which a device without the [serve] extra never imports."""
+LIBRARIES = {
+    "engine.py": ENGINES,
+    "simd.py": KERNELS,
+    "opencv.py": {"cv2"},
+    "picamera.py": {"picamera2"},
+}
+"""The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
 
 
@@ -58,7 +65,7 @@ def test_imports_go_one_way(package: str) -> None:
 def test_the_runtime_needs_numpy_and_pillow_only() -> None:
     for path in modules("shelflens"):
         others = imported(path) - sys.stdlib_module_names - {"shelflens"} - RUNTIME_LIBRARIES
-        allowed = {"engine.py": ENGINES, "simd.py": KERNELS}.get(path.name, set())
+        allowed = LIBRARIES.get(path.name, set())
         if path.parent == SERVE:
             allowed = allowed | SERVER
         assert others <= allowed, f"{path} imports {others - allowed}"
@@ -68,6 +75,8 @@ def test_the_runtime_has_no_way_to_the_network() -> None:
     for path in modules("shelflens"):
         # The server listens; it opens no connection. Of `http` it takes the names of statuses.
         may = {"socket", "ssl", "asyncio", "http"} if path.parent == SERVE else set()
+        if path.name == "notify.py":  # systemd is told through a local socket, see below
+            may = {"socket"}
         assert not imported(path) & (NETWORK - may), path
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"http\.client|create_connection|\.connect\(\(", text), path
@@ -88,6 +97,20 @@ def test_only_its_command_knows_the_server() -> None:
     loaded = set(out.stdout.partition("LOADED")[2].split())
     assert "shelflens.serve.settings" in loaded
     assert not loaded & (SERVER | {"asyncio", "ssl"})
+
+
+def test_the_one_socket_is_local() -> None:
+    text = (PACKAGES["shelflens"] / "watch" / "notify.py").read_text()
+    assert set(re.findall(r"socket\.(AF_\w+)", text)) == {"AF_UNIX"}
+    assert len(re.findall(r"socket\.socket\(", text)) == 1
+
+
+def test_watching_own_frames_loads_no_camera_library() -> None:
+    code = "import sys, shelflens.watch.sources; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(out.stdout.split())
+    assert "shelflens.watch.loop" in loaded
+    assert not loaded & {"cv2", "picamera2", "subprocess", "socket", *ENGINES}
 
 
 def test_import_loads_no_more_than_it_needs() -> None:

@@ -12,6 +12,7 @@ from shelflens.catalog import Catalog
 from shelflens.decide import Answer, Match
 from shelflens.embedder import Embedder
 from shelflens.errors import (
+    CameraError,
     CatalogError,
     DataError,
     EngineError,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "CameraError",
     "Catalog",
     "CatalogError",
     "DataError",

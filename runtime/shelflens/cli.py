@@ -22,6 +22,7 @@ from shelflens.errors import ShelfLensError
 
 RUNTIME = {
     "lookup": "which product a photo shows",
+    "watch": "what is held before a camera, once per product shown",
     "similar": "products like this one",
     "recommend": "what this customer would like, and why",
     "profile": "a customer's likes, in one private file",

@@ -8,6 +8,7 @@
         ├── DataError       a DATA folder or CSV that cannot be used
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
+        ├── CameraError     a camera, video or stream that cannot be watched
         ├── ProfileError    a profile file that cannot be used
         ├── ServeError      settings that the server does not start with
         └── CatalogError    a catalog file or its contents that cannot be used
@@ -46,6 +47,10 @@ class ProfileError(ShelfLensError):
 
 class ServeError(ShelfLensError):
     """Settings that the server does not start with."""
+
+
+class CameraError(ShelfLensError):
+    """A camera, video or stream of pictures that cannot be watched."""
 
 
 class CatalogError(ShelfLensError):

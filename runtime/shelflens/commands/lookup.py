@@ -73,6 +73,17 @@ def _tell(catalog: Catalog, seen: list[Seen], args: argparse.Namespace) -> int:
 
 
 def _table(name: str, answer: Answer, spent: float) -> str:
+    said, sure = words_of(answer)
+    if answer.decision == "unknown" and answer.matches:
+        said += "; the nearest are"
+    lines = [f"{name}  {said}  ({sure}; {spent:.1f} ms)"]
+    if answer.matches:
+        lines.append(table(answer.matches))
+    return "\n".join(lines)
+
+
+def words_of(answer: Answer) -> tuple[str, str]:
+    """An answer for people: what it is, and how sure."""
     said: str = answer.decision
     if answer.best:
         said = f"match: {answer.best.name}"
@@ -81,16 +92,13 @@ def _table(name: str, answer: Answer, spent: float) -> str:
         more = [f"{len(names) - 3} more"] if len(names) > 3 else []
         said = f"ambiguous: {' or '.join(names[:3] + more)}"
     elif answer.matches:
-        said = "unknown: not in this catalog; the nearest are"
+        said = "unknown: not in this catalog"
     # Rounded down: nothing is shown as certain.
     sure = "confidence" if answer.best else "confidence in the first"
     sure += f" {math.floor(answer.confidence * 100) / 100:.2f}"
     if answer.basis != MEASURED:
         sure += f" by {answer.basis}, not calibrated"
-    lines = [f"{name}  {said}  ({sure}; {spent:.1f} ms)"]
-    if answer.matches:
-        lines.append(table(answer.matches))
-    return "\n".join(lines)
+    return said, sure
 
 
 def _line(error: Exception) -> str:

@@ -1,0 +1,121 @@
+"""When does `shelflens watch` answer? Its gates on rendered films of the drawn demo photos.
+
+    python benchmarks/watch/gates.py --out benchmarks/watch/results
+
+Every demo photo slides in over the counter, is held by a trembling hand, and goes again
+(`tests/film.py`), at several frame rates and trembles. Counted is how often a showing gets exactly
+one answer that was given while it was held, and how long that took; and how many answers are given
+to things that only pass by. Right products are not counted: that is the model's affair.
+
+Not measured here: real hands, rolling shutters, exposure and focus that hunt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from film import COUNTER, DEMO, Shot, film
+
+from shelflens import Catalog, Embedder
+from shelflens.cli import main as shelflens
+from shelflens.flags import add_flags, from_flags
+from shelflens.watch import Frame, Gates, Watcher
+
+HELD, AWAY, ENTER = 2.0, 1.2, 0.5
+"""Seconds that a product is held, that the counter is empty, and that either slides in."""
+
+
+def main() -> None:
+    """Measure and print JSON lines."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--every", type=int, default=1, help="every n-th photo (a quick look)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.json and gates.md")
+    add_flags(parser, Gates)
+    args = parser.parse_args()
+    names = [path.name for path in sorted((DEMO / "photos").glob("*.jpg"))[:: args.every]]
+    gates = from_flags(Gates, args)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder, "store.catalog")
+        assert shelflens(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(store)]) == 0
+        catalog, embedder = Catalog.open(store), Embedder.open()
+        for fps in (5.0, 15.0, 30.0):
+            for tremble in (0.5, 1.0, 2.0):
+                rows.append(held(names, fps, tremble, gates, catalog, embedder))
+                print(json.dumps(rows[-1]), flush=True)
+        passing = [Shot(name, 0.15, enter=0.35) for name in names]
+        passed = len(times(passing, 15.0, gates, catalog, embedder))
+    report = {"photos": len(names), "every": args.every, "rows": rows, "answers_to_passing": passed}
+    print(json.dumps({"answers_to_passing": passed}))
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "gates.json").write_text(json.dumps(report, indent=1) + "\n")
+        (args.out / "gates.md").write_text(table(report))
+
+
+def held(
+    names: list[str], fps: float, tremble: float, gates: Gates, catalog: Catalog, embedder: Embedder
+) -> dict[str, Any]:
+    """Show every photo once."""
+    shots = []
+    for name in names:
+        shots += [Shot(COUNTER, AWAY, enter=ENTER), Shot(name, HELD, enter=ENTER, tremble=tremble)]
+    frames = {part: round(part * fps) / fps for part in (HELD, AWAY, ENTER)}
+    found = np.array(times(shots, fps, gates, catalog, embedder))
+    counts, waits, at = [], [], 0.0
+    for _ in names:
+        start = at + 2 * frames[ENTER] + frames[AWAY]
+        at = start + frames[HELD]
+        mine = found[(found >= start) & (found < at)]
+        counts.append(len(mine))
+        waits += (mine[:1] - start).tolist()
+    return {
+        "fps": fps,
+        "tremble_px_of_320": tremble,
+        "one_answer": round(counts.count(1) / len(names), 3),
+        "no_answer": round(counts.count(0) / len(names), 3),
+        "several": round(sum(one > 1 for one in counts) / len(names), 3),
+        "seconds_p50": round(float(np.median(waits)), 2) if waits else None,
+        "seconds_p90": round(float(np.percentile(waits, 90)), 2) if waits else None,
+    }
+
+
+def times(
+    shots: list[Shot], fps: float, gates: Gates, catalog: Catalog, embedder: Embedder
+) -> list[float]:
+    """When answers were given, s."""
+    watcher = Watcher(catalog, embedder, gates=gates)
+    found = []
+    for number, pixels in enumerate(film(shots, fps=fps)):
+        sighting = watcher.see(Frame(pixels, number / fps))
+        if sighting is not None:
+            found.append(sighting.at)
+    return found
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    text = (
+        "# The gates of `shelflens watch`\n\n"
+        f"{report['photos']} drawn photos, each held for {HELD:g} s, by "
+        f"`python benchmarks/watch/gates.py --every {report['every']}`. "
+        f"To things that only passed by, {report['answers_to_passing']} answers were given.\n\n"
+        "| frames/s | tremble, px of 320 | exactly one answer | none | several | s to the answer "
+        "p50 | p90 |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    for row in report["rows"]:
+        text += "| " + " | ".join(str(value) for value in row.values()) + " |\n"
+    return text
+
+
+if __name__ == "__main__":
+    main()

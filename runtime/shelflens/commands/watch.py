@@ -1,0 +1,196 @@
+"""`shelflens watch SOURCE --catalog STORE.catalog`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelflens.commands.lookup import words_of
+from shelflens.commands.options import add_model, open_model, positive
+from shelflens.embedder import BUNDLED_MODEL
+from shelflens.errors import CameraError, DataError
+from shelflens.flags import add_flags, from_flags, knob
+from shelflens.live import Stock
+from shelflens.watch import Frames, Gates, Sighting, Watcher
+from shelflens.watch.hook import Hook, split
+from shelflens.watch.notify import Notifier
+from shelflens.watch.output import Output, status
+from shelflens.watch.session import Session, Stop
+from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_source
+from shelflens.watch.throttle import Pace
+
+HELP = "Tell what is held before a camera, once per product shown."
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Knobs of how fast frames are looked at."""
+
+    max_fps: float = knob(
+        15.0,
+        "frames a second at most, 0 for no limit; an answer takes half a second of stillness "
+        "anyhow, and more frames only warm the device",
+    )
+    hot_fps: float = knob(
+        2.0, "as many while the device is hot, throttled or short of power; it still answers"
+    )
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.max_fps <= 1000 and 0 < self.hot_fps <= 1000):
+            raise DataError("expected max-fps from 0 to 1000, hot-fps above 0")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="picamera, picamera:1; 0 or /dev/video0 (USB); a video; a folder of pictures; "
+        "- for JPEGs on standard input (rpicam-vid --codec mjpeg -o -)",
+    )
+    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_model(parser)
+    parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
+    parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
+    parser.add_argument("--bell", action="store_true", help="ring when something is recognised")
+    parser.add_argument(
+        "--exec",
+        metavar="CMD",
+        help="run a command for each answer: JSON on its standard input, SHELFLENS_DECISION, "
+        "_ID, _NAME and _CONFIDENCE in its environment; no shell",
+    )
+    parser.add_argument(
+        "--exec-seconds", type=positive, default=10, help="how long it may run (default: 10)"
+    )
+    parser.add_argument(
+        "--size", type=_size, default=(640, 480), help="of a camera's picture (default: 640x480)"
+    )
+    parser.add_argument(
+        "--fps",
+        type=_rate,
+        help="frames a second of a recording (default: the video's own; folder or stream: 10)",
+    )
+    parser.add_argument("--loop", action="store_true", help="a recording begins again at its end")
+    parser.add_argument(
+        "--retry", action="store_true", help="when the camera is unplugged, wait until it is back"
+    )
+    parser.add_argument(
+        "--print-unit", action="store_true", help="print a systemd unit that runs this, and end"
+    )
+    add_flags(parser, Speed)
+    add_flags(parser, Gates)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until the end of the recording, or a signal."""
+    gates, speed = from_flags(Gates, args), from_flags(Speed, args)
+    if args.loop and (is_camera(args.source) or args.source == STDIN):
+        raise DataError(f"--loop: {args.source} has no end to begin again at")
+    if args.retry and not is_camera(args.source):
+        raise DataError(f"--retry: expected a camera, got {args.source}")
+    words = split(args.exec) if args.exec is not None else []
+    if args.print_unit:
+        print(_unit(args), end="")
+        return 0
+    stock = Stock(args.catalog, lambda: open_model(args), args.model)
+    watcher = Watcher(stock.catalog, stock.embedder, gates=gates, k=args.k)
+    output = Output(words_of, as_json=args.json, bell=args.bell)
+    notifier, pace, stop = Notifier(), Pace(speed.max_fps, speed.hot_fps), Stop()
+
+    with ExitStack() as stack:
+        stack.enter_context(stop.on_signals())
+        hook = Hook(words, seconds=args.exec_seconds, tell=output.say) if words else None
+
+        def tell(sighting: Sighting) -> None:
+            told = output.tell(sighting)
+            if hook is not None:
+                hook.run(told)
+
+        def tick() -> None:
+            notifier.alive(output.status(watcher, pace.strain))
+
+        session = Session(
+            watcher, stock, lambda: _frames(args), pace=pace, stop=stop,
+            tell=tell, say=output.say, tick=tick, retry=args.retry,
+        )  # fmt: skip
+        notifier.say("READY=1", f"STATUS={status(watcher, '')}")
+        try:
+            session.run()
+        finally:
+            notifier.say("STOPPING=1")
+            if hook is not None:
+                hook.close()
+            output.summary(watcher)
+    if session.unreadable and session.unreadable == watcher.frames:
+        raise CameraError(f"{args.source}: not one of {watcher.frames} frames could be read")
+    return 130 if stop.signal == signal.SIGINT else 0
+
+
+def _frames(args: argparse.Namespace) -> Frames:
+    return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
+
+
+def _unit(args: argparse.Namespace) -> str:
+    """The unit of these arguments; says on standard error what its user could not read."""
+    from shelflens.watch.unit import hidden, unit
+
+    if args.source == STDIN:
+        raise DataError("--print-unit: a service has no standard input; name a camera")
+    files = [args.catalog, args.model, args.source if is_path(args.source) else None]
+    paths = [Path(one).absolute() for one in files if one is not None]
+    program = Path(sys.executable).absolute()
+    words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
+    for path in [*paths, program, BUNDLED_MODEL.absolute()]:
+        problem = hidden(path)
+        if problem:
+            print(f"shelflens watch: {problem}", file=sys.stderr)
+    return unit(words, paths, picamera=args.source.partition(":")[0] == PICAMERA)
+
+
+def command_words(args: argparse.Namespace) -> list[str]:
+    """The arguments once more, as words that mean the same from every folder."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words: list[str] = []
+    for action in parser._actions:  # argparse has no public list of what was declared
+        name, value = action.dest, getattr(args, action.dest, None)
+        if name in ("help", "print_unit") or value == action.default or value is None:
+            continue
+        if name == "size":
+            value = f"{value[0]}x{value[1]}"
+        if name in ("catalog", "model") or (name == "source" and is_path(value)):
+            value = str(Path(value).absolute())
+        if name == "exec":
+            import shlex
+
+            value = shlex.join(split(value))
+        if not action.option_strings:
+            words.append(str(value))
+        elif isinstance(value, bool):
+            words.append(action.option_strings[0])
+        else:  # --flag=value: a value may begin with a dash
+            words.append(f"{action.option_strings[-1]}={value}")
+    return words
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 10_000):
+        raise argparse.ArgumentTypeError(f"expected a size such as 640x480, got {text!r}")
+    if not 16 <= int(height) <= 10_000:
+        raise argparse.ArgumentTypeError(f"expected a size such as 640x480, got {text!r}")
+    return int(width), int(height)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(f"expected frames a second above 0, got {text!r}")
+    return rate

@@ -1,0 +1,118 @@
+"""Answers and what goes on, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from shelflens.decide import Answer
+from shelflens.progress import clock
+from shelflens.watch.loop import Sighting, Watcher
+
+_STATES = {
+    "moving": "moving; hold it still",
+    "blurred": "not sharp; more light, or another distance",
+    "looking": "looking",
+    "take": "looking",
+    "answered": "answered",
+}
+
+
+class Output:
+    """Answers on standard output, one line each; all else on standard error."""
+
+    def __init__(
+        self, words: Callable[[Answer], tuple[str, str]], *, as_json: bool, bell: bool
+    ) -> None:
+        """Choose the form.
+
+        Args:
+            words: An answer in words, and how sure.
+            as_json: Answers as JSON lines.
+            bell: Ring the terminal's bell when something was recognised.
+        """
+        self._words, self._json, self._bell = words, as_json, bell
+        self._live = sys.stderr.isatty()
+        self._lock = threading.Lock()  # a command of --exec reports from its own thread
+        self._drawn = 0.0
+        self._begun = time.monotonic()
+        self._said = ""
+        self._counts = {"match": 0, "ambiguous": 0, "unknown": 0}
+
+    def tell(self, sighting: Sighting) -> dict[str, Any]:
+        """Print an answer; gives it as the JSON values that programs get."""
+        answer = sighting.answer
+        self._counts[answer.decision] += 1
+        now = datetime.now(timezone.utc)
+        told = {"time": now.isoformat(timespec="milliseconds"), **sighting.to_dict()}
+        said, sure = self._words(answer)
+        if answer.decision == "unknown" and answer.matches:
+            said += f"; the nearest is {answer.matches[0].name}"
+        self._said = said
+        if self._json:
+            line = json.dumps(told, ensure_ascii=False)
+        else:
+            photos = f"{sighting.frames} photo{'s' * (sighting.frames != 1)}"
+            line = f"{now.astimezone():%H:%M:%S}  {said}  ({sure}; {photos}, "
+            line += f"{sighting.latency_ms:.1f} ms)"
+        with self._lock:
+            self._erase()
+            print(line, flush=True)
+            if self._bell and answer.decision != "unknown":
+                sys.stderr.write("\a")
+                sys.stderr.flush()
+        return told
+
+    def say(self, text: str) -> None:
+        """One line on standard error, such as a catalog that was replaced."""
+        with self._lock:
+            self._erase()
+            print(f"shelflens watch: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+    def status(self, watcher: Watcher, strain: str) -> str:
+        """Redraw the live line a few times a second, if a person watches; gives it as text."""
+        now = time.monotonic()
+        text = status(watcher, strain)
+        if self._live and now - self._drawn >= 0.2:
+            self._drawn = now
+            line = f"{text}  |  {self._said}" if self._said else text
+            with self._lock:
+                sys.stderr.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
+                sys.stderr.flush()
+        return text
+
+    def summary(self, watcher: Watcher) -> None:
+        """The last line."""
+        spent = time.monotonic() - self._begun
+        answers = sum(self._counts.values())
+        parts = ", ".join(f"{count} {name}" for name, count in self._counts.items())
+        text = f"{clock(spent)}, {watcher.frames:,} frames ({watcher.frames / spent:.1f}/s), "
+        text += f"{answers} answers ({parts})"
+        if watcher.latency.count:
+            p50, p90 = (watcher.latency.percentile(one) for one in (50, 90))
+            text += f"; frame to answer {p50:.1f} ms p50, {p90:.1f} ms p90"
+        self.say(text)
+
+    def _erase(self) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def status(watcher: Watcher, strain: str) -> str:
+    """What goes on, on one line."""
+    work = watcher.work
+    text = f"{watcher.arrivals.rate():.1f} frames/s, {work.percentile(50):.1f} ms each "
+    text += f"({work.percentile(90):.1f} p90)"
+    if watcher.latency.count:
+        text += f", answers {watcher.latency.percentile(50):.1f} ms "
+        text += f"({watcher.latency.percentile(90):.1f} p90)"
+    if strain:
+        text += f"  slowed down: {strain}"
+    return f"{text}  {_STATES[watcher.state]}"
