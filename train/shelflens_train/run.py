@@ -139,8 +139,8 @@ def _finish(
     if drawn[1] < drawn[0] - _FORGOTTEN:
         print(
             f"warning: on products that are not in the store recall@1 fell from {drawn[0]:.2f} to "
-            f"{drawn[1]:.2f}; --general DATA with pictures of other things, or --keep 0.3, keeps "
-            "more of what the start weights know"
+            f"{drawn[1]:.2f}; --teacher start, and --general DATA with pictures of other things, "
+            "keep more of what the start weights know"
         )
     return metrics
 
