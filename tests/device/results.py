@@ -1,0 +1,71 @@
+"""The table: JSON for programs, Markdown for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "device" / "results"
+
+HEAD = (
+    "architecture", "engine", "model", "doctor", "selftest, cosine", "demo", "same answers",
+    "least cosine (at least)", "installed, MiB", "memory, MiB",
+)  # fmt: skip
+
+NOTES = """\
+Debian bookworm, under QEMU's emulation of user programs: what is answered, never how fast.
+`selftest`: cosine with the vector in the package. `demo`: its table, answer by answer, is that of
+x86-64. Same answers: decision and first product of `lookup`, in a catalog that was built, added to
+and removed from on that machine. Cosine: of each photo's vector with that of x86-64 (of LiteRT for
+tflite-runtime); tolerance in brackets. Installed: what pip installs; for ONNX Runtime what it and
+the `[fast]` kernels add. Memory: the most that a `lookup` held, QEMU's own left out."""
+
+
+def write(rows: list[dict[str, Any]], name: str, folder: Path, *, quick: bool) -> str:
+    """Write NAME.json and NAME.md; gives the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{name}-quick" if quick else name
+    command = f"tests/device/run {name}" + (" --quick" if quick else "")
+    report = {"schema": "shelflens-device/1", "command": command, "quick": quick, "rows": rows}
+    (folder / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    table = markdown(rows)
+    versions = "\n".join(f"- {line}" for line in dict.fromkeys(map(described, rows)))
+    text = f"# {name}\n\n`{command}`\n\n{NOTES}\n\n{table}\n\n{versions}\n"
+    (folder / f"{stem}.md").write_text(text, encoding="utf-8")
+    return table
+
+
+def described(row: dict[str, Any]) -> str:
+    """Versions, in words."""
+    cpu = f", played by QEMU as {row['cpu']}" if row["cpu"] else ""
+    return (
+        f"{row['architecture']} ({row['machine']}{cpu}): Python {row['python']}, numpy "
+        f"{row['numpy']}, Pillow {row['pillow']}, {row['engine']} {row['version']}, "
+        f"scan: {row['scan']}"
+    )
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """One line a row."""
+    lines = [f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(cells(row))} |" for row in rows)])
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """The cells of a row; what was not asked is a dash."""
+    words = {True: "ok", False: "**differs**", None: "-"}
+    known = "-" if row["selftest"] is None else f"{row['selftest']:.4f}"
+    apt = f" + {row['apt_mib']:.0f} from apt" if row["apt_mib"] else ""
+    return [
+        row["architecture"],
+        row["engine"],
+        row["model"],
+        words[row["doctor"]],
+        known,
+        words[row["demo"]],
+        f"{row['same_answers']} of {row['photos']}",
+        f"{row['least_cosine']:.4f} ({row['tolerance']})",
+        ("+" if row["engine"] == "onnxruntime" else "") + f"{row['installed_mib']:.0f}" + apt,
+        f"{row['held_mib']:.0f}",
+    ]
