@@ -63,10 +63,8 @@ def ask(machine: Machine, model: Model, *, quick: bool) -> Answers:
     data = machine.run(f"{BIN}/python", "-c", "import shelflens; print(shelflens.__path__[0])")
     inside = Path(data.strip()) / "data"
     demo = machine.root / str(inside / "demo").lstrip("/")
-    chosen = [] if not model.file else ["--model", model.file]
-    if model.file == "probe.onnx":
-        chosen = ["--model", inside / "probe.onnx"]
-    words = [*chosen, "--engine", model.engine]
+    file = model.file if model.whole else str(inside / model.file)
+    words = [*(["--model", file] if file else []), "--engine", model.engine]
     shelflens = f"{BIN}/shelflens"
 
     doctor = json.loads(machine.run(shelflens, "doctor", "--json"))

@@ -11,7 +11,12 @@ from device.needs import NeedError
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
-ENTER = 'mount --rbind /proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"'
+ENTER = """set -e
+for folder in /proc /dev $SEEN
+do mount --rbind "$folder" "$0$folder"
+done
+exec chroot "$0" "$@"
+"""
 """In a mount namespace of its own: nothing stays mounted, however the command ends."""
 
 
@@ -29,6 +34,8 @@ class Machine:
     """The processor that QEMU plays; empty on this machine."""
     settings: dict[str, str] = field(default_factory=dict)
     """Further environment variables."""
+    binds: tuple[str, ...] = ()
+    """Folders of this machine that commands see too, at the same place."""
 
     def outside(self, path: str = "") -> Path:
         """A path below the home folder, as seen from here."""
@@ -58,8 +65,11 @@ class Machine:
             return command
         # chroot has no option for the folder to start in; env(1) has.
         inside = ["/usr/bin/env", f"--chdir={self.home}", *command]
+        for folder in self.binds:
+            (self.root / folder.lstrip("/")).mkdir(parents=True, exist_ok=True)
         namespace = ["unshare", "--mount", "--propagation", "private"]
-        return [*namespace, "sh", "-c", ENTER, str(self.root), *inside]
+        enter = ENTER.replace("$SEEN", " ".join(self.binds))
+        return [*namespace, "sh", "-c", enter, str(self.root), *inside]
 
     def environment(self) -> dict[str, str]:
         """A newcomer's, and how this machine reaches its package index."""
