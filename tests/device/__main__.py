@@ -3,6 +3,7 @@
     tests/device/run arm64                 64-bit: LiteRT and ONNX Runtime
     tests/device/run armhf                 32-bit: tflite-runtime, Debian's NumPy and Pillow
     tests/device/run arm64 --quick         the smallest form that runs our code: what CI runs
+    tests/device/run arm64 --instructions  after a full run: instructions of decode, embed, scan
 
 Builds the wheel, makes a Debian userland, installs as the README says, runs doctor, selftest, demo,
 catalog, embed and lookup there and here, and compares. Emulation proves what is answered, never
@@ -12,19 +13,23 @@ how fast.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from device.checks import Answers, Model, ask
 from device.compare import compare, failures
+from device.counting import count
 from device.installing import add_extras, build_wheel, install
 from device.machines import Machine
 from device.needs import NeedError
-from device.results import RESULTS, write
+from device.results import RESULTS, write, write_counts
 from device.sizes import from_apt, installed, mib
 from device.userland import ARCHITECTURES, cache, userland
 
@@ -38,10 +43,15 @@ def main() -> int:
     parser.add_argument("--cpu", help="for QEMU; default: that of the oldest Pi that fits")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="a whole model, not the probe")
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
+    parser.add_argument("--instructions", action="store_true", help="count them, of what is there")
     args = parser.parse_args()
     try:
-        rows = measure(args.architecture, args.cpu, args.onnx, quick=args.quick)
-    except NeedError as error:
+        with alone():
+            if args.instructions:
+                print(write_counts(counts(args.architecture), args.out))
+                return 0
+            rows = measure(args.architecture, args.cpu, args.onnx, quick=args.quick)
+    except (NeedError, OSError) as error:
         print(f"tests/device/run: {error}", file=sys.stderr)
         return 1
     print(write(rows, args.architecture, args.out, quick=args.quick))
@@ -52,8 +62,7 @@ def main() -> int:
 
 def measure(name: str, cpu: str | None, onnx: Path | None, *, quick: bool) -> list[dict[str, Any]]:
     """Rows of the table: x86-64's engines, then the architecture's."""
-    there = userland(name, quick=quick, cpu=cpu)
-    here = Machine("amd64", Path("/"), str(cache() / "device" / "amd64"))
+    there, here = userland(name, quick=quick, cpu=cpu), this_machine()
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
         engines = ARCHITECTURES[name].engines[: 1 if quick else None]
@@ -66,6 +75,41 @@ def measure(name: str, cpu: str | None, onnx: Path | None, *, quick: bool) -> li
         base = by_engine.get(row["engine"], by_engine["litert"])
         rows.append({**row, **compare(row["engine"], base, answers)})
     return rows
+
+
+def this_machine() -> Machine:
+    """This one, with a folder in the cache as its home."""
+    return Machine("amd64", Path("/"), str(cache() / "device" / "amd64"))
+
+
+def counts(name: str) -> dict[str, dict[str, dict[str, int]]]:
+    """Architecture -> processor -> act -> instructions, of what the last run installed."""
+    found = {}
+    for machine in (this_machine(), userland(name, quick=False)):
+        if not machine.outside(".venv/bin/shelflens").exists():
+            raise NeedError(
+                f"{machine.name}: nothing installed; first type: tests/device/run {name}"
+            )
+        tell(f"{machine.name}: counting")
+        found[machine.name] = count(machine)
+    return found
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """The cache belongs to one run at a time.
+
+    Raises:
+        NeedError: another one is at work.
+    """
+    place = cache() / "device" / "lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NeedError(f"another run uses {place.parent}; wait for its end") from error
+        yield
 
 
 def examine(

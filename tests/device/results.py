@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from device.counting import CPUS
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "device" / "results"
 
 HEAD = (
@@ -69,3 +71,37 @@ def cells(row: dict[str, Any]) -> list[str]:
         ("+" if row["engine"] == "onnxruntime" else "") + f"{row['installed_mib']:.0f}" + apt,
         f"{row['held_mib']:.0f}",
     ]
+
+
+COUNTED = """\
+Instructions that QEMU counted, one thread, the start of the process left out: a cost that does not
+depend on what else runs. Not time: an instruction of one processor does not do the work of one of
+another. x86-64 with AVX2 and no more, which is what this QEMU plays; Cortex-A76 has the dot product
+instructions (`asimddp`), A53 and A72 have not. Kernel: `shelflens[fast]`."""
+
+
+def write_counts(counts: dict[str, dict[str, dict[str, int]]], folder: Path) -> str:
+    """Write instructions.json and .md, beside what was counted on others; gives the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "instructions.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known |= counts
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    table = counts_table(known)
+    commands = "`tests/device/run arm64 --instructions`, `tests/device/run armhf --instructions`"
+    text = f"# Instructions, in millions\n\n{commands}\n\n{COUNTED}\n\n{table}\n"
+    (folder / "instructions.md").write_text(text, encoding="utf-8")
+    return table
+
+
+def counts_table(counts: dict[str, dict[str, dict[str, int]]]) -> str:
+    """A column for each processor, a line for each act, in millions."""
+    columns = [(name, cpu) for name, cpus in counts.items() for cpu in cpus]
+    acts = dict.fromkeys(act for name, cpu in columns for act in counts[name][cpu])
+    head = [f"{name}, {CPUS[name][cpu]}" for name, cpu in columns]
+    lines = [f"| millions | {' | '.join(head)} |", f"|{' --- |' * (len(head) + 1)}"]
+    for act in acts:
+        numbers = [counts[name][cpu].get(act) for name, cpu in columns]
+        shown = ["-" if number is None else f"{number / 1e6:.1f}" for number in numbers]
+        lines.append(f"| {act} | {' | '.join(shown)} |")
+    return "\n".join(lines)
