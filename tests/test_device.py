@@ -20,6 +20,7 @@ from device.compare import compare, failures
 from device.results import RESULTS, markdown
 from device.sizes import closure
 from device.userland import ARCHITECTURES
+from packaging.requirements import Requirement
 from PIL import Image, ImageFont
 from readme import README, block
 
@@ -98,6 +99,24 @@ def test_the_readme_names_the_debian_packages_that_are_tried() -> None:
     line = block("pi32").splitlines()[0]
     assert line.split()[3:] == list(ARCHITECTURES["armhf"].packages)
     assert "--no-deps" in block("pi32")
+
+
+@pytest.mark.parametrize(
+    ("machine", "wanted"),
+    [
+        ("x86_64", {"numpy>=1.23", "ai-edge-litert>=2.0", "pillow>=9.4"}),
+        ("aarch64", {"numpy>=1.23", "ai-edge-litert>=2.0", "pillow>=9.4"}),
+        ("armv7l", {"numpy<2,>=1.23", "tflite-runtime>=2.14", "pillow>=9.4"}),
+        ("armv8l", {"numpy<2,>=1.23", "tflite-runtime>=2.14", "pillow>=9.4"}),
+    ],
+)
+def test_each_processor_gets_its_engine(machine: str, wanted: set[str]) -> None:
+    text = (README.parent / "pyproject.toml").read_text(encoding="utf-8")
+    body = text.partition("\ndependencies = [")[2].partition("\n]")[0]
+    needs = [Requirement(line) for line in re.findall(r'^  "(.+)",$', body, re.M)]
+    here = {"sys_platform": "linux", "python_version": "3.11", "platform_machine": machine}
+    got = [one for one in needs if one.marker is None or one.marker.evaluate(here)]
+    assert {f"{one.name}{one.specifier}" for one in got} == wanted
 
 
 def answers(**changes: Any) -> Answers:
