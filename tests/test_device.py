@@ -119,12 +119,15 @@ def test_each_processor_gets_its_engine(machine: str, wanted: set[str]) -> None:
     assert {f"{one.name}{one.specifier}" for one in got} == wanted
 
 
+DEMO = "✓ a\n3 of 4 photos have the right product first (recall@1 0.75)"
+
+
 def answers(**changes: Any) -> Answers:
     """Answers as `ask` gives them."""
     lookup = {"decision": "match", "matches": [{"id": "a", "score": 0.9}]}
     works = {"engines": [{"name": "litert", "works": True}]}
     vectors = np.eye(2, 4, dtype=np.float32)
-    whole = Answers(works, 0.999, "✓ a", vectors, [lookup, lookup], ["a", "b"], "0", 1)
+    whole = Answers(works, 0.999, DEMO, vectors, [lookup, lookup], ["a", "b"], "0", 1)
     return dataclasses.replace(whole, **changes)
 
 
@@ -146,7 +149,7 @@ WRONG = {"decision": "unknown", "matches": [{"id": "a", "score": 0.9}]}
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"demo": "✗ a"}, "demo is False"),
+        ({"demo": DEMO.replace("3 of", "0 of")}, "demo is False"),
         ({"ids": ["a"]}, "ids is False"),
         ({"doctor": {"engines": [{"name": "litert", "works": False}]}}, "doctor is False"),
         ({"lookups": [WRONG, WRONG]}, "0 of 2 answers"),

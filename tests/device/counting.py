@@ -40,7 +40,7 @@ COUNTED = {
 
 CPUS = {
     "amd64": {"max": "x86-64 with AVX2"},
-    "arm64": {"cortex-a53": "Pi 3, Zero 2", "cortex-a72": "Pi 4", "cortex-a76": "Pi 5"},
+    "arm64": {"cortex-a72": "Pi 4", "cortex-a76": "Pi 5"},
     "armhf": {"cortex-a7": "Pi 2, 32-bit"},
 }
 """The processors that QEMU plays, and who has them."""

@@ -17,11 +17,12 @@ HEAD = (
 
 NOTES = """\
 Debian bookworm, under QEMU's emulation of user programs: what is answered, never how fast.
-`selftest`: cosine with the vector in the package. `demo`: its table, answer by answer, is that of
-x86-64. Same answers: decision and first product of `lookup`, in a catalog that was built, added to
-and removed from on that machine. Cosine: of each photo's vector with that of x86-64 (of LiteRT for
-tflite-runtime); tolerance in brackets. Installed: what pip installs; for ONNX Runtime what it and
-the `[fast]` kernels add. Memory: the most that a `lookup` held, QEMU's own left out."""
+`selftest`: cosine with the vector in the package. `demo`: photos of enrolled products that have the
+right product first; rounding may move one or two across a threshold. Same answers: decision and
+first product of `lookup`, in a catalog that was built, added to and removed from on that machine.
+Cosine: of each photo's vector with that of x86-64 (of LiteRT for tflite-runtime); tolerance in
+brackets. Installed: what pip installs; for ONNX Runtime what it and the `[fast]` kernels add.
+Memory: the most that a `lookup` held, QEMU's own left out."""
 
 
 def write(rows: list[dict[str, Any]], name: str, folder: Path, *, quick: bool) -> str:
@@ -65,7 +66,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         row["model"],
         words[row["doctor"]],
         known,
-        words[row["demo"]],
+        shown_demo(row),
         f"{row['same_answers']} of {row['photos']}",
         f"{row['least_cosine']:.4f} ({row['tolerance']})",
         ("+" if row["engine"] == "onnxruntime" else "") + f"{row['installed_mib']:.0f}" + apt,
@@ -77,7 +78,7 @@ COUNTED = """\
 Instructions that QEMU counted, one thread, the start of the process left out: a cost that does not
 depend on what else runs. Not time: an instruction of one processor does not do the work of one of
 another. x86-64 with AVX2 and no more, which is what this QEMU plays; Cortex-A76 has the dot product
-instructions (`asimddp`), A53 and A72 have not. Kernel: `shelflens[fast]`."""
+instructions (`asimddp`), A72 has not. Kernel: `shelflens[fast]`."""
 
 
 def write_counts(counts: dict[str, dict[str, dict[str, int]]], folder: Path) -> str:
@@ -105,3 +106,11 @@ def counts_table(counts: dict[str, dict[str, dict[str, int]]]) -> str:
         shown = ["-" if number is None else f"{number / 1e6:.1f}" for number in numbers]
         lines.append(f"| {act} | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def shown_demo(row: dict[str, Any]) -> str:
+    """The demo's cell: right product first, of how many photos."""
+    if row["demo"] is None:
+        return "-"
+    first, photos = row["demo_first"]
+    return f"{first} of {photos}" + ("" if row["demo"] else " **differs**")
