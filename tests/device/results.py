@@ -77,8 +77,10 @@ def cells(row: dict[str, Any]) -> list[str]:
 COUNTED = """\
 Instructions that QEMU counted, one thread, the start of the process left out: a cost that does not
 depend on what else runs. Not time: an instruction of one processor does not do the work of one of
-another. x86-64 with AVX2 and no more, which is what this QEMU plays; Cortex-A76 has the dot product
-instructions (`asimddp`), A72 has not. Kernel: `shelflens[fast]`."""
+another. x86-64 with AVX2 and no more, which is what this QEMU plays; Cortex-A76 has dot product
+instructions (`asimddp`), which A72 lacks; where both counts are equal they were not used, and
+whether a real Pi 5 uses them is not known from here: engines read `/proc/cpuinfo` too, which is
+x86-64's under QEMU. Kernel: `shelflens[fast]`."""
 
 
 def write_counts(counts: dict[str, dict[str, dict[str, int]]], folder: Path) -> str:
