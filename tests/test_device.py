@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from device.checks import Answers, without_times
 from device.compare import compare, failures
-from device.results import RESULTS, markdown
+from device.results import RESULTS, counts_table, markdown
 from device.sizes import closure
 from device.userland import ARCHITECTURES
 from packaging.requirements import Requirement
@@ -165,6 +165,12 @@ def test_a_difference_fails(changes: dict[str, Any], said: str) -> None:
 def test_of_the_demo_only_times_and_scores_are_left_out() -> None:
     shown = "model x\n✓ Tea      Tea     0.82\n3 of 4 photos\n8.4 ms a photo\n"
     assert without_times(shown) == "✓ Tea      Tea\n3 of 4 photos"
+
+
+def test_instructions_that_were_not_counted_are_a_dash() -> None:
+    counts = {"amd64": {"max": {"embed": 2_000_000, "scan": 1_000_000}}}
+    counts["armhf"] = {"cortex-a7": {"embed": 3_000_000}}
+    assert "| embed | 2.0 | 3.0 |\n| scan | 1.0 | - |" in counts_table(counts)
 
 
 def test_sizes_follow_what_packages_need() -> None:

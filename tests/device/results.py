@@ -30,6 +30,7 @@ def write(rows: list[dict[str, Any]], name: str, folder: Path, *, quick: bool) -
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{name}-quick" if quick else name
     command = f"tests/device/run {name}" + (" --quick" if quick else "")
+    command += " --onnx model.onnx" if any(row["model"] == "model.onnx" for row in rows) else ""
     report = {"schema": "shelflens-device/1", "command": command, "quick": quick, "rows": rows}
     (folder / f"{stem}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     table = markdown(rows)
