@@ -26,14 +26,15 @@ RESULT = Path(__file__).with_name("instructions.json")
 BAND = 0.03
 
 PREPARE = """
-import sys
 import numpy as np
 from shelflens import load_image
 from shelflens.bench.samples import directions, draw, unit
 from shelflens.nearest import nearest, with_numpy_alone
 from shelflens.simd import kernel
-rows, scales = directions(20_000, 128)
-first, query = np.arange(20_000), unit(1, 128)
+"""
+ROWS = """
+rows, scales = directions({n}, {dim})
+first, query = np.arange({n}), unit(1, {dim})
 kernel(False)
 """
 
@@ -72,16 +73,20 @@ def cost(name: str) -> int:
     return (thrice - once) // 2
 
 
+def script(prepare: str, act: str, times: int) -> str:
+    """A program that prepares, then does an act so often; tests/device/counting.py takes it too."""
+    return f"{PREPARE}{prepare}\nfor _ in range({times}):\n    {act}\n"
+
+
 def counted(name: str, times: int) -> int:
     """Instructions of a process that does the act so often.
 
     Raises:
         RuntimeError: valgrind says something else.
     """
-    code = PREPARE
-    if name in PHOTOS:
-        code += f"photo = draw{PHOTOS[name]}\n"
-    code += f"for _ in range({times}):\n    {ACTS[name]}\n"
+    rows = ROWS.format(n=20_000, dim=128)
+    photo = f"photo = draw{PHOTOS[name]}\n" if name in PHOTOS else ""
+    code = script(f"{rows}{photo}", ACTS[name], times)
     environment = os.environ | {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]

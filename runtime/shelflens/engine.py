@@ -7,6 +7,7 @@ well and fail only then (tflite-runtime 2.14 under NumPy 2).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from shelflens.errors import EngineError, ModelError
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, size, size, 3] -> float32 [n, d]."""
+
+
+WIDE = sys.maxsize > 2**32
+"""Whether this is a 64-bit system: the processor may be one, and the system not."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,15 @@ class Kind:
     install: str
     """The pip line that installs it."""
     open: Callable[[Path, int], Engine]
+    wide: bool = True
+    """Whether it is built for 64-bit systems only."""
+
+    @property
+    def how(self) -> str:
+        """What to type for it here, or that there is nothing to type."""
+        if self.wide and not WIDE:
+            return "not possible, it is made for 64-bit systems only"
+        return self.install
 
 
 def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None) -> Engine:
@@ -79,9 +93,10 @@ def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None)
             raise
         except Exception as error:  # what a missing or mismatched binary raises is unpredictable
             reasons.append(f"{kind.name}: {why(error)}")
+    fitting = [kind for kind in wanted if kind.how == kind.install] or wanted
     raise EngineError(
         f"{path}: no engine here runs it ({'; '.join(reasons)}); "
-        f"try: {wanted[0].install}; shelflens doctor tells more"
+        f"try: {fitting[0].how}; shelflens doctor tells more"
     )
 
 
@@ -173,7 +188,13 @@ def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> N
 
 KINDS = (
     Kind("litert", ".tflite", "pip install ai-edge-litert", _open_litert),
-    Kind("tflite-runtime", ".tflite", "pip install tflite-runtime 'numpy<2'", _open_tflite_runtime),
+    Kind(
+        "tflite-runtime",
+        ".tflite",
+        "pip install tflite-runtime 'numpy<2'",
+        _open_tflite_runtime,
+        wide=False,
+    ),
     Kind("onnxruntime", ".onnx", "pip install 'shelflens[onnx]'", _open_onnx),
 )
 """In the order in which "auto" tries them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -142,7 +143,28 @@ def fit(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> str:
 
 
 def font_of(size: int) -> Any:
-    try:
+    """A font that draws any text, of this size in pixels where there is one that can be scaled."""
+    with suppress(TypeError, ImportError):  # Pillow below 10.1 knows no size, or has no FreeType
         return ImageFont.load_default(size)
-    except (TypeError, ImportError):  # Pillow below 10.1, or without FreeType: one small size
-        return ImageFont.load_default()
+    with suppress(OSError, ImportError):
+        return ImageFont.truetype("DejaVuSans.ttf", size)
+    small = _SmallFont()
+    small.__dict__.update(ImageFont.load_default().__dict__)
+    return small
+
+
+class _SmallFont(ImageFont.ImageFont):
+    """Pillow's own bitmaps, which know Latin-1 and raise an error at any other character."""
+
+    def getmask(self, text: Any, *args: Any, **options: Any) -> Any:
+        return super().getmask(_latin(text), *args, **options)
+
+    def getbbox(self, text: Any, *args: Any, **options: Any) -> Any:
+        return super().getbbox(_latin(text), *args, **options)
+
+    def getlength(self, text: Any, *args: Any, **options: Any) -> Any:
+        return super().getlength(_latin(text), *args, **options)
+
+
+def _latin(text: str) -> str:
+    return text.replace("…", "...").encode("latin-1", "replace").decode("latin-1")

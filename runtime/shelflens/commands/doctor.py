@@ -16,7 +16,7 @@ from PIL import features
 from shelflens import __version__
 from shelflens.commands.options import without_greeting
 from shelflens.embedder import BUNDLED_MODEL
-from shelflens.engine import KINDS, open_engine
+from shelflens.engine import KINDS, WIDE, open_engine
 from shelflens.errors import ModelError
 from shelflens.simd import kernel
 
@@ -54,7 +54,7 @@ def examine() -> dict[str, Any]:
             for name, feature in (("JPEG", "jpg"), ("PNG", "zlib"), ("WebP", "webp"))
         },
         "scan": (kernel(False) or ("NumPy",))[0],
-        "engines": [_try(kind.name, kind.suffix, kind.install) for kind in KINDS],
+        "engines": [_try(kind.name, kind.suffix, kind.how) for kind in KINDS],
     }
 
 
@@ -87,7 +87,8 @@ def _print(report: dict[str, Any]) -> None:
     print(f"shelflens {report['shelflens']}, Python {report['python']}, {report['machine']}")
     print(f"numpy {report['numpy']}, Pillow {report['pillow']} reads {formats}")
     print(f"bundled model {Path(BUNDLED_MODEL).name}: {BUNDLED_MODEL.stat().st_size:,} bytes")
-    hint = "; pip install 'shelflens[fast]' is faster" if report["scan"] == "NumPy" else ""
+    slow = report["scan"] == "NumPy" and WIDE  # the kernels have no 32-bit wheels
+    hint = "; pip install 'shelflens[fast]' is faster" if slow else ""
     print(f"catalogs are scanned with {report['scan']}{hint}\n")
     for one in report["engines"]:
         if one["works"]:

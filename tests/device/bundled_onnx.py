@@ -1,0 +1,38 @@
+"""The bundled model as an int8 ONNX file for Arm, for `tests/device/run arm64 --onnx FILE`.
+
+    .venv-dev/bin/python tests/device/bundled_onnx.py FILE
+
+The float weights are those of the int8 `.tflite`, so the two share a space and the selftest.
+Needs the [train] and [export] extras; a minute.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from shelflens.card import read_tflite_card
+from shelflens.embedder import BUNDLED_MODEL
+from shelflens.image import load_image
+from shelflens_export.metadata import pack_onnx
+from shelflens_export.to_onnx import quantize, to_onnx
+from shelflens_train.config import TrainConfig
+from shelflens_train.model import starting_model
+
+
+def main(out: Path) -> None:
+    """Write the file."""
+    card = read_tflite_card(BUNDLED_MODEL)
+    config = TrainConfig((), size=card.size, dim=card.dim, weights="bundled")
+    network = starting_model(config)
+    photos = sorted((BUNDLED_MODEL.parent / "demo").rglob("*.jpg"))[::3]
+    calibration = np.stack([load_image(path, size=card.size) for path in photos])
+    graph = quantize(to_onnx(network), calibration, "arm")
+    out.write_bytes(pack_onnx(graph, replace(card, variant="int8")))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
