@@ -27,6 +27,7 @@ RUNTIME = {
     "profile": "a customer's likes, in one private file",
     "tag": "attribute values of photos, from a catalog",
     "catalog": "build, calibrate, inspect and change a catalog file",
+    "page": "a page that recognises products in a phone's browser, offline",
     "evaluate": "how well a catalog does on your photos, and what to do next",
     "embed": "photos to embeddings in a .npy file",
     "demo": "the main job on a little drawn store, no network, no arguments",

@@ -8,6 +8,7 @@
         ├── DataError       a DATA folder or CSV that cannot be used
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
+        ├── PageError       a phone page that cannot be built
         ├── ProfileError    a profile file that cannot be used
         └── CatalogError    a catalog file or its contents that cannot be used
             └── SpaceError      model and catalog come from different embedding spaces
@@ -37,6 +38,10 @@ class ModelError(ShelfLensError):
 
 class EngineError(ModelError):
     """No inference engine on this machine can run the model."""
+
+
+class PageError(ShelfLensError):
+    """A phone page that cannot be built."""
 
 
 class ProfileError(ShelfLensError):

@@ -38,6 +38,8 @@ export const say = {
   photo: "Photo",
   photoLong: "Choose a photo",
   again: "Scan again",
+  back: "Back",
+  product: "Product",
   another: "Another photo",
   light: "Light",
   lightOn: "Turn the light on",
