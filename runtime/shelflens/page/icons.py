@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-GREEN, DEEP, PAPER = "#1f8a5b", "#166946", "#fffdf8"
-PRODUCTS = ("#f4b942", "#e4633d", "#3d7ea6")
+GREEN, DEEP, PAPER = "#1f8a5b", "#0f4f34", "#fffdf8"
+PRODUCTS = ("#f4b942", "#f0714a", "#6cb6e4")
 _FINE = 4  # drawn this many times larger, then averaged: smooth edges
 
 
@@ -37,12 +37,18 @@ def _lens(draw: ImageDraw.ImageDraw, side: int, scale: float) -> None:
     def box(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
         return (*at(x, y), *at(x + w, y + h))
 
-    unit = side * 0.5 * scale
-    draw.line((at(0.28, 0.28), at(0.66, 0.66)), DEEP, round(0.24 * unit))
-    draw.ellipse(box(0.54, 0.54, 0.24, 0.24), DEEP)
-    draw.ellipse(box(-0.74, -0.74, 1.2, 1.2), DEEP)
-    draw.ellipse(box(-0.67, -0.67, 1.06, 1.06), PAPER)
-    for place, (colour, height) in enumerate(zip(PRODUCTS, (0.42, 0.56, 0.36), strict=True)):
-        left = -0.46 + place * 0.225
-        draw.rounded_rectangle(box(left, 0.1 - height, 0.19, height), 0.035 * unit, colour)
-    draw.rounded_rectangle(box(-0.52, 0.11, 0.76, 0.075), 0.035 * unit, DEEP)
+    def block(where: tuple[float, float, float, float], colour: str, round_by: float) -> None:
+        draw.rounded_rectangle(where, round_by * side * 0.5 * scale, colour)
+
+    draw.line((at(0.3, 0.3), at(0.7, 0.7)), PAPER, round(0.26 * side * 0.5 * scale))
+    draw.ellipse(box(0.57, 0.57, 0.26, 0.26), PAPER)
+    draw.ellipse(box(-0.84, -0.84, 1.42, 1.42), PAPER)
+    draw.ellipse(box(-0.73, -0.73, 1.2, 1.2), DEEP)
+    yellow, red, blue = PRODUCTS
+    block(box(-0.44, -0.46, 0.08, 0.2), yellow, 0.02)  # a bottle
+    block(box(-0.5, -0.32, 0.2, 0.46), yellow, 0.07)
+    block(box(-0.24, -0.36, 0.23, 0.5), red, 0.03)  # a carton with its label
+    block(box(-0.2, -0.14, 0.15, 0.14), PAPER, 0.02)
+    block(box(0.06, -0.2, 0.17, 0.06), PAPER, 0.02)  # a jar with its lid
+    block(box(0.04, -0.13, 0.21, 0.27), blue, 0.06)
+    block(box(-0.58, 0.17, 0.9, 0.08), PAPER, 0.03)  # the shelf

@@ -93,7 +93,9 @@ def _adapted(target: str, data: bytes) -> bytes:
     if target.endswith(".pack"):
         return packed(data)
     # A browser resolves no package names, and would ask the host for source maps it has not.
+    # Looking for a graphics device takes time at every start, and our int8 model does not use it.
     text = data.decode().replace('"@litertjs/wasm-utils"', '"./wasm-utils.js"')
+    text = text.replace("await Environment.create()", "await Environment.create({webGpuDevice: null})")
     return re.sub(r"\n?//# sourceMappingURL=.*", "", text).encode()
 
 
@@ -101,8 +103,8 @@ def _licenses() -> bytes:
     head = (
         "This page contains @litertjs/core and @litertjs/wasm-utils "
         f"{VERSION} (files under engine/),\nCopyright Google LLC, and ShelfLens, both under the "
-        "Apache License 2.0, which follows.\nengine/litert.js was changed in one line (an import) "
-        "to run without a bundler.\n\n"
+        "Apache License 2.0, which follows.\nengine/litert.js was changed in two lines: it runs "
+        "without a bundler and looks for no graphics device.\n\n"
     )
     return head.encode() + LICENSE.read_bytes()
 

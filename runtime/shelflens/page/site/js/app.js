@@ -10,7 +10,10 @@ import { choiceCard, productCard, shelf, unknownCard } from "./view.js";
 
 const camera = new Camera(byId("video"));
 const pictures = new Pictures();
-const client = new Client((share) => hint(say.loadingShare(share)));
+const client = new Client((share) => {
+  byId("progress").value = share;
+  hint(say.loadingShare(share));
+});
 let photoUrl = null; // of the photo that the answer is about
 let lit = false;
 
@@ -19,6 +22,7 @@ function become(state) {
   document.body.dataset.state = state;
   const busy = state === "loading" || state === "working" || state === "broken";
   byId("photo").disabled = busy;
+  byId("progress").hidden = state !== "loading";
   byId("shutter").disabled = busy || (!camera.on && state !== "answered");
   const again = camera.on ? say.again : say.another;
   byId("shutter").setAttribute("aria-label", state === "answered" ? again : say.shutter);
@@ -34,6 +38,7 @@ function hint(text) {
 async function begin() {
   byId("photo").append(symbol("gallery"), el("span", {}, say.photo));
   byId("photo").setAttribute("aria-label", say.photoLong);
+  byId("finder").setAttribute("aria-label", say.camera);
   byId("light").append(symbol("light"), el("span", {}, say.light));
   byId("shutter").append(el("span", { id: "again" }));
   become("loading");
@@ -203,5 +208,5 @@ document.addEventListener("visibilitychange", async () => {
   else if (document.body.dataset.state !== "broken" && !camera.on) await retryCamera();
 });
 
-globalThis.shelflens = { client }; // for measurements and tests
+globalThis.shelflens = { client, camera }; // for measurements and tests
 begin();

@@ -26,8 +26,8 @@ export async function startEngine(facts, onBytes) {
     import("../engine/litert.js"),
   ]);
   if (model.byteLength !== facts.bytes) throw new PageError(say.modelDamaged);
-  // The loader looks here for what it would fetch otherwise.
-  self.Module = { wasmBinary: binary };
+  // The loader looks here for what it would fetch and print otherwise.
+  self.Module = { wasmBinary: binary, print: () => {}, printErr: () => {} };
   await litert.loadLiteRt(address("engine/litert-wasm.js"));
   const network = await litert
     .loadAndCompile(new Uint8Array(model), { accelerator: "wasm" })

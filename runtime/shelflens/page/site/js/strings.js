@@ -34,6 +34,7 @@ export const say = {
   cameraHint: "Fill the frame with one product",
 
   // Controls.
+  camera: "Camera",
   shutter: "Scan this product",
   photo: "Photo",
   photoLong: "Choose a photo",
@@ -61,7 +62,7 @@ export const say = {
   unknown: "Not in this catalog",
   unknownWhy: "None of the products is close enough. Try again from the front, in good light.",
   sure: (confidence) => `${share(confidence)} sure`,
-  basis: { default: "by default thresholds", measured: "measured for this catalog" },
+  basis: { default: "default thresholds", measured: "measured thresholds" },
   nearest: "The nearest products",
   similar: "Similar products",
   yourPhoto: "Your photo",
@@ -76,5 +77,4 @@ export const say = {
 
   // The page.
   intro: (count) => `${count.toLocaleString("en")} products. Photos stay on this device.`,
-  title: (name) => name,
 };
