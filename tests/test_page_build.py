@@ -1,4 +1,4 @@
-"""`shelflens page build`: what it refuses, in one clear line, and what it makes without a browser."""
+"""`shelflens page build`: what it refuses, in one clear line, and what it makes."""
 
 from __future__ import annotations
 

@@ -95,7 +95,9 @@ def _adapted(target: str, data: bytes) -> bytes:
     # A browser resolves no package names, and would ask the host for source maps it has not.
     # Looking for a graphics device takes time at every start, and our int8 model does not use it.
     text = data.decode().replace('"@litertjs/wasm-utils"', '"./wasm-utils.js"')
-    text = text.replace("await Environment.create()", "await Environment.create({webGpuDevice: null})")
+    text = text.replace(
+        "await Environment.create()", "await Environment.create({webGpuDevice: null})"
+    )
     return re.sub(r"\n?//# sourceMappingURL=.*", "", text).encode()
 
 
