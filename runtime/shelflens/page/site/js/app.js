@@ -14,7 +14,8 @@ const client = new Client((share) => {
   byId("progress").value = share;
   hint(say.loadingShare(share));
 });
-let photoUrl = null; // of the photo that the answer is about
+let kept = Promise.resolve(null); // a small copy of the photo that the answer is about
+let photoUrl = null; // its address
 let lit = false;
 
 /** What the page is doing: loading, ready, working, answered or broken. */
@@ -94,7 +95,7 @@ async function press() {
     return lookAgain();
   }
   const frame = await camera.frame();
-  await keep(frame);
+  keep(frame);
   await scan(frame);
 }
 
@@ -103,22 +104,27 @@ async function picked() {
   byId("file").value = ""; // the same photo may be chosen again
   if (!file) return;
   const frame = await createImageBitmap(file).catch(() => null);
-  if (frame) await keep(frame);
+  if (frame) keep(frame);
   frame?.close();
   await scan(file);
 }
 
 /** Show the photo in place of the camera, and keep a small copy for the answer. */
-async function keep(bitmap) {
+function keep(bitmap) {
   const still = byId("still");
   const scale = Math.min(1, 720 / Math.max(bitmap.width, bitmap.height));
   still.width = Math.max(1, Math.round(bitmap.width * scale));
   still.height = Math.max(1, Math.round(bitmap.height * scale));
   still.getContext("2d").drawImage(bitmap, 0, 0, still.width, still.height);
   still.hidden = false;
+  kept = new Promise((yes) => still.toBlob(yes, "image/jpeg", 0.8)); // slow: the scan does not wait
+}
+
+/** The address of that copy. */
+async function photoAddress() {
   if (photoUrl) URL.revokeObjectURL(photoUrl);
-  const blob = await new Promise((yes) => still.toBlob(yes, "image/jpeg", 0.8));
-  photoUrl = URL.createObjectURL(blob);
+  const blob = await kept;
+  photoUrl = blob && URL.createObjectURL(blob);
 }
 
 async function scan(photo) {
@@ -162,9 +168,11 @@ async function showAnswer(answer) {
     await showProduct(matches[0], look);
   } else if (decision === "ambiguous") {
     byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((one) => one.name));
+    await photoAddress();
     put(() => choiceCard(answer, doings()));
   } else {
     byId("spoken").textContent = say.spoken.unknown();
+    await photoAddress();
     put(() => unknownCard(answer, doings()));
   }
   performance.mark("answered");

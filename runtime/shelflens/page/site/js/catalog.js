@@ -56,10 +56,11 @@ export class Catalog {
   /** The best picture's cosine of every product: Float32Array [p] for a query [d] of length 1. */
   scores(query) {
     const best = new Float32Array(this.length);
+    const wide = Float64Array.from(query);
     for (let number = 0; number < this.length; number++) {
       let high = -Infinity;
       for (let row = this.firstRow[number]; row < this.firstRow[number + 1]; row++) {
-        high = Math.max(high, this.#rowScore(row, query));
+        high = Math.max(high, this.#rowScore(row, wide));
       }
       best[number] = high;
     }
@@ -68,8 +69,9 @@ export class Catalog {
 
   #rowScore(row, query) {
     const { dim, rows } = this;
+    const start = row * dim;
     let sum = 0;
-    for (let i = 0, at = row * dim; i < dim; i++, at++) sum += rows[at] * query[i];
+    for (let i = 0; i < dim; i++) sum += rows[start + i] * query[i];
     return Math.fround(sum * this.scales[row]);
   }
 
