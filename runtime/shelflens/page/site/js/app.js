@@ -60,6 +60,7 @@ async function begin() {
 
 async function openCamera() {
   const trouble = await camera.start();
+  if (document.body.dataset.state === "broken") return camera.stop(); // its one line stays
   byId("light").hidden = !camera.hasLight;
   byId("notice").hidden = trouble === null;
   document.body.classList.toggle("blind", trouble !== null);
