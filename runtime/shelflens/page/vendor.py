@@ -32,7 +32,8 @@ class _Pinned:
 
 
 # The "compat" build runs wherever WebAssembly has SIMD, gives the same vectors everywhere, and is
-# as fast for our int8 model as the one with relaxed SIMD (30 and 30 ms on one x86-64 core).
+# as fast for our int8 model as the one with relaxed SIMD (32 and 32 ms on one busy x86-64 core;
+# benchmarks/quality/engines.py).
 FILES = {
     "engine/litert.js": _Pinned(
         "@litertjs/core/dist/index.js",
