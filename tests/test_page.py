@@ -201,7 +201,7 @@ def test_a_machine_without_camera(playwright: Playwright, host: Host) -> None:
     [
         (
             "data/store.catalog",
-            "The catalog is not one, or damaged (the checksum of rows differs).",
+            "The catalog is damaged, or is none (the checksum of rows differs).",
         ),
         ("data/model.tflite.pack", "could not be loaded"),
         ("engine/litert.wasm.pack", "could not be loaded"),
@@ -218,6 +218,7 @@ def test_damaged_files_are_one_clear_line(
     assert says in alert.inner_text()
     assert "\n" not in alert.inner_text()
     assert page.is_disabled("#shutter")
+    assert page.is_hidden("#hint")
 
 
 def test_no_webassembly_is_one_clear_line(opened: Callable[..., Page], site: Path) -> None:

@@ -11,6 +11,7 @@ import { choiceCard, productCard, shelf, unknownCard } from "./view.js";
 const camera = new Camera(byId("video"));
 const pictures = new Pictures();
 const client = new Client((share) => {
+  if (document.body.dataset.state !== "loading") return;
   byId("progress").value = share;
   hint(say.loadingShare(share));
 });

@@ -8,7 +8,7 @@ const share = (value) => `${Math.min(99, Math.max(1, Math.round(100 * value)))} 
 
 export const say = {
   // Errors.
-  catalogDamaged: (what) => `The catalog is not one, or damaged (${what}). Build the page again.`,
+  catalogDamaged: (what) => `The catalog is damaged, or is none (${what}). Build the page again.`,
   catalogNewer: (version, known) =>
     `The catalog has format ${version}, this page reads up to ${known}. Build the page again.`,
   catalogWithout: (what) => `The catalog has no “${what}”. Build it again.`,
