@@ -28,6 +28,7 @@ RUNTIME = {
     "profile": "a customer's likes, in one private file",
     "tag": "attribute values of photos, from a catalog",
     "catalog": "build, calibrate, inspect and change a catalog file",
+    "page": "a page that recognises products in a phone's browser, offline",
     "evaluate": "how well a catalog does on your photos, and what to do next",
     "serve": "a small web server: photos in, answers out    [serve]",
     "embed": "photos to embeddings in a .npy file",

@@ -1,0 +1,50 @@
+"""`shelflens page build`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "Make a page that recognises products in a phone's browser, offline, from any static host."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    acts = parser.add_subparsers(dest="act", required=True, metavar="build")
+    build = acts.add_parser("build", help="write the page into a folder")
+    build.add_argument("--catalog", required=True, type=Path, metavar="STORE.catalog")
+    build.add_argument("--out", required=True, type=Path, metavar="DIR")
+    build.add_argument(
+        "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
+    )
+    build.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DATA",
+        help="the folder or CSV the catalog was built from; shows products by their pictures",
+    )
+    build.add_argument("--title", default="ShelfLens", help="head of the page (default: ShelfLens)")
+    build.add_argument(
+        "--vendor",
+        type=Path,
+        metavar="NODE_MODULES",
+        help="a folder with the engine's npm packages (default: fetched by npm, once)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, and say what came out."""
+    from shelflens.page.build import build
+
+    out = build(
+        args.catalog,
+        args.out,
+        model=args.model,
+        pictures=args.pictures,
+        title=args.title,
+        vendor=args.vendor,
+    )
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    print(f"{out}: {len(files)} files, {size / 2**20:.1f} MiB, for any static host (https)")
+    return 0

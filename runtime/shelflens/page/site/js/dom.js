@@ -1,0 +1,41 @@
+/** Building elements. Texts become text nodes, so nothing in a catalog can become markup. */
+
+/**
+ * @param {string} tag with classes after dots: "p.note"
+ * @param {Object} facts attributes; `onclick` and the like as functions; null and false are left out
+ * @param {...(Node|string|null)} children
+ */
+export function el(tag, facts = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(facts)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** @param {string} id */
+export const byId = (id) => document.getElementById(id);
+
+const PATHS = {
+  photo: "M4 7.5h3l1.6-2.5h6.8L17 7.5h3v11H4zM12 16.2a3.4 3.4 0 1 0 0-6.8 3.4 3.4 0 0 0 0 6.8z",
+  gallery: "M4 5h16v14H4zM4 16l4.6-4.8 3.6 3.6 2.6-2.4L20 17M15.6 9.2h.01",
+  light: "M13 3 6 13.2h5L10 21l8-11h-5.4z",
+  back: "M14.5 5.5 8 12l6.5 6.5",
+};
+
+/** A drawn icon, 24 by 24. @param {keyof PATHS} name */
+export function symbol(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,54 @@
+/** From a photo or a camera frame to the model's input. Spec: "How a photo becomes pixels". */
+
+import { draftFactor, shrink, stretch } from "./resample.js";
+import { PageError, say } from "./strings.js";
+
+const MAX_PIXELS = 89478485;
+
+/**
+ * @param {Blob|ImageBitmap} photo a picture file, or a frame that is upright already
+ * @param {number} size side of the model's input, pixels
+ * @returns {Promise<Uint8Array>} RGB, [size, size, 3]
+ * @throws {PageError} not a picture, or too large
+ */
+export async function toInput(photo, size) {
+  const { pixels, width, height } = await decode(photo);
+  const by = (await isJpeg(photo)) ? draftFactor(width, height, size) : 1;
+  const small = shrink(pixels, width, height, by);
+  return stretch(small.pixels, small.width, small.height, size);
+}
+
+/** Decode: upright by EXIF, no colour conversion, transparency laid on white. RGBA pixels. */
+async function decode(photo) {
+  const bitmap = photo instanceof ImageBitmap ? photo : await open(photo);
+  const { width, height } = bitmap;
+  if (width * height > MAX_PIXELS) throw new PageError(say.photoTooLarge);
+  const context = new OffscreenCanvas(width, height).getContext("2d", {
+    willReadFrequently: true,
+    colorSpace: "srgb",
+  });
+  if (!context) throw new PageError(say.photoTooLarge);
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return { pixels: context.getImageData(0, 0, width, height).data, width, height };
+}
+
+async function open(blob) {
+  try {
+    return await createImageBitmap(blob, {
+      imageOrientation: "from-image",
+      premultiplyAlpha: "none",
+      colorSpaceConversion: "none",
+    });
+  } catch (cause) {
+    throw new PageError(say.noPhoto, { cause });
+  }
+}
+
+async function isJpeg(photo) {
+  if (photo instanceof ImageBitmap) return false;
+  const [first, second] = new Uint8Array(await photo.slice(0, 2).arrayBuffer());
+  return first === 0xff && second === 0xd8;
+}

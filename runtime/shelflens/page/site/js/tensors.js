@@ -1,0 +1,98 @@
+/** The catalog file's outer layer: a safetensors file with checksums. Spec: "The catalog file". */
+
+import { crc32, sha256 } from "./checksums.js";
+import { PageError, say } from "./strings.js";
+
+const FORMAT = 1;
+const HEADER_LIMIT = 1 << 20;
+const ITEM = { U64: 8, F32: 4, I8: 1, U8: 1 };
+
+/**
+ * Read a catalog's tensors and facts, and check every byte.
+ *
+ * @param {ArrayBuffer} buffer the file
+ * @returns {{tensors: Object<string, {dtype: string, shape: number[], data: *}>,
+ *   facts: Object<string, string>}} `data` is a Float32Array, Int8Array, Uint8Array, or for U64 a
+ *   Float64Array of whole numbers
+ * @throws {PageError} not a catalog, of a newer format, or damaged
+ */
+export function readTensors(buffer) {
+  const size = buffer.byteLength;
+  const view = new DataView(buffer);
+  const length = size >= 8 ? Number(view.getBigUint64(0, true)) : 0;
+  if (length < 2 || length > Math.min(HEADER_LIMIT, size - 8)) damaged("no catalog header");
+  let header;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 8, length));
+    header = JSON.parse(text);
+  } catch {
+    damaged("no catalog header");
+  }
+  const { __metadata__: metadata, ...entries } = header;
+  if (metadata?.format !== "shelflens-catalog") damaged("no catalog header");
+  const version = Number(metadata.version);
+  if (!Number.isInteger(version)) damaged("no catalog header");
+  if (version > FORMAT) throw new PageError(say.catalogNewer(version, FORMAT));
+  const { fingerprint, ...facts } = metadata;
+  if (fingerprint !== sha256(canonical([entries, facts]))) {
+    damaged("the header differs from its fingerprint");
+  }
+  return { tensors: cut(buffer, 8 + length, entries, facts), facts: metadata };
+}
+
+/** Cut the file into tensors: in order, without holes, each with the right checksum. */
+function cut(buffer, start, entries, facts) {
+  const tensors = {};
+  let end = start;
+  const inOrder = Object.entries(entries).sort((a, b) => a[1].data_offsets[0] - b[1].data_offsets[0]);
+  for (const [name, { dtype, shape, data_offsets: offsets }] of inOrder) {
+    const [first, last] = offsets.map((offset) => start + offset);
+    const count = shape.reduce((product, side) => product * side, 1);
+    if (last > buffer.byteLength) damaged("cut short");
+    if (first !== end || !ITEM[dtype] || last - first !== count * ITEM[dtype]) {
+      damaged("tensors overlap");
+    }
+    const bytes = new Uint8Array(buffer, first, last - first);
+    if (crc32(bytes).toString(16).padStart(8, "0") !== facts[`crc32.${name}`]) {
+      damaged(`the checksum of ${name} differs`);
+    }
+    tensors[name] = { dtype, shape, data: typed(dtype, bytes) };
+    end = last;
+  }
+  if (end !== buffer.byteLength) damaged(`${buffer.byteLength} bytes, expected ${end}`);
+  return tensors;
+}
+
+/** Little-endian bytes as numbers; every device with a browser is little-endian. */
+function typed(dtype, bytes) {
+  if (dtype === "U8") return bytes;
+  if (dtype === "I8") return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  const aligned = bytes.slice().buffer; // an offset need not be a multiple of the item size
+  if (dtype === "F32") return new Float32Array(aligned);
+  return Float64Array.from(new BigUint64Array(aligned), Number);
+}
+
+/** JSON with keys sorted by code point, no blanks, and nothing but printable ASCII. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value !== null && typeof value === "object") {
+    const pairs = Object.keys(value).sort(byCodePoint);
+    return `{${pairs.map((key) => `${canonical(key)}:${canonical(value[key])}`).join(",")}}`;
+  }
+  const escape = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, escape);
+}
+
+function byCodePoint(a, b) {
+  const [left, right] = [Array.from(a, code), Array.from(b, code)];
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    if (left[i] !== right[i]) return left[i] - right[i];
+  }
+  return left.length - right.length;
+}
+
+const code = (character) => character.codePointAt(0);
+
+function damaged(what) {
+  throw new PageError(say.catalogDamaged(what));
+}

@@ -1,0 +1,147 @@
+"""The page's inference engine: LiteRT.js, pinned, fetched by npm once, and never in our wheel."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from shelflens.errors import PageError
+
+HERE = Path(__file__).parent
+LOCK = HERE / "package-lock.json"
+LICENSE = HERE / "LICENSE-engine.txt"
+"""Apache-2.0, which the packages name but do not carry."""
+
+VERSION = "2.5.3"
+"""Of @litertjs/core and @litertjs/wasm-utils. To change it: package.json, `npm install
+--package-lock-only --omit-lockfile-registry-resolved`, and the hashes below."""
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    source: str
+    """In node_modules."""
+    sha256: str
+
+
+# The "compat" build runs wherever WebAssembly has SIMD, gives the same vectors everywhere, and is
+# as fast for our int8 model as the one with relaxed SIMD (32 and 32 ms on one busy x86-64 core;
+# benchmarks/quality/engines.py).
+FILES = {
+    "engine/litert.js": _Pinned(
+        "@litertjs/core/dist/index.js",
+        "e7daccc3a31eef890848a737ccb863ded5f046a6b40c3fdc0556495adeb5d9b3",
+    ),
+    "engine/wasm-utils.js": _Pinned(
+        "@litertjs/wasm-utils/dist/index.js",
+        "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2",
+    ),
+    "engine/litert-wasm.js": _Pinned(
+        "@litertjs/core/wasm/litert_wasm_compat_internal.js",
+        "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5",
+    ),
+    "engine/litert.wasm.pack": _Pinned(
+        "@litertjs/core/wasm/litert_wasm_compat_internal.wasm",
+        "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c",
+    ),
+}
+
+
+def engine_files(vendor: Path | None = None) -> dict[str, bytes]:
+    """The engine as files of the page, each compared with its pinned SHA-256.
+
+    Args:
+        vendor: A node_modules folder; None lets npm fetch what the lock file pins, once, into the
+            cache folder of this user.
+
+    Returns:
+        Contents by path in the page. `.pack` files are gzip: small on any host, and unpacked by
+        the page.
+
+    Raises:
+        PageError: npm is missing or fails; a file is missing or another one than was pinned.
+    """
+    root = _fetched() if vendor is None else vendor
+    found = {}
+    for target, pinned in FILES.items():
+        path = root / pinned.source
+        if not path.is_file():
+            raise PageError(f"{path}: not there; expected @litertjs/core {VERSION}; run npm ci")
+        data = path.read_bytes()
+        if (got := hashlib.sha256(data).hexdigest()) != pinned.sha256:
+            raise PageError(
+                f"{path}: expected the file of version {VERSION} with SHA-256 "
+                f"{pinned.sha256[:12]}..., got {got[:12]}...; run npm ci again"
+            )
+        found[target] = _adapted(target, data)
+    found["LICENSES.txt"] = _licenses()
+    return found
+
+
+def packed(data: bytes) -> bytes:
+    """Gzip without a date: equal data gives equal bytes."""
+    return gzip.compress(data, 9, mtime=0)
+
+
+def _adapted(target: str, data: bytes) -> bytes:
+    if target.endswith(".pack"):
+        return packed(data)
+    # A browser resolves no package names, and would ask the host for source maps it has not.
+    # Looking for a graphics device takes time at every start, and our int8 model does not use it.
+    text = data.decode().replace('"@litertjs/wasm-utils"', '"./wasm-utils.js"')
+    text = text.replace(
+        "await Environment.create()", "await Environment.create({webGpuDevice: null})"
+    )
+    return re.sub(r"\n?//# sourceMappingURL=.*", "", text).encode()
+
+
+def _licenses() -> bytes:
+    head = (
+        "This page contains @litertjs/core and @litertjs/wasm-utils "
+        f"{VERSION} (files under engine/),\nCopyright Google LLC, and ShelfLens, both under the "
+        "Apache License 2.0, which follows.\nengine/litert.js was changed in two lines: it runs "
+        "without a bundler and looks for no graphics device.\n\n"
+    )
+    return head.encode() + LICENSE.read_bytes()
+
+
+def cache_folder() -> Path:
+    """Where the fetched engine stays; named after the lock file."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    return base / "shelflens" / f"page-{name}"
+
+
+def _fetched() -> Path:
+    cache = cache_folder()
+    modules = cache / "node_modules"
+    if modules.is_dir():
+        return modules
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PageError(
+            "npm is not installed, which fetches the page's inference engine once; install "
+            f"Node.js, or give --vendor a node_modules folder with @litertjs/core {VERSION}"
+        )
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".page-") as temporary:
+        work = Path(temporary) / "work"
+        work.mkdir()
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, work / name)
+        command = [npm, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if "npm error" in line.lower()]
+            why = said[0][:200] if said else f"exit status {done.returncode}"
+            raise PageError(f"npm ci failed ({why}); it needs the network once; or use --vendor")
+        if not modules.is_dir():
+            work.rename(cache)
+    return modules
