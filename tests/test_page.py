@@ -16,6 +16,7 @@ import pytest
 from browsing import DESKTOP, PHONE, Host, browser, film, restart_camera, state
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from serving import running
 
 from shelflens import Embedder
 from shelflens.cli import main
@@ -201,7 +202,7 @@ def test_a_machine_without_camera(playwright: Playwright, host: Host) -> None:
     [
         (
             "data/store.catalog",
-            "The catalog is damaged, or is none (the checksum of rows differs).",
+            "The catalog is damaged (the checksum of rows differs).",
         ),
         ("data/model.tflite.pack", "could not be loaded"),
         ("engine/litert.wasm.pack", "could not be loaded"),
@@ -266,6 +267,39 @@ def test_a_half_copied_update_changes_nothing(
     assert page.is_hidden("#update")
     assert page.evaluate("caches.keys()") == before
     assert scan(page) == "Halren Granola Honey & Almond"
+
+
+def test_served_by_shelflens_itself_behind_a_token(
+    chrome: Browser, camera: Path, made: Path, store: Path, tmp_path: Path
+) -> None:
+    """Its policy, types and token suit the page: all loads, and it is kept for later."""
+    token = "a-token-of-32-characters-or-more"
+    secret = tmp_path / "token"
+    secret.write_text(token)
+    secret.chmod(0o600)
+    film(GRANOLA, camera)
+    said: list[str] = []
+    words = ("--catalog", store / "store.catalog", "--page", made, "--token-file", secret)
+    with running(*words) as server:
+        context = chrome.new_context(
+            viewport=PHONE,
+            permissions=["camera"],
+            http_credentials={"username": "", "password": token},
+        )
+        page = context.new_page()
+        page.on("console", lambda one: said.append(f"{one.type}: {one.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.goto(f"http://localhost:{server.port}/")
+        state(page, "ready")
+        assert scan(page) == "Halren Granola Honey & Almond"
+        cached(page)
+        assert page.evaluate("crossOriginIsolated")
+        server.stop()
+        page.reload()
+        state(page, "ready")
+        assert scan(page) == "Halren Granola Honey & Almond"
+        context.close()
+    assert not [line for line in said if line.startswith("error")], said
 
 
 def test_nothing_reaches_another_host(opened: Callable[..., Page], host: Host) -> None:

@@ -99,7 +99,8 @@ class Gate:
                     do="send the header Authorization: Bearer TOKEN; in a browser, type the token "
                     "as the password and leave the name empty",
                     headers={
-                        "www-authenticate": 'Basic realm="shelflens", charset="UTF-8", Bearer'
+                        # Alone: Chromium takes a list of schemes for a damaged one.
+                        "www-authenticate": 'Basic realm="shelflens", charset="UTF-8"'
                     },
                 )
 

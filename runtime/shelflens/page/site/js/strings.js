@@ -8,7 +8,7 @@ const share = (value) => `${Math.min(99, Math.max(1, Math.round(100 * value)))} 
 
 export const say = {
   // Errors.
-  catalogDamaged: (what) => `The catalog is damaged, or is none (${what}). Build the page again.`,
+  catalogDamaged: (what) => `The catalog is damaged (${what}). Build the page again.`,
   catalogNewer: (version, known) =>
     `The catalog has format ${version}, this page reads up to ${known}. Build the page again.`,
   catalogWithout: (what) => `The catalog has no “${what}”. Build it again.`,
@@ -62,7 +62,7 @@ export const say = {
   unknown: "Not in this catalog",
   unknownWhy: "None of the products is close enough. Try again from the front, in good light.",
   sure: (confidence) => `${share(confidence)} sure`,
-  basis: { default: "default thresholds", measured: "measured thresholds" },
+  basis: { default: "by default thresholds", measured: "by measured thresholds" },
   nearest: "The nearest products",
   similar: "Similar products",
   yourPhoto: "Your photo",
