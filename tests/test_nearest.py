@@ -32,7 +32,7 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setattr(simd, "kernel", lambda several: found)
     # Small blocks and parts, so that small catalogs are cut up and shared out too.
     monkeypatch.setattr(scan, "_BLOCK_BYTES", 1 << 10)
-    for part in ("_PART", "_PYTHON_PART"):
+    for part in ("_PART", "_PYTHON_PART", "_BLOCK_SCORES"):
         monkeypatch.setattr(scan, part, 1 << 10)
     return name
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ from numpy.typing import NDArray
 from shelflens import search, simd
 
 _BLOCK_BYTES = 2 << 20
-"""Of rows scanned at a time: their scores are still in the cache when they are scaled."""
+"""Of rows widened to float32 at a time: a block stays in the cache."""
+
+_BLOCK_SCORES = 128 << 10
+"""Scores a kernel gives at a time: they are still in the cache when they are scaled."""
 
 _TOGETHER = 8
 """Queries asked in one reading of the rows: 8 cost NumKong as much as 1.5."""
@@ -99,9 +103,8 @@ def _nearest(
     def ask(start: int, parts: int) -> None:
         group = queries[start : start + _TOGETHER]
         table, slack = coarse(rows, scales, group, parts)
-        for place, query in enumerate(group):
-            near = _candidates(table[place], first_rows, k, float(slack[place]))
-            found[start + place] = _exact(rows, scales, first_rows, query, near, k)
+        asked, near = _candidates(table, first_rows, k, slack)
+        found[start : start + len(group)] = _exact(rows, scales, first_rows, group, asked, near, k)
 
     groups = range(0, len(queries), _TOGETHER)
     if len(groups) == 1:
@@ -129,18 +132,13 @@ def _coarse(several: bool, dim: int) -> Coarse:
         errors = queries.astype(np.float64) - small * steps.astype(np.float64)
         slack = np.sqrt((errors**2).sum(axis=1)) * (1 + 1e-5) + _ROUNDING
         table = np.empty((len(queries), len(rows)), np.float32)
-
         inner = _worth(threads, rows, _PART) if threaded else 1
 
         def scan(part: slice) -> None:
             np.multiply(dots(small, rows[part], inner), scales[part], out=table[:, part])
 
-        if inner > 1:
-            # At once: after each block all threads would wait for the one that lost its core.
-            scan(slice(0, len(rows)))
-            return table, slack / steps[:, 0]
         outer = 1 if threaded else _worth(threads, rows, _PYTHON_PART)
-        _share(_blocks(len(rows), rows.shape[1]), scan, outer)
+        _share(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
         return table, slack / steps[:, 0]
 
     return with_kernel
@@ -175,41 +173,70 @@ def _worth(threads: int, rows: NDArray[np.int8], part: int) -> int:
 
 
 def _blocks(n: int, dim: int) -> Iterator[slice]:
-    size = max(1, _BLOCK_BYTES // dim)
+    """Rows of so many bytes each, a block at a time."""
+    return _slices(n, _BLOCK_BYTES // dim)
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    size = max(1, size)
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def _candidates(
-    row_scores: NDArray[np.float32], first_rows: NDArray[np.int64], k: int, slack: float
-) -> NDArray[np.int64]:
-    """Rows that can be the best row of one of the k best products, int64, rising."""
-    best = search.of_products(row_scores, first_rows)
-    if k >= len(best):
-        return np.arange(len(row_scores))
-    least = search.floor_of_top(best, k)
-    return np.flatnonzero(row_scores >= np.float32(least - 2 * slack))
+    table: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    k: int,
+    slack: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that can be the best row of one of the k best products of a query.
+
+    All queries at once: calls of NumPy on a few dozen numbers wait for Python's lock, and threads
+    for each other.
+
+    Args:
+        table: float32 [q, n].
+        first_rows: As in `nearest`.
+        k: How many products.
+        slack: float64 [q], how wrong the scores can be.
+
+    Returns:
+        Places of queries and of rows, int64 [c] each, rising.
+    """
+    best = search.of_products(table, first_rows)
+    if k >= best.shape[1]:
+        limits = np.full(len(table), -np.inf, np.float32)
+    else:
+        limits = (search.floor_of_top(best, k) - 2 * slack).astype(np.float32)
+    # Flat: NumPy's search of a table for what is not zero is many times slower.
+    return np.divmod(np.flatnonzero(table >= limits[:, np.newaxis]), table.shape[1])
 
 
 def _exact(
     rows: NDArray[np.int8],
     scales: NDArray[np.float32],
     first_rows: NDArray[np.int64],
-    query: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    asked: NDArray[np.int64],
     near: NDArray[np.int64],
     k: int,
-) -> Found:
-    wide = query.astype(np.float64)
+) -> list[Found]:
+    """The answers, from the rows that `_candidates` left."""
+    wide = queries.astype(np.float64)
     exact = np.empty(len(near), np.float32)
-    for part in _blocks(len(near), 8 * rows.shape[1]):
+    for part in _blocks(len(near), 16 * rows.shape[1]):
         places = near[part]
         # Not a BLAS product: its last bit depends on a row's place, and equal rows must tie.
-        sums = np.einsum("nd,d->n", rows[places].astype(np.float64), wide)
+        sums = np.einsum("nd,nd->n", rows[places].astype(np.float64), wide[asked[part]])
         exact[part] = sums * scales[places]
     owners = np.searchsorted(first_rows, near, side="right") - 1
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    scores = np.maximum.reduceat(exact, starts)
-    order = search.top(scores, k)
-    return owners[starts][order], scores[order]
+    starts = np.flatnonzero((np.diff(owners, prepend=-1) != 0) | (np.diff(asked, prepend=-1) != 0))
+    scores, products = np.maximum.reduceat(exact, starts), owners[starts]
+    ends = np.searchsorted(asked[starts], np.arange(len(queries) + 1))
+    found = []
+    for start, stop in pairwise(ends.tolist()):
+        order = start + search.top(scores[start:stop], k)
+        found.append((products[order], scores[order]))
+    return found
 
 
 def _share(parts: Iterator[slice] | range, work: Callable[..., None], threads: int) -> None:

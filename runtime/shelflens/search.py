@@ -128,16 +128,26 @@ def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return places[np.argsort(-scores[places], kind="stable")[:k]]
 
 
-def floor_of_top(scores: NDArray[np.float32], k: int) -> np.float32:
-    """A score that at least k of them reach, the k-th highest or little below it; k <= p."""
-    groups = len(scores) // _GROUP
+def floor_of_top(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """A score that at least k of them reach, the k-th highest or little below it; k <= p.
+
+    Args:
+        scores: float32 [..., p].
+        k: How many.
+
+    Returns:
+        float32 [...].
+    """
+    count = scores.shape[-1]
+    groups = count // _GROUP
+    place = count - k
     if k < groups:
         # k groups have a score of at least this, so the k highest scores are all that high. The
-        # maxima cost a tenth of a partition of all scores.
-        scores, place = scores[: groups * _GROUP].reshape(groups, _GROUP).max(axis=1), groups - k
-    else:
-        place = len(scores) - k
-    floor: np.float32 = np.partition(scores, place)[place]
+        # maxima cost a tenth of a partition of all scores; a group is a column, for whole rows
+        # are compared at once.
+        grouped = scores[..., : groups * _GROUP].reshape(*scores.shape[:-1], _GROUP, groups)
+        scores, place = grouped.max(axis=-2), groups - k
+    floor: NDArray[np.float32] = np.partition(scores, place, axis=-1)[..., place]
     return floor
 
 
