@@ -88,7 +88,9 @@ class Output:
         return text
 
     def summary(self, watcher: Watcher) -> None:
-        """The last line."""
+        """The last line; none when there was nothing to see."""
+        if not watcher.frames:
+            return
         spent = time.monotonic() - self._begun
         answers = sum(self._counts.values())
         parts = ", ".join(f"{count} {name}" for name, count in self._counts.items())
@@ -97,6 +99,10 @@ class Output:
         if watcher.latency.count:
             p50, p90 = (watcher.latency.percentile(one) for one in (50, 90))
             text += f"; frame to answer {p50:.1f} ms p50, {p90:.1f} ms p90"
+        elif not answers:
+            text += (
+                "; nothing was held still and sharp for long enough (--settle, --steady, --sharp)"
+            )
         self.say(text)
 
     def _erase(self) -> None:
