@@ -30,8 +30,11 @@ from device.installing import add_extras, build_wheel, install
 from device.machines import Machine
 from device.needs import NeedError
 from device.results import RESULTS, write, write_counts
-from device.sizes import from_apt, installed, mib
+from device.sizes import from_apt, installed, mib, wheel_of
 from device.userland import ARCHITECTURES, cache, userland
+
+EXTRA = ("onnxruntime",)
+"""The engine of an extra, which comes with the SIMD kernels."""
 
 
 def main() -> int:
@@ -90,6 +93,9 @@ def counts(name: str) -> dict[str, dict[str, dict[str, int]]]:
             raise NeedError(
                 f"{machine.name}: nothing installed; first type: tests/device/run {name}"
             )
+        engines = ARCHITECTURES[machine.name].engines if machine.name in ARCHITECTURES else EXTRA
+        if EXTRA[0] in engines:  # 32-bit systems have no wheels of the extras
+            add_extras(machine, wheel_of(machine.outside()))
         tell(f"{machine.name}: counting")
         found[machine.name] = count(machine)
     return found
