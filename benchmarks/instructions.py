@@ -3,11 +3,11 @@
     python benchmarks/instructions.py                count, write instructions.json
     python benchmarks/instructions.py --check        count, fail when one grew by more than 3 %
 
-Needs valgrind (`apt install valgrind`), Linux. Each act is run once and three times in a new
-process under `valgrind --tool=callgrind`; half of the difference is its cost, the start left out.
-About two minutes. Valgrind shows programs a processor without AVX-512, so NumPy and the kernels
-take their AVX2 code (x86-64);
-the counts say whether our code does more work than before, not how fast a processor does it.
+Needs valgrind (`apt install valgrind`), Linux. Each act is run once and many times in a new process
+under `valgrind --tool=callgrind`; their difference is its cost, the start left out. Many, for two
+starts of Python differ by some millions. About two minutes. Valgrind shows programs a
+processor without AVX-512, so NumPy and the kernels take their AVX2 code (x86-64); the counts say
+whether our code does more work than before, not how fast a processor does it.
 `perf stat -e instructions` would count the real code; virtual machines mostly do not support it.
 """
 
@@ -24,6 +24,10 @@ from pathlib import Path
 
 RESULT = Path(__file__).with_name("instructions.json")
 BAND = 0.03
+REPEATS = 16
+
+ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+"""One thread, and the same order of sets and tables each time."""
 
 PREPARE = """
 import numpy as np
@@ -69,8 +73,9 @@ def main() -> int:
 
 def cost(name: str) -> int:
     """Instructions of one act."""
-    once, thrice = (counted(name, times) for times in (1, 3))
-    return (thrice - once) // 2
+    repeats = REPEATS * (10 if name.startswith("scan") else 1)  # short: the starts differ by more
+    once, often = (counted(name, times) for times in (1, 1 + repeats))
+    return (often - once) // repeats
 
 
 def script(prepare: str, act: str, times: int) -> str:
@@ -87,7 +92,7 @@ def counted(name: str, times: int) -> int:
     rows = ROWS.format(n=20_000, dim=128)
     photo = f"photo = draw{PHOTOS[name]}\n" if name in PHOTOS else ""
     code = script(f"{rows}{photo}", ACTS[name], times)
-    environment = os.environ | {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+    environment = os.environ | ALONE
     with tempfile.TemporaryDirectory() as folder:
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         command = [*tool, sys.executable, "-c", code]

@@ -13,7 +13,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.instructions import ACTS, ROWS, script
+from benchmarks.instructions import ACTS, ALONE, REPEATS, ROWS, script
 from device.machines import Machine
 from device.needs import NeedError, call, install
 
@@ -25,11 +25,6 @@ from shelflens import Embedder
 embedder = Embedder.open(threads=1)
 pixels = embedder.load(draw(348, 348))[np.newaxis]
 """
-
-REPEATS = 16
-
-ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-"""One thread: the counter is not for several."""
 
 COUNTED = {
     "decode 12 MP to 224 pixels": ("photo = draw(4032, 3024)", ACTS["decode 12 MP to 224 pixels"]),
