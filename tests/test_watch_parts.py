@@ -176,6 +176,13 @@ def test_a_new_catalog_is_picked_up_and_the_old_one_let_go(tmp_path: Path, stock
     assert stock.refresh() == (False, [])
 
 
+def test_a_new_catalog_without_products_is_one(tmp_path: Path, stock: Stock) -> None:
+    store = tmp_path / "store.catalog"
+    drop(store, catalog_of(stock.catalog.space, 0))
+    assert stock.refresh() == (True, [f"{store}: new, 0 products"])
+    assert len(stock.catalog) == 0
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other"])
 def test_a_bad_catalog_is_refused_once_and_the_old_one_kept(
     tmp_path: Path, stock: Stock, damage: str

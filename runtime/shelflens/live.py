@@ -87,10 +87,11 @@ class Stock:
         """Put to use what fits: both new ones, else one of them with the one that is there."""
         catalog, embedder = self._next_catalog, self._next_embedder
         for one, other in ((catalog, embedder), (catalog, None), (None, embedder)):
-            pair = (one or self.catalog, other or self.embedder)
-            if (one is None and other is None) or pair[0].space != pair[1].card.space:
+            # Not `or`: a catalog without products counts as nothing.
+            fits = self.catalog if one is None else one, other or self.embedder
+            if (one is None and other is None) or fits[0].space != fits[1].card.space:
                 continue
-            self.catalog, self.embedder = pair
+            self.catalog, self.embedder = fits
             if one is not None:
                 self._next_catalog = None
                 lines.append(f"{self._paths[0]}: new, {len(one)} products")
