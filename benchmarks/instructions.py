@@ -20,6 +20,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 RESULT = Path(__file__).with_name("instructions.json")
@@ -74,8 +76,12 @@ def main() -> int:
 def cost(name: str) -> int:
     """Instructions of one act."""
     repeats = REPEATS * (10 if name.startswith("scan") else 1)  # short: the starts differ by more
-    once, often = (counted(name, times) for times in (1, 1 + repeats))
-    return (often - once) // repeats
+    return each(partial(counted, name), repeats)
+
+
+def each(count: Callable[[int], int], repeats: int = REPEATS) -> int:
+    """Instructions of one act, from a count of a process that does it so often."""
+    return (count(1 + repeats) - count(1)) // repeats
 
 
 def script(prepare: str, act: str, times: int) -> str:

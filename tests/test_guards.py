@@ -54,6 +54,13 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def loaded_by(code: str) -> set[str]:
+    """Names of all modules that a new process has loaded when it has run some code."""
+    code += "\nimport sys; print('LOADED', *sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(out.stdout.partition("LOADED")[2].split())
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_imports_go_one_way(package: str) -> None:
     assert modules(package), "no modules found: the test would check nothing"
@@ -87,14 +94,11 @@ def test_only_its_command_knows_the_server() -> None:
         if path.parent != SERVE and path.name != "serve.py":
             assert "shelflens.serve" not in path.read_text(encoding="utf-8"), path
     code = (
-        "import sys\n"
         "from shelflens.cli import main\n"
         "try: main(['serve', '--help'])\n"
-        "except SystemExit as end: assert end.code == 0\n"
-        "print('LOADED', *sys.modules)"
+        "except SystemExit as end: assert end.code == 0"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(out.stdout.partition("LOADED")[2].split())
+    loaded = loaded_by(code)
     assert "shelflens.serve.settings" in loaded
     assert not loaded & (SERVER | {"asyncio", "ssl"})
 
@@ -106,17 +110,15 @@ def test_the_one_socket_is_local() -> None:
 
 
 def test_watching_own_frames_loads_no_camera_library() -> None:
-    code = "import sys, shelflens.watch.sources; print(*sys.modules)"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(out.stdout.split())
+    code = "import shelflens.watch.sources"
+    loaded = loaded_by(code)
     assert "shelflens.watch.loop" in loaded
     assert not loaded & {"cv2", "picamera2", "subprocess", "socket", *ENGINES}
 
 
 def test_import_loads_no_more_than_it_needs() -> None:
-    code = "import sys, shelflens; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(out.stdout.split()) - sys.stdlib_module_names
+    code = "import shelflens"
+    loaded = {name.split(".")[0] for name in loaded_by(code)} - sys.stdlib_module_names
     heavy = KERNELS | {
         "ai_edge_litert",
         "tflite_runtime",
@@ -144,11 +146,8 @@ def test_a_lookup_imports_only_what_it_needs() -> None:
         "--catalog",
         str(data / "selftest.catalog"),
     ]
-    code = (
-        f"import sys; from shelflens.cli import main; main({words}); print('LOADED', *sys.modules)"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(out.stdout.partition("LOADED")[2].split())
+    code = f"from shelflens.cli import main; main({words})"
+    loaded = loaded_by(code)
     ours = {name for name in loaded if name.startswith("shelflens.")}
     assert "shelflens.commands.lookup" in loaded
     assert not loaded & NOT_FOR_A_LOOKUP
@@ -157,15 +156,12 @@ def test_a_lookup_imports_only_what_it_needs() -> None:
 
 def test_workshop_commands_show_help_without_heavy_imports() -> None:
     code = (
-        "import sys, argparse\n"
         "from shelflens.cli import main\n"
         "for word in ('train', 'export', 'draw'):\n"
         "    try: main([word, '--help'])\n"
-        "    except SystemExit as end: assert end.code == 0\n"
-        "print('LOADED', *sys.modules)"
+        "    except SystemExit as end: assert end.code == 0"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(out.stdout.partition("LOADED")[2].split())
+    loaded = loaded_by(code)
     assert "shelflens_train.command" in loaded
     assert not loaded & {"keras", "tensorflow", "onnx", "matplotlib"}
 

@@ -103,6 +103,7 @@ def judged(run: Path, size: int, *, kept: float = 0.0) -> dict[str, Any]:
     from shelflens_train.config import saved_config
     from shelflens_train.data import PhotoBank
     from shelflens_train.evaluate import embed
+    from shelflens_train.fit import mixed
     from shelflens_train.model import embedding_model
     from shelflens_train.state import StateFolder
 
@@ -110,8 +111,7 @@ def judged(run: Path, size: int, *, kept: float = 0.0) -> dict[str, Any]:
     weights = keras.models.load_model(run / "model.keras", compile=False).get_weights()
     if kept:  # as --keep does
         StateFolder(run).load_start(model)
-        mixed = zip(model.get_weights(), weights, strict=True)
-        weights = [kept * before + (1 - kept) * after for before, after in mixed]
+        weights = mixed(model.get_weights(), weights, kept)
     model.set_weights(weights)
     bank = PhotoBank(size, budget=0)
     odd = odd_products()

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import csv
 import gzip
 import json
 import os
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from grocery import SHARED, read_split, write_split
 from measuring import facts, photos_of
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -74,11 +74,8 @@ def main() -> None:
 
 def accuracy(running: Browser, work: Path) -> dict[str, Any]:
     """recall@1 of the page and of Python on the same photos, and how far their vectors agree."""
-    gallery = photos_of("train")
-    with (work / "train.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["path", "product"])
-        writer.writerows([one.path, one.product] for one in gallery.items)
+    root = (SHARED / "data" / "grocery").resolve()
+    write_split(work / "train.csv", root, read_split(root, "train"))
     store = work / "grocery.catalog"
     assert shelflens(["catalog", "build", str(work / "train.csv"), "--out", str(store)]) == 0
     catalog, embedder = Catalog.open(store), Embedder.open()

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from benchmarks.instructions import ACTS, ALONE, REPEATS, ROWS, script
+from benchmarks.instructions import ACTS, ALONE, ROWS, each, script
 from device.machines import Machine
 from device.needs import NeedError, call, install
 
@@ -79,8 +80,7 @@ def count(machine: Machine) -> dict[str, dict[str, int]]:
 
 def cost(machine: Machine, name: str) -> int:
     """Instructions of one act."""
-    once, often = (counted(machine, name, times) for times in (1, 1 + REPEATS))
-    return (often - once) // REPEATS
+    return each(partial(counted, machine, name))
 
 
 def counted(machine: Machine, name: str, times: int) -> int:

@@ -128,8 +128,7 @@ def fit(
         before = embedder.get_weights()
     folder.load_best(state, embedder)
     if config.keep:
-        mixed = zip(before, embedder.get_weights(), strict=True)
-        embedder.set_weights([config.keep * a + (1 - config.keep) * b for a, b in mixed])
+        embedder.set_weights(mixed(before, embedder.get_weights(), config.keep))
     return state
 
 
@@ -154,6 +153,11 @@ def _start(
     np.add.at(sums, [kind[split.kind[items[place].product]] for place in of_kind], vectors[of_kind])
     sums /= np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     model.get_layer("proxies").kernel.assign(sums.T)
+
+
+def mixed(start: list[Any], end: list[Any], keep: float) -> list[Any]:
+    """Weights between those of a start and an end: `keep` of the start (WiSE-FT, see `config`)."""
+    return [keep * a + (1 - keep) * b for a, b in zip(start, end, strict=True)]
 
 
 def phases(config: TrainConfig) -> list[Phase]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from shelflens.errors import ModelError
-from shelflens_train.config import TrainConfig
+from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.from_tflite import load_tflite, start_file
 
 
@@ -216,15 +215,16 @@ def _copy_run(run: Path, model: keras.Model, config: TrainConfig) -> None:
     source = run / "model.keras"
     if not source.exists():
         raise FileNotFoundError(2, "no model.keras in the run folder", str(run))
-    before = json.loads((run / "config.json").read_text())
+    before = saved_config(run)
     for key in ("backbone", "alpha", "minimalistic"):
-        if before[key] != getattr(config, key):
+        had, asked = getattr(before, key), getattr(config, key)
+        if had != asked:
             raise ModelError(
-                f"{run}: was trained with {key} {before[key]}, asked for {getattr(config, key)}; "
+                f"{run}: was trained with {key} {had}, asked for {asked}; "
                 f"give --{key} as the run has it"
             )
     old = keras.models.load_model(source, compile=False)
     # By place: Keras puts the input size into the backbone's name.
     for layer, theirs in zip(model.layers, old.layers, strict=True):
-        if layer.name != "embedding" or before["dim"] == config.dim:
+        if layer.name != "embedding" or before.dim == config.dim:
             layer.set_weights(theirs.get_weights())

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from shelflens.errors import PhotoError
 from shelflens.evaluation.report import Report
-from shelflens.image import load_image
+from shelflens.thumbnail import thumbnail
 
 SIDE = 260
 """Longer side in pixels: twice the 130 it is shown at, for dense screens."""
@@ -75,8 +73,5 @@ def data_url(path: Path) -> str:
     Raises:
         PhotoError, OSError: as `load_image`.
     """
-    picture = Image.fromarray(load_image(path))
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    data = thumbnail(path, SIDE, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from io import BytesIO
 from pathlib import Path
-
-from PIL import Image
 
 from shelflens.catalog import Catalog
 from shelflens.errors import DataError
-from shelflens.image import load_image
 from shelflens.shelves import find_pictures
+from shelflens.thumbnail import thumbnail
 
 SIDE = 320
 """Longest side in pixels: sharp at 107 points on a screen of three pixels a point."""
@@ -61,17 +58,8 @@ def pack_pictures(ids: Sequence[str], find: Callable[[str], Path | None]) -> byt
         path = find(product)
         if path is None:
             continue
-        parts.append(thumbnail(path))
+        parts.append(thumbnail(path, SIDE, "WEBP", quality=QUALITY, method=5))
         places[product] = (end, end + len(parts[-1]))
         end += len(parts[-1])
     header = json.dumps(places, ensure_ascii=False, separators=(",", ":")).encode()
     return b"".join([len(header).to_bytes(8, "little"), header, *parts])
-
-
-def thumbnail(path: Path) -> bytes:
-    """A photo as a small WebP, upright, without its metadata."""
-    picture = Image.fromarray(load_image(path))
-    picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
-    buffer = BytesIO()
-    picture.save(buffer, "WEBP", quality=QUALITY, method=5)
-    return buffer.getvalue()

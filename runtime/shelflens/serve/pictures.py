@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shelflens.errors import PhotoError
-from shelflens.image import load_image
 from shelflens.serve.api import require
 from shelflens.serve.desk import Desk, Hand
 from shelflens.serve.problem import Problem, shown
+from shelflens.thumbnail import thumbnail
 
 SIDE = 320
 """Pixels of the longer side."""
@@ -55,8 +53,4 @@ class Pictures:
 @lru_cache(maxsize=128)
 def _small(path: str, changed: int) -> bytes:
     """A picture as JPEG; `changed`, when the file was, is part of its name in the cache."""
-    picture = Image.fromarray(load_image(path))
-    picture.thumbnail((SIDE, SIDE))
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=85)
-    return stream.getvalue()
+    return thumbnail(Path(path), SIDE, "JPEG", quality=85)
