@@ -62,7 +62,7 @@ export const say = {
   unknown: "Not in this catalog",
   unknownWhy: "None of the products is close enough. Try again from the front, in good light.",
   sure: (confidence) => `${share(confidence)} sure`,
-  basis: { default: "by default thresholds", measured: "by measured thresholds" },
+  basis: { default: "default thresholds", measured: "measured thresholds" },
   nearest: "The nearest products",
   similar: "Similar products",
   yourPhoto: "Your photo",
