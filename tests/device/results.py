@@ -81,7 +81,8 @@ depend on what else runs. Not time: an instruction of one processor does not do 
 another. x86-64 with AVX2 and no more, which is what this QEMU plays; Cortex-A76 has dot product
 instructions (`asimddp`), which A72 lacks; where both counts are equal they were not used, and
 whether a real Pi 5 uses them is not known from here: engines read `/proc/cpuinfo` too, which is
-x86-64's under QEMU. Kernel: `shelflens[fast]`."""
+x86-64's under QEMU. A scan's count differs by a few per cent from run to run, as the starts do that
+are taken off it. Kernel: `shelflens[fast]`."""
 
 
 def write_counts(counts: dict[str, dict[str, dict[str, int]]], folder: Path) -> str:
