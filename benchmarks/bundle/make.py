@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,9 @@ SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
 QUALITY = ROOT / "benchmarks" / "quality"
 
 NAME = "shelflens-products"
+# Seed, epochs, strength of changes of colour of the fine-tunes whose mean is the model.
+MEMBERS = ((0, 40, 1.0), (1, 16, 0.5), (2, 16, 0.5))
+KEEP = 0.15
 DIMS = ("--dims", 128, 64, 32)
 TRAINING_SEED, CALIBRATION_SEED, DEMO_SEED = 20261123, 31, 12
 LICENSE = (
@@ -55,14 +59,15 @@ def draw(work: Path) -> None:
 def train(work: Path) -> None:
     """Fine-tune on Grocery train and val photos, studio pictures, the drawn store, other things."""
     run(sys.executable, QUALITY / "grocery.py", "--out", work / "grocery")
-    fit(work / "grocery", "fit.csv", work / "drawn", work / "run", epochs=40)
+    fit(work / "grocery", "fit.csv", work / "drawn", work / "run", members=MEMBERS)
 
 
 def unseen(work: Path) -> None:
     """The same recipe without the Grocery classes of odd id, for the unseen-products protocol."""
     folder = work / "unseen"
     run(sys.executable, QUALITY / "unseen.py", "--write", folder)
-    fit(folder, "even.csv", work / "drawn", folder / "run", epochs=24)
+    shorter = [(seed, round(0.6 * epochs), colour) for seed, epochs, colour in MEMBERS]
+    fit(folder, "even.csv", work / "drawn", folder / "run", members=shorter)
     formats = ["--formats", "float32", "int8"]
     shelflens("export", folder / "run", "--out", folder / "export", *formats)
     models = [folder / "export" / f"{name}.tflite" for name in ("float32", "int8")]
@@ -70,17 +75,26 @@ def unseen(work: Path) -> None:
     run(sys.executable, QUALITY / "unseen.py", "--model", *models, *out)
 
 
-def fit(grocery: Path, photos: str, drawn: Path, out: Path, *, epochs: int) -> None:
-    """The one recipe: photos and studio pictures of a folder, the drawn store, other things."""
+def fit(
+    grocery: Path, photos: str, drawn: Path, out: Path, *, members: Sequence[tuple[int, int, float]]
+) -> None:
+    """The one recipe: photos and studio pictures of a folder, the drawn store, other things.
+
+    `out` is the mean of the runs `out`-0, `out`-1 and so on; one that is there is not done again.
+    """
     # Six times: each is the only studio picture of its product.
     studio = [grocery / "iconic.csv"] * 6
     general = ["--general", SHARED / "data" / "clothing", SHARED / "data" / "objects"]
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     options = ["--val", grocery / "judge.csv", "--weights", weights, "--general-share", 0.25]
-    options += ["--size", 224, "--kinds", "category", "--epochs", epochs, "--resume"]
-    options += ["--name", NAME, "--license", LICENSE]
+    options += ["--size", 224, "--kinds", "category", "--name", NAME, "--license", LICENSE]
     data = [grocery / photos, *studio, drawn / "all.csv", *general]
-    shelflens("train", *data, "--out", out, *options)
+    runs = [out.with_name(f"{out.name}-{seed}") for seed, _, _ in members]
+    for run_folder, (seed, epochs, colour) in zip(runs, members, strict=True):
+        if not (run_folder / "card.json").exists():
+            own = ["--seed", seed, "--epochs", epochs, "--colour", colour, "--resume"]
+            shelflens("train", *data, "--out", run_folder, *options, *own)
+    shelflens("average", *runs, "--out", out, "--keep", KEEP)
 
 
 def export(work: Path) -> None:

@@ -39,11 +39,18 @@ RUNTIME = {
 }
 WORKSHOP = {
     "train": "fine-tune an embedding on photos of your products      [train]",
+    "average": "fine-tunes of one start, averaged into a better one     [train]",
     "export": "quantize and convert a trained model, with a gate      [export]",
     "draw": "draw a store of packaged products to try things on     [train]",
 }
 GROUP = "shelflens.commands"
-EXTRA = {"train": "train", "draw": "train", "export": "export", "serve": "serve"}
+EXTRA = {
+    "train": "train",
+    "average": "train",
+    "draw": "train",
+    "export": "export",
+    "serve": "serve",
+}
 """What `pip install 'shelflens[...]'` brings a command, where the base is not enough."""
 
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from shelflens import PhotoError, load_image
 from shelflens.errors import DataError
-from shelflens.files import write_text
 from shelflens.photos import Labelled, Photos, merge, read_photos
 from shelflens.progress import Progress
 from shelflens_train.augment import augmented
@@ -129,7 +128,7 @@ def _readable(photos: Photos, skipped: list[str], workers: int) -> list[Labelled
 
 
 def _hold_out(items: list[Labelled], config: TrainConfig) -> tuple[list[Labelled], list[Labelled]]:
-    generator = np.random.default_rng(config.seed)
+    generator = np.random.default_rng(0)  # whatever the seed: runs are judged on the same photos
     places: dict[str, list[int]] = {}
     for place, item in enumerate(items):
         places.setdefault(item.product, []).append(place)
@@ -142,14 +141,14 @@ def _hold_out(items: list[Labelled], config: TrainConfig) -> tuple[list[Labelled
     return train, [items[place] for place in sorted(held)]
 
 
-def save_split(split: Split, path: Path) -> None:
-    """Write `photos.csv` of the run folder: path, product, split (train, val or general)."""
+def split_table(split: Split) -> str:
+    """`photos.csv` of the run folder: path, product, split (train, val or general)."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "product", "split"])
     for name, items in (("train", split.train), ("val", split.val), ("general", split.general)):
         writer.writerows([item.path.resolve(), item.product, name] for item in items)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 class PhotoBank:

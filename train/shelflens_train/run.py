@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from shelflens.flags import to_dict
 from shelflens.photos import Labelled, read_photos
 from shelflens_train import evaluate, plots
 from shelflens_train.config import TrainConfig, saved_config
-from shelflens_train.data import PhotoBank, Split, save_split, split_photos
+from shelflens_train.data import PhotoBank, Split, split_photos, split_table
 from shelflens_train.devices import is_chief, keep_memory, spread
 from shelflens_train.fit import fit
 from shelflens_train.likeness import kind_axes
@@ -71,7 +72,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         run.mkdir(parents=True, exist_ok=True)
         write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
         state = fit(embedder, split, config, run, teacher=teacher)
-    return _finish(embedder, split, state, config, run) if is_chief() else {}
+    return finish(embedder, split, state, config, run) if is_chief() else {}
 
 
 def _claim(config: TrainConfig, run: Path, *, resume: bool) -> TrainConfig:
@@ -91,9 +92,28 @@ def _claim(config: TrainConfig, run: Path, *, resume: bool) -> TrainConfig:
     return config
 
 
-def _finish(
-    embedder: keras.Model, split: Split, state: State, config: TrainConfig, run: Path
+def finish(
+    embedder: keras.Model,
+    split: Split,
+    state: State,
+    config: TrainConfig,
+    run: Path,
+    *,
+    averaged: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
+    """Judge the final weights against the start, and write all but `state/` and `config.json`.
+
+    Args:
+        embedder: The embedding network.
+        split: What it was trained and is judged on.
+        state: How it came about.
+        config: The knobs.
+        run: The run folder, with the start weights in it.
+        averaged: Of a mean of runs: `seed` and `val_recall_at_1` of each.
+
+    Returns:
+        The content of `metrics.json`.
+    """
     keras.config.set_dtype_policy("float32")
     final = embedding_model(config, weights=None, side=config.size)
     final.set_weights(embedder.get_weights())  # in float32, whatever it was trained in
@@ -117,7 +137,7 @@ def _finish(
         },
         "drawn_store_recall_at_1": {"before": drawn[0], "after": drawn[1]},
     }
-    metrics = {
+    metrics: dict[str, Any] = {
         "val_recall_at_1": found.recall,
         "val_queries": len(split.val),
         "generality": generality,
@@ -128,11 +148,15 @@ def _finish(
         "skipped": split.skipped,
         "history": state.history,
     }
+    if averaged:
+        metrics["averaged"] = list(averaged)
     _save(final, run / "model.keras")
-    save_split(split, run / "photos.csv")
+    write_text(run / "photos.csv", split_table(split))
     write_text(run / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     kinds = kind_axes(enrolled, [split.kind.get(item.product, "") for item in split.train])
     card = replace(_card(final, split, found, single, config, run), likeness=kinds.to_card())
+    if averaged:
+        card.training["seed"] = [one["seed"] for one in averaged]
     write_text(run / "card.json", card.to_json() + "\n")
     (run / "plots").mkdir(exist_ok=True)
     plots.curves(state.history, run / "plots" / "curves.png", title=card.name)

@@ -1,0 +1,110 @@
+"""The mean of several fine-tunes of one start, as a run of its own.
+
+Fine-tunes of one start that differ by their seed, or by how long and how hard they were trained,
+end on the rim of one valley, and the mean of their weights lies lower in it than any of them, at no
+cost on the device (Wortsman et al., "Model soups", ICML 2022). Nothing random is in a run's start,
+so runs on the same photos share it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from shelflens.errors import DataError
+from shelflens.files import write_text
+from shelflens.flags import to_dict
+from shelflens_train.config import TrainConfig, saved_config
+from shelflens_train.data import split_photos, split_table
+from shelflens_train.fit import mixed
+from shelflens_train.model import embedding_model
+from shelflens_train.run import finish
+from shelflens_train.state import State, StateFolder
+
+_ALIKE = ("backbone", "alpha", "minimalistic", "size", "dim", "data", "general", "val", "kinds")
+
+
+def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]:
+    """Write a run folder with the mean weights of finished runs.
+
+    Args:
+        runs: Run folders from the same start, trained on the same photos at the same size.
+        out: The new run folder.
+        keep: Share of the weights that they all started from, as in `TrainConfig.keep`.
+
+    Returns:
+        The content of its `metrics.json`; `averaged` has seed and recall@1 of each run.
+
+    Raises:
+        DataError: fewer than two runs, runs that differ, DATA that has changed, a taken folder.
+        FileNotFoundError: not the folder of a finished run.
+    """
+    if len(runs) < 2:
+        raise DataError(f"{runs[0]}: one run; expected at least 2 to average")
+    if (out / "config.json").exists():
+        raise DataError(f"{out}: holds a run already; give another --out")
+    parts = [_metrics(run) for run in runs]
+    configs = [saved_config(run) for run in runs]
+    first = configs[0]
+    for run, config in zip(runs[1:], configs[1:], strict=True):
+        _check_alike(runs[0], first, run, config)
+    config = replace(first, keep=keep)
+    split = split_photos(config, workers=os.cpu_count() or 1)
+    if split_table(split) != (runs[0] / "photos.csv").read_text():
+        raise DataError(
+            f"{runs[0]}: its photos are not those of {', '.join(first.data)} any more; expected "
+            "them as they were"
+        )
+    start = embedding_model(first, weights=None, side=first.size)
+    mean = embedding_model(first, weights=None, side=first.size)
+    StateFolder(runs[0]).load_start(start)
+    before = start.get_weights()
+    total = [np.zeros(one.shape, np.float64) for one in before]
+    for run in runs:
+        StateFolder(run).load_start(mean)
+        if not all(map(np.array_equal, before, mean.get_weights())):
+            raise DataError(f"{run}: started from other weights than {runs[0]}; expected the same")
+        trained = keras.models.load_model(run / "model.keras", compile=False)
+        for place, one in enumerate(trained.get_weights()):
+            total[place] += one
+    mean.set_weights(mixed(before, [one / len(runs) for one in total], keep))
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
+    StateFolder(out).write_start(start)
+    state = State(
+        epoch=first.head_epochs + first.epochs,
+        seconds=sum(part["seconds"] for part in parts),
+        history=parts[0]["history"],
+    )
+    averaged = [
+        {"seed": config.seed, "val_recall_at_1": part["val_recall_at_1"]}
+        for config, part in zip(configs, parts, strict=True)
+    ]
+    return finish(mean, split, state, config, out, averaged=averaged)
+
+
+def _metrics(run: Path) -> dict[str, Any]:
+    """What a finished run measured of itself."""
+    if not (run / "metrics.json").exists() or not (run / "model.keras").exists():
+        raise FileNotFoundError(2, "no finished run folder", str(run))
+    found: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    return found
+
+
+def _check_alike(one: Path, first: TrainConfig, other: Path, config: TrainConfig) -> None:
+    """Refuse runs whose mean would mean nothing, or would be judged on photos it has seen."""
+    for name in _ALIKE:
+        had, has = getattr(first, name), getattr(config, name)
+        if had != has:
+            raise DataError(f"{other}: trained with {name} {has}, {one} with {had}; expected alike")
+    if (one / "photos.csv").read_bytes() != (other / "photos.csv").read_bytes():
+        raise DataError(
+            f"{other}: trained on other photos than {one}; expected the same, and the same held out"
+        )

@@ -1,0 +1,45 @@
+"""`shelflens average` on the command line. Imports nothing heavy until it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from shelflens.commands.options import without_greeting
+
+HELP = "average fine-tunes of one start into a better one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="finished runs from the same start on the same DATA: other seeds, other knobs",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the new run folder")
+    parser.add_argument(
+        "--keep",
+        type=float,
+        default=0.0,
+        help="share of their start weights in the result (default: 0.0)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Average, and say what each run and the result find."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines
+    with without_greeting():
+        from shelflens_train.average import average
+
+    metrics = average(args.runs, args.out, keep=args.keep)
+    for one in metrics["averaged"]:
+        print(f"seed {one['seed']}: recall@1 {one['val_recall_at_1']:.3f}")
+    print(
+        f"together: recall@1 {metrics['val_recall_at_1']:.3f} on {metrics['val_queries']} held-out "
+        f"photos; next: shelflens export {args.out} --out DIR"
+    )
+    return 0
