@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import shutil
 import threading
@@ -15,8 +16,28 @@ from typing import Any
 from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Playwright, ViewportSize
 
+from shelflens.cli import main
+from shelflens.embedder import BUNDLED_MODEL
+
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+DEMO = BUNDLED_MODEL.parent / "demo"
+TWIN = "Pomoro Hot Cocoa Caramel Family Pack"
+
+
+def store_with_twin(root: Path) -> Path:
+    """products.csv and store.catalog of the demo store, and of a family pack whose front is that
+    of the small one; returns `root`, their folder."""
+    with (DEMO / "studio.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows.append({**rows[0], "product": "cocoa-family", "name": TWIN, "price": "9.49"})
+    with (root / "products.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "path": DEMO / row["path"]} for row in rows)
+    words = ["catalog", "build", root / "products.csv", "--out", root / "store.catalog"]
+    assert main([str(word) for word in words]) == 0
+    return root
 
 
 class Host:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import json
 import shutil
 import subprocess
@@ -13,21 +12,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import DESKTOP, PHONE, Host, browser, film, restart_camera, state
+from browsing import (
+    DEMO,
+    DESKTOP,
+    PHONE,
+    TWIN,
+    Host,
+    browser,
+    film,
+    restart_camera,
+    state,
+    store_with_twin,
+)
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from serving import running
 
 from shelflens import Embedder
-from shelflens.cli import main
-from shelflens.embedder import BUNDLED_MODEL
 from shelflens.page.build import build
 from shelflens.page.vendor import HERE, cache_folder
 
 pytestmark = pytest.mark.browser
 
-DEMO = BUNDLED_MODEL.parent / "demo"
-TWIN = "Pomoro Hot Cocoa Caramel Family Pack"
 GRANOLA = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"
 COCOA = DEMO / "photos" / "hot-cocoa-caramel-pomoro-1.jpg"
 LATTE = DEMO / "unknown" / "cold-brew-oat-latte-minta-1.jpg"
@@ -36,17 +42,7 @@ LATTE = DEMO / "unknown" / "cold-brew-oat-latte-minta-1.jpg"
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo store, and a family pack whose front is that of the small one."""
-    root = tmp_path_factory.mktemp("page-store")
-    with (DEMO / "studio.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    rows.append({**rows[0], "product": "cocoa-family", "name": TWIN, "price": "9.49"})
-    with (root / "products.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows({**row, "path": DEMO / row["path"]} for row in rows)
-    words = ["catalog", "build", root / "products.csv", "--out", root / "store.catalog"]
-    assert main([str(word) for word in words]) == 0
-    return root
+    return store_with_twin(tmp_path_factory.mktemp("page-store"))
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from shelflens.embedder import BUNDLED_MODEL
 TEXT = README.read_text(encoding="utf-8")
 WORKSHOP = {
     "train": "shelflens_train.command",
+    "average": "shelflens_train.average_command",
     "draw": "shelflens_train.draw_command",
     "export": "shelflens_export.command",
 }

@@ -81,7 +81,6 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     state = State(
         epoch=first.head_epochs + first.epochs,
         seconds=sum(part["seconds"] for part in parts),
-        history=parts[0]["history"],
     )
     averaged = [
         {"seed": config.seed, "val_recall_at_1": part["val_recall_at_1"]}

@@ -158,8 +158,9 @@ def finish(
     if averaged:
         card.training["seed"] = [one["seed"] for one in averaged]
     write_text(run / "card.json", card.to_json() + "\n")
-    (run / "plots").mkdir(exist_ok=True)
-    plots.curves(state.history, run / "plots" / "curves.png", title=card.name)
+    if state.history:
+        (run / "plots").mkdir(exist_ok=True)
+        plots.curves(state.history, run / "plots" / "curves.png", title=card.name)
     if drawn[1] < drawn[0] - _FORGOTTEN:
         print(
             f"warning: on products that are not in the store recall@1 fell from {drawn[0]:.2f} to "
