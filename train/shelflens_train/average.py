@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from shelflens.errors import DataError
@@ -50,6 +49,7 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     if (out / "config.json").exists():
         raise DataError(f"{out}: holds a run already; give another --out")
     parts = [_metrics(run) for run in runs]
+    states = {run: _state(run) for run in runs}
     configs = [saved_config(run) for run in runs]
     first = configs[0]
     for run, config in zip(runs[1:], configs[1:], strict=True):
@@ -67,11 +67,13 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     before = start.get_weights()
     total = [np.zeros(one.shape, np.float64) for one in before]
     for run in runs:
-        StateFolder(run).load_start(mean)
+        folder = StateFolder(run)
+        folder.load_start(mean)
         if not all(map(np.array_equal, before, mean.get_weights())):
             raise DataError(f"{run}: started from other weights than {runs[0]}; expected the same")
-        trained = keras.models.load_model(run / "model.keras", compile=False)
-        for place, one in enumerate(trained.get_weights()):
+        # Not those of model.keras: its head was turned, by each run in its own way.
+        folder.load_best(states[run], mean)
+        for place, one in enumerate(mean.get_weights()):
             total[place] += one
     mean.set_weights(mixed(before, [one / len(runs) for one in total], keep))
 
@@ -91,10 +93,17 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
 
 def _metrics(run: Path) -> dict[str, Any]:
     """What a finished run measured of itself."""
-    if not (run / "metrics.json").exists() or not (run / "model.keras").exists():
+    if not (run / "metrics.json").exists():
         raise FileNotFoundError(2, "no finished run folder", str(run))
     found: dict[str, Any] = json.loads((run / "metrics.json").read_text())
     return found
+
+
+def _state(run: Path) -> State:
+    state = StateFolder(run).read()
+    if state is None:
+        raise DataError(f"{run}: no weights in its state/; expected a run of shelflens train")
+    return state
 
 
 def _check_alike(one: Path, first: TrainConfig, other: Path, config: TrainConfig) -> None:
