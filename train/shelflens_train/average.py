@@ -27,6 +27,8 @@ from shelflens_train.run import finish
 from shelflens_train.state import State, StateFolder
 
 _ALIKE = ("backbone", "alpha", "minimalistic", "size", "dim", "data", "general", "val", "kinds")
+_SAME_START = 1e-3
+"""Share by which starts may differ: machines add up in another order."""
 
 
 def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
         keep: Share of the weights that they all started from, as in `TrainConfig.keep`.
 
     Returns:
-        The content of its `metrics.json`; `averaged` has seed and recall@1 of each run.
+        The content of its `metrics.json`; `averaged` has seed, epochs and recall@1 of each run.
 
     Raises:
         DataError: fewer than two runs, runs that differ, DATA that has changed, a taken folder.
@@ -69,7 +71,7 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     for run in runs:
         folder = StateFolder(run)
         folder.load_start(mean)
-        if not all(map(np.array_equal, before, mean.get_weights())):
+        if _apart(before, mean.get_weights()) > _SAME_START:
             raise DataError(f"{run}: started from other weights than {runs[0]}; expected the same")
         # Not those of model.keras: its head was turned, by each run in its own way.
         folder.load_best(states[run], mean)
@@ -80,15 +82,24 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     StateFolder(out).write_start(start)
-    state = State(
-        epoch=first.head_epochs + first.epochs,
-        seconds=sum(part["seconds"] for part in parts),
-    )
+    state = State(seconds=sum(part["seconds"] for part in parts))
     averaged = [
-        {"seed": config.seed, "val_recall_at_1": part["val_recall_at_1"]}
+        {
+            "seed": config.seed,
+            "epochs": config.head_epochs + config.epochs,
+            "val_recall_at_1": part["val_recall_at_1"],
+        }
         for config, part in zip(configs, parts, strict=True)
     ]
     return finish(mean, split, state, config, out, averaged=averaged)
+
+
+def _apart(one: list[Any], other: list[Any]) -> float:
+    """Distance between two networks' weights, as a share of the length of the first."""
+    squares = [
+        (float(np.sum((a - b) ** 2)), float(np.sum(a**2))) for a, b in zip(one, other, strict=True)
+    ]
+    return float(np.sqrt(sum(a for a, _ in squares) / sum(b for _, b in squares)))
 
 
 def _metrics(run: Path) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def finish(
         state: How it came about.
         config: The knobs.
         run: The run folder, with the start weights in it.
-        averaged: Of a mean of runs: `seed` and `val_recall_at_1` of each.
+        averaged: Of a mean of runs: `seed`, `epochs` and `val_recall_at_1` of each.
 
     Returns:
         The content of `metrics.json`.
@@ -161,7 +161,7 @@ def finish(
     kinds = kind_axes(enrolled, [split.kind.get(item.product, "") for item in split.train])
     card = replace(_card(final, split, found, single, config, run), likeness=kinds.to_card())
     if averaged:
-        card.training["seed"] = [one["seed"] for one in averaged]
+        card.training.update({key: [one[key] for one in averaged] for key in ("seed", "epochs")})
     write_text(run / "card.json", card.to_json() + "\n")
     if state.history:
         (run / "plots").mkdir(exist_ok=True)
