@@ -27,7 +27,7 @@ from shelflens_train.run import finish
 from shelflens_train.state import State, StateFolder
 
 _ALIKE = ("backbone", "alpha", "minimalistic", "size", "dim", "data", "general", "val", "kinds")
-_SAME_START = 1e-3
+_SAME_START = 0.01
 """Share by which starts may differ: machines add up in another order."""
 
 
@@ -95,11 +95,11 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
 
 
 def _apart(one: list[Any], other: list[Any]) -> float:
-    """Distance between two networks' weights, as a share of the length of the first."""
-    squares = [
-        (float(np.sum((a - b) ** 2)), float(np.sum(a**2))) for a, b in zip(one, other, strict=True)
-    ]
-    return float(np.sqrt(sum(a for a, _ in squares) / sum(b for _, b in squares)))
+    """Largest distance between two networks' arrays, as a share of the length of each."""
+    return max(
+        float(np.linalg.norm(a - b) / max(np.linalg.norm(a), 1e-9))
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def _metrics(run: Path) -> dict[str, Any]:
