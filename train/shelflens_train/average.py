@@ -97,7 +97,7 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
 def _apart(one: list[Any], other: list[Any]) -> float:
     """Largest distance between two networks' arrays, as a share of the length of each."""
     return max(
-        float(np.linalg.norm(a - b) / max(np.linalg.norm(a), 1e-9))
+        float(np.linalg.norm(a - b)) / max(float(np.linalg.norm(a)), 1e-9)
         for a, b in zip(one, other, strict=True)
     )
 
