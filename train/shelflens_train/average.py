@@ -35,7 +35,8 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     """Write a run folder with the mean weights of finished runs.
 
     Args:
-        runs: Run folders from the same start, trained on the same photos at the same size.
+        runs: Run folders from the same start, trained on the same photos at the same size; one that
+            is named twice counts twice.
         out: The new run folder.
         keep: Share of the weights that they all started from, as in `TrainConfig.keep`.
 
@@ -82,7 +83,9 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     StateFolder(out).write_start(start)
-    state = State(seconds=sum(part["seconds"] for part in parts))
+    # Of a run that is named twice the time is counted once.
+    spent = {run: part["seconds"] for run, part in zip(runs, parts, strict=True)}
+    state = State(seconds=sum(spent.values()))
     averaged = [
         {
             "seed": config.seed,

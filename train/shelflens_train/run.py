@@ -120,11 +120,10 @@ def finish(
     final.set_weights(embedder.get_weights())  # in float32, whatever it was trained in
     bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9))
     firsts = list({item.product: item for item in reversed(split.train)}.values())
-    enrolled = evaluate.embed(final, split.train, bank)
     own = [item.product for item in split.train]
-    rotation = telling_axes(enrolled, own)
-    turn_head(final, rotation)
-    enrolled = (enrolled @ rotation).astype(np.float32)
+    axes = telling_axes(evaluate.embed(final, split.train, bank), own)
+    turn_head(final, axes)
+    enrolled = evaluate.embed(final, split.train, bank)
     found = evaluate.retrieve(
         enrolled,
         own,
