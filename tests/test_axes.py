@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelflens_train.axes import telling_axes
+pytestmark = pytest.mark.train
 
 
 @given(st.integers(0, 1000), st.integers(2, 90), st.integers(3, 60))
 def test_axes_are_a_rotation_and_a_weight_each(seed: int, dim: int, count: int) -> None:
+    from shelflens_train.axes import telling_axes
+
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(count, dim)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -27,6 +30,8 @@ def test_axes_are_a_rotation_and_a_weight_each(seed: int, dim: int, count: int) 
 
 def test_what_tells_products_apart_comes_first() -> None:
     """96 numbers: 64 differ by product, 16 by photo and more strongly, 16 hardly."""
+    from shelflens_train.axes import telling_axes
+
     generator = np.random.default_rng(4)
     products = np.repeat(np.arange(400), 5)
     own = generator.normal(size=(400, 64))[products]
