@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="finished runs from the same start on the same DATA: other seeds, other knobs; one that "
+        help="finished runs from one start on the same DATA: other seeds, other knobs; one that "
         "is named twice counts twice",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the new run folder")
