@@ -70,6 +70,9 @@ def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path
     assert metrics["seconds"] == pytest.approx(sum(told), abs=0.2)
     with pytest.raises(DataError, match="no weights in its state/"):
         average([out, *runs], tmp_path / "again")
+    average(runs, tmp_path / "larger", size=96)
+    larger = ModelCard.from_json((tmp_path / "larger" / "card.json").read_text(), where="card.json")
+    assert (larger.size, larger.dim) == (96, 64)
     again = shelflens("average", *runs, "--out", out)
     assert again.returncode == 1
     assert "holds a run already" in again.stderr

@@ -31,7 +31,9 @@ _SAME_START = 0.01
 """Share by which starts may differ: machines add up in another order."""
 
 
-def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]:
+def average(
+    runs: list[Path], out: Path, *, keep: float = 0.0, size: int | None = None
+) -> dict[str, Any]:
     """Write a run folder with the mean weights of finished runs.
 
     Args:
@@ -39,6 +41,8 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
             is named twice counts twice.
         out: The new run folder.
         keep: Share of the weights that they all started from, as in `TrainConfig.keep`.
+        size: Side of the pictures that the result takes, pixels; None for that of the runs. The
+            weights do not depend on it.
 
     Returns:
         The content of its `metrics.json`; `averaged` has seed, epochs and recall@1 of each run.
@@ -57,15 +61,15 @@ def average(runs: list[Path], out: Path, *, keep: float = 0.0) -> dict[str, Any]
     first = configs[0]
     for run, config in zip(runs[1:], configs[1:], strict=True):
         _check_alike(runs[0], first, run, config)
-    config = replace(first, keep=keep)
+    config = replace(first, keep=keep, size=size or first.size)
     split = split_photos(config, workers=os.cpu_count() or 1)
     if split_table(split) != (runs[0] / "photos.csv").read_text():
         raise DataError(
             f"{runs[0]}: its photos are not those of {', '.join(first.data)} any more; expected "
             "them as they were"
         )
-    start = embedding_model(first, weights=None, side=first.size)
-    mean = embedding_model(first, weights=None, side=first.size)
+    start = embedding_model(config, weights=None, side=config.size)
+    mean = embedding_model(config, weights=None, side=config.size)
     StateFolder(runs[0]).load_start(start)
     before = start.get_weights()
     total = [np.zeros(one.shape, np.float64) for one in before]

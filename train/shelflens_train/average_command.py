@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         help="share of their start weights in the result (default: 0.0)",
     )
+    parser.add_argument(
+        "--size",
+        type=int,
+        help="side of the pictures it takes, pixels: larger is slower and sees more "
+        "(default: that of the runs)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     with without_greeting():
         from shelflens_train.average import average
 
-    metrics = average(args.runs, args.out, keep=args.keep)
+    metrics = average(args.runs, args.out, keep=args.keep, size=args.size)
     for one in metrics["averaged"]:
         print(f"seed {one['seed']}: recall@1 {one['val_recall_at_1']:.3f}")
     print(
