@@ -32,7 +32,7 @@ COMMANDS = """
 demo
 catalog build products.csv --out store.catalog
 lookup photo.jpg --catalog store.catalog -k 3
-catalog calibrate calibrated.catalog --queries photos.csv --unknowns other-things --far 0.01
+catalog calibrate calibrated.catalog --queries photos.csv --unknowns other-things --far 0.05
 evaluate --gallery products.csv --queries photos.csv --unknowns other-things --out report
 similar store.catalog hot-cocoa-caramel-pomoro -k 3 --where price<5
 profile log me.profile --catalog store.catalog --like hot-cocoa-caramel-pomoro \
