@@ -366,9 +366,14 @@ def test_a_catalog_without_photos_makes_a_report(run: Run, out: Path, tmp_path: 
     assert 0 < shown[0] <= shown[1]
 
 
-def test_proposed_photos_can_be_enrolled(run: Run, out: Path, tmp_path: Path) -> None:
-    path = tmp_path / "store.catalog"
+def test_proposed_photos_can_be_enrolled(run: Run, tmp_path: Path) -> None:
+    path, out = tmp_path / "store.catalog", tmp_path / "report"
     run("catalog", "build", DEMO / "studio.csv", "--out", path)
+    catalog = Catalog.open(path)
+    catalog.calibration = {"threshold": 0.88, "margin": 0.02}  # so strict that many are not found
+    catalog.save(path)
+    words = ["--catalog", path, "--queries", DEMO / "photos.csv", "--out", out]
+    assert run("evaluate", *words)[0] == 0
     with (out / "enrol.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert rows
