@@ -1,7 +1,7 @@
 """Makes what the package carries: model, demo store, known vector, probe.
 
     python benchmarks/bundle/make.py draw  --work runs/bundle      the drawn training store
-    python benchmarks/bundle/make.py train --work runs/bundle      two fine-tunes and their mean (2 hours)
+    python benchmarks/bundle/make.py train --work runs/bundle      two fine-tunes, averaged (2 h)
     python benchmarks/bundle/make.py export --work runs/bundle     three formats, with the gate
     python benchmarks/bundle/make.py measure --work runs/bundle    figures on Grocery test
     python benchmarks/bundle/make.py unseen --work runs/bundle     the same recipe, half the classes
