@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from grocery import SHARED, read_split, write_split
-from measuring import facts, photos_of, recall, save
+from measuring import facts, fine_tuned, photos_of, recall, save
 from unseen import odd_products, only
 
 from shelflens.photos import Labelled, read_photos
@@ -86,14 +84,11 @@ def write(work: Path) -> None:
 
 def trained(name: str, options: tuple[object, ...], args: argparse.Namespace) -> Path:
     """The run folder of one fine-tune."""
-    run: Path = args.work / "".join(one if one.isalnum() else "-" for one in name)
-    if not (run / "card.json").exists():
-        data = [args.work / "train.csv", *[args.work / "iconic.csv"] * 3]
-        given = ["--val", args.work / "val.csv", "--weights", args.start, "--resume"]
-        given += ["--size", args.size, "--epochs", args.epochs]
-        command = ["train", *data, "--out", run, *given, *options]
-        subprocess.run([sys.executable, "-m", "shelflens", *map(str, command)], check=True)
-    return run
+    words = "".join(one if one.isalnum() else "-" for one in name)
+    data = [args.work / "train.csv", *[args.work / "iconic.csv"] * 3]
+    given = ["--val", args.work / "val.csv", "--weights", args.start]
+    given += ["--size", args.size, "--epochs", args.epochs]
+    return fine_tuned(args.work / words, data, *given, *options)
 
 
 def judged(run: Path, size: int, *, kept: float = 0.0) -> dict[str, Any]:

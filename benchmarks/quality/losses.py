@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from grocery import SHARED
-from measuring import facts, photos_of, recall, save
+from measuring import facts, fine_tuned, photos_of, recall, save
 from unseen import draw, odd_products, only, write
 
 from shelflens.photos import Labelled, Photos
@@ -99,15 +97,11 @@ def row(name: str, args: argparse.Namespace) -> dict[str, Any]:
 def trained(name: str, seed: int, args: argparse.Namespace) -> Path:
     """The run folder of one training."""
     words = "".join(one if one.isalnum() else "-" for one in name)
-    run: Path = args.work / f"{words}-{seed}"
-    if not (run / "card.json").exists():
-        weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
-        data = [args.work / "even.csv", *[args.work / "iconic.csv"] * 6]
-        options = ["--val", args.work / "judge.csv", "--weights", weights, "--seed", seed]
-        sizes = ["--size", args.size, "--epochs", args.epochs, "--resume"]
-        command = ["train", *data, "--out", run, *options, *sizes, *CHOICES[name]]
-        subprocess.run([sys.executable, "-m", "shelflens", *map(str, command)], check=True)
-    return run
+    weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+    data = [args.work / "even.csv", *[args.work / "iconic.csv"] * 6]
+    options = ["--val", args.work / "judge.csv", "--weights", weights, "--seed", seed]
+    sizes = ["--size", args.size, "--epochs", args.epochs]
+    return fine_tuned(args.work / f"{words}-{seed}", data, *options, *sizes, *CHOICES[name])
 
 
 def judged(model: Any, seed: int) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -74,6 +75,14 @@ def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tupl
 def calibration_error(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Expected calibration error over ten equal bins of confidence; see `separation`."""
     return metrics.calibration_error(metrics.reliability(sure, right))
+
+
+def fine_tuned(run: Path, data: Sequence[Path], *options: object) -> Path:
+    """The run folder of `shelflens train DATA... OPTIONS`; one that is there is not redone."""
+    if not (run / "card.json").exists():
+        words = ["train", *data, "--out", run, "--resume", *options]
+        subprocess.run([sys.executable, "-m", "shelflens", *map(str, words)], check=True)
+    return run
 
 
 def facts(script: str) -> dict[str, Any]:

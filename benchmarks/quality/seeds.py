@@ -21,7 +21,7 @@ import numpy as np
 import official
 import unseen
 from grocery import SHARED
-from measuring import facts, photos_of, save
+from measuring import facts, fine_tuned, photos_of, save
 
 COLUMNS = {
     "run": "fine-tune",
@@ -72,14 +72,12 @@ def fitted(work: Path, photos: str, args: argparse.Namespace) -> dict[str, Path]
     """The int8 files of every seed, and of the mean of their weights with and without `--keep`."""
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     data = [work / photos, *[work / "iconic.csv"] * 6]
-    common = ["--val", work / "judge.csv", "--weights", weights, "--colour", 0.5, "--resume"]
+    common = ["--val", work / "judge.csv", "--weights", weights, "--colour", 0.5]
     common += ["--size", args.size, "--epochs", args.epochs]
-    made = {}
-    for seed in range(args.seeds):
-        made[f"seed {seed}"] = work / f"seed-{seed}"
-        if not (work / f"seed-{seed}" / "card.json").exists():
-            own = ["--out", work / f"seed-{seed}", "--seed", seed]
-            run(sys.executable, "-m", "shelflens", "train", *data, *common, *own)
+    made = {
+        f"seed {seed}": fine_tuned(work / f"seed-{seed}", data, *common, "--seed", seed)
+        for seed in range(args.seeds)
+    }
     runs = list(made.values())
     for name, keep in (("weights averaged", 0.0), (f"and {args.keep:g} of the start", args.keep)):
         made[name] = work / f"average-{keep:g}"
