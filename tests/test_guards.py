@@ -157,7 +157,7 @@ def test_a_lookup_imports_only_what_it_needs() -> None:
 def test_workshop_commands_show_help_without_heavy_imports() -> None:
     code = (
         "from shelflens.cli import main\n"
-        "for word in ('train', 'export', 'draw'):\n"
+        "for word in ('train', 'average', 'export', 'draw'):\n"
         "    try: main([word, '--help'])\n"
         "    except SystemExit as end: assert end.code == 0"
     )

@@ -84,8 +84,6 @@ def average(
             total[place] += one
     mean.set_weights(mixed(before, [one / len(runs) for one in total], keep))
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     StateFolder(out).write_start(start)
     # Of a run that is named twice the time is counted once.
     spent = {run: part["seconds"] for run, part in zip(runs, parts, strict=True)}
@@ -98,7 +96,10 @@ def average(
         }
         for config, part in zip(configs, parts, strict=True)
     ]
-    return finish(mean, split, state, config, out, averaged=averaged)
+    found = finish(mean, split, state, config, out, averaged=averaged)
+    # Last: a run folder is taken once it has this, and one half made can be made again.
+    write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
+    return found
 
 
 def _apart(one: list[Any], other: list[Any]) -> float:
