@@ -87,7 +87,7 @@ def photograph(picture: Image.Image, file: Path) -> None:
 
 def report(running: Browser, folder: Path) -> Image.Image:
     """The upper part of the report."""
-    page = running.new_page(viewport={"width": 900, "height": 1097})
+    page = running.new_page(viewport={"width": 960, "height": 1097})
     page.goto((folder / "report" / "report.html").as_uri())
     file = folder / "report.png"
     page.screenshot(path=file)
