@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from shelflens.cli import main
 from shelflens.embedder import BUNDLED_MODEL
 
 ROOT = Path(__file__).parent.parent
+# A test's first example loads what it needs, and machines are shared: seconds prove nothing.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
 
 

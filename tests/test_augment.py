@@ -33,7 +33,7 @@ def view(photo: Pixels, seed: int, strength: float = 1.0, side: int = 48) -> Pix
     return augmented(photo, back, generator, side=side, strength=strength, flip=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 2**32),
     strength=st.sampled_from([0.25, 0.5, 1.0, 1.5]),

@@ -55,3 +55,22 @@ def test_what_tells_products_apart_comes_first() -> None:
     length = np.linalg.norm(axes, axis=0)
     assert length[:64].min() > 0.9
     assert length[-16:].max() < 0.7
+
+
+def test_a_network_with_its_head_turned_gives_the_turned_embeddings() -> None:
+    import keras
+
+    from shelflens_train.axes import telling_axes, turn_head, turned
+
+    generator = np.random.default_rng(9)
+    given = keras.Input((20,))
+    head = keras.layers.Dense(12, name="embedding", bias_initializer="random_normal")(given)
+    network = keras.Model(given, keras.layers.UnitNormalization()(head))
+    seen = generator.normal(size=(60, 20)).astype(np.float32)
+    before = network.predict(seen, verbose=0)
+    axes = telling_axes(before, [str(place % 9) for place in range(60)])
+    turn_head(network, axes)
+    after = network.predict(seen, verbose=0)
+    assert np.allclose(after, turned(before, axes), atol=1e-5)
+    assert np.allclose(np.linalg.norm(turned(before, axes), axis=1), 1, atol=1e-6)
+    assert not np.allclose(after, before, atol=0.1)

@@ -176,7 +176,7 @@ def test_order_of_photos_does_not_matter() -> None:
     assert one["margin"] == pytest.approx(other["margin"], abs=1e-3)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     scores=st.lists(st.floats(-1, 1), min_size=1, max_size=300),
     far=st.floats(0.001, 0.5),
@@ -232,7 +232,7 @@ def test_margin_reaches_the_precision() -> None:
     assert margin_for(leads, np.zeros(4000, bool), precision=0.98, default=0.02) <= MOST_MARGIN
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), weighted=st.booleans())
 def test_logistic_regression_is_scikit_learns(seed: int, weighted: bool) -> None:
     generator = np.random.default_rng(seed)

@@ -48,7 +48,7 @@ def brute_force(
     return sorted(scores.items(), key=lambda item: -item[1])[:k]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.integers(1, 300),
     products=st.integers(1, 40),
@@ -262,7 +262,7 @@ def test_bad_queries(unit: Unit) -> None:
         catalog.add(["b"], np.ones((1, 9), np.float32))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_file_is_refused_never_misread(tmp_path_factory: Any, data: Any) -> None:
     path = tmp_path_factory.mktemp("c") / "store.catalog"

@@ -130,7 +130,7 @@ def planted(products: int = 20, photos: int = 6, spread: float = 0.9) -> Embedde
     return embedded(*clusters(products, photos, spread=spread, seed=1))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(2, 25), st.integers(1, 4), st.floats(0.1, 3.0), st.integers(0, 99))
 def test_ranks_are_those_of_the_catalog(
     products: int, photos: int, spread: float, seed: int

@@ -42,7 +42,7 @@ def test_a_confirmed_photo_is_found(tmp_path: Path) -> None:
     assert shop().match(photo(0), k=1)[0].score < 0.95
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     acts=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=25),
     most=st.integers(1, 4),

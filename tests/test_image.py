@@ -117,7 +117,7 @@ def test_scaled_decoding_is_close_to_full_decoding() -> None:
     assert difference(load_image(data, size=192), full) < 2.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([None, 1, 7, 32]))
 def test_shape_and_type_hold_for_any_size(width: int, height: int, size: int | None) -> None:
     pixels = load_image(encode(Image.new("RGB", (width, height), "teal"), "PNG"), size=size)
@@ -127,7 +127,7 @@ def test_shape_and_type_hold_for_any_size(width: int, height: int, size: int | N
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_corrupted_files_raise_only_photo_errors(data: Any) -> None:
     form = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP"]))

@@ -84,7 +84,7 @@ def group_loops(
     return sorted(result, key=lambda item: -sum(weights[n] for n in item[1]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(1, 14), join=st.floats(-0.5, 0.9), seed=st.integers(0, 999))
 def test_groups_equal_plain_loops(n: int, join: float, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def test_groups_equal_plain_loops(n: int, join: float, seed: int) -> None:
     assert sum(one.weight for one in found) == pytest.approx(1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weights=st.lists(st.floats(0.05, 5), min_size=1, max_size=6), k=st.integers(1, 40))
 def test_turns_are_in_proportion_at_every_point(weights: list[float], k: int) -> None:
     order = turns(weights, k)

@@ -384,9 +384,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=60), PIECES), max_size=9), KINDS)
 def test_no_body_crashes_it(server: TestClient, parts: list[bytes], kind: str) -> None:
     headers = {"content-type": kind} if kind else {}
@@ -396,9 +394,7 @@ def test_no_body_crashes_it(server: TestClient, parts: list[bytes], kind: str) -
         problem(response, response.status_code)
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["lookup", "similar/a", ""]))
 def test_no_address_crashes_it(server: TestClient, query: bytes, path: bytes, head: str) -> None:
     def escaped(data: bytes) -> str:

@@ -45,7 +45,7 @@ def loops(catalog: Catalog, product: str) -> list[tuple[str, float]]:
     return sorted(best.items(), key=lambda item: -item[1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.integers(2, 200), products=st.integers(2, 40), seed=st.integers(0, 99))
 def test_similar_equals_plain_loops(rows: int, products: int, seed: int) -> None:
     catalog = store(rows, products, seed=seed)
@@ -84,7 +84,7 @@ def mmr_loops(vectors: list[list[float]], scores: list[float], k: int, share: fl
     return chosen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(m=st.integers(1, 25), k=st.integers(1, 30), share=st.floats(0, 1), seed=st.integers(0, 999))
 def test_diversify_equals_plain_loops(m: int, k: int, share: float, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def test_diversify_equals_plain_loops(m: int, k: int, share: float, seed: int) -
     assert got == mmr_loops(vectors.tolist(), scores.tolist(), k, share)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(m=st.integers(2, 20), seed=st.integers(0, 999), share=st.floats(0, 1))
 def test_twins_are_never_neighbours_while_there_is_another(m: int, seed: int, share: float) -> None:
     generator = np.random.default_rng(seed)
@@ -150,7 +150,7 @@ def test_several_values() -> None:
     assert values("") == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(k=st.integers(1, 30), least=st.integers(0, 19), seed=st.integers(0, 20))
 def test_where_equals_filtering_afterwards(k: int, least: int, seed: int) -> None:
     catalog = store(seed=seed)
@@ -199,7 +199,7 @@ def test_number_finds_every_id_and_is_not_fooled(tmp_path: Path) -> None:
         assert [one.number(product) for product in ids] == list(range(6))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(0, 40_000), levels=st.integers(1, 9_000), seed=st.integers(0, 99))
 def test_best_first_is_a_stable_sort(n: int, levels: int, seed: int) -> None:
     scores = np.random.default_rng(seed).integers(0, levels, n).astype(np.float32)

@@ -43,7 +43,7 @@ def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 999))
 def test_votes_equal_plain_loops(seed: int) -> None:
     catalog = store()

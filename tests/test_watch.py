@@ -256,7 +256,7 @@ steps = st.lists(
 
 
 @given(steps, st.integers(1, 4))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_scene_keeps_its_promises(film: list[tuple[float, float, bool]], burst: int) -> None:
     """For any row of frames: what is taken was still long enough, sharp, apart, and asked for."""
     gates = Gates(burst=burst)

@@ -274,9 +274,7 @@ def test_a_pair_of_another_space_is_taken_when_both_are_there(
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["a", "b", "bad"])), max_size=8))
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_dropped_model_and_catalog_fit(
     tmp_path_factory: pytest.TempPathFactory, drops: list[tuple[bool, str]]
 ) -> None:
@@ -426,7 +424,7 @@ awkward = st.text(
     awkward, awkward, st.integers(1, 99), st.booleans(), st.booleans(), st.floats(0.5, 99),
     st.sampled_from(["picamera", "0", "/dev/video3"]), st.sampled_from([(640, 480), (1280, 720)]),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_unit_runs_the_same_arguments(
     catalog: str, model: str, k: int, told: bool, retry: bool, fps: float, source: str,
     size: tuple[int, int],

@@ -61,7 +61,7 @@ def split(stream: bytes, cuts: list[int], **limits: int) -> tuple[list[bytes], J
         [b"", b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n", b"\xff", b"\0\xff\0"]
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_jpeg_comes_out_whole_however_it_is_cut(
     pictures: list[bytes], cuts: list[int], between: bytes
 ) -> None:
@@ -72,7 +72,7 @@ def test_every_jpeg_comes_out_whole_however_it_is_cut(
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 1 << 20), max_size=10))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_noise_gives_nothing_that_is_not_framed_and_ends(noise: bytes, cuts: list[int]) -> None:
     found, _ = split(noise, cuts)
     assert all(one.startswith(b"\xff\xd8\xff") and one.endswith(b"\xff\xd9") for one in found)
@@ -80,7 +80,7 @@ def test_noise_gives_nothing_that_is_not_framed_and_ends(noise: bytes, cuts: lis
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255), st.lists(st.integers(0, 1 << 20), max_size=10))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_byte_costs_no_more_than_its_neighbours(
     place: int, value: int, cuts: list[int]
 ) -> None:

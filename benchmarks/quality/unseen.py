@@ -22,7 +22,17 @@ from typing import Any
 
 import numpy as np
 from grocery import SHARED, read_classes, read_split, write_split
-from measuring import embedded, facts, nearest, photos_of, recall, save, separation, shortened
+from measuring import (
+    Vectors,
+    embedded,
+    facts,
+    nearest,
+    photos_of,
+    recall,
+    save,
+    separation,
+    shortened,
+)
 
 from shelflens import Embedder
 from shelflens.photos import Photos
@@ -78,7 +88,7 @@ def measure(model: str, dims: list[int], seeds: int) -> list[dict[str, Any]]:
     embedder = Embedder.open(model)
     splits = {name: only(photos_of(name), odd) for name in ("train", "test", "iconic")}
     whole = {name: embedded(embedder, photos, name) for name, photos in splits.items()}
-    train, test, iconic = (splits[name].labels for name in ("train", "test", "iconic"))
+    labels = {name: photos.labels for name, photos in splits.items()}
     rows = []
     for dim in [embedder.card.dim, *(one for one in dims if one < embedder.card.dim)]:
         vectors = {name: shortened(one, dim) for name, one in whole.items()}
@@ -87,26 +97,35 @@ def measure(model: str, dims: list[int], seeds: int) -> list[dict[str, Any]]:
             "space": embedder.card.space,
             "mib": f"{Path(model).stat().st_size / 2**20:.2f}",
             "dim": dim,
-            "iconic": recall(vectors["iconic"], iconic, vectors["test"], test),
         }
-        for count in SHOTS:
-            found = []
-            for seed in range(seeds):
-                chosen = draw(train, count, seed)
-                gallery = [train[place] for place in chosen]
-                found.append(recall(vectors["train"][chosen], gallery, vectors["test"], test))
-            row[f"shots_{count}"] = float(np.mean(found))
-        apart = []
-        for seed in range(seeds):
-            half = set(np.random.default_rng(seed).permutation(sorted(odd))[: len(odd) // 2])
-            chosen = [place for place in draw(train, 5, seed) if train[place] in half]
-            gallery = [train[place] for place in chosen]
-            _, scores = nearest(vectors["train"][chosen], gallery, vectors["test"])
-            known = np.array([product in half for product in test])
-            apart.append(separation(scores[known], scores[~known]))
-        row["auroc"], row["fpr_at_95_tpr"] = map(float, np.mean(apart, axis=0))
-        rows.append(row)
+        rows.append(row | figures(vectors, labels, seeds))
     return rows
+
+
+def figures(
+    vectors: dict[str, Vectors], labels: dict[str, list[str]], seeds: int
+) -> dict[str, float]:
+    """The protocol itself, from embeddings and products of `train`, `test` and `iconic`."""
+    train, test = labels["train"], labels["test"]
+    row = {"iconic": recall(vectors["iconic"], labels["iconic"], vectors["test"], test)}
+    for count in SHOTS:
+        found = []
+        for seed in range(seeds):
+            chosen = draw(train, count, seed)
+            gallery = [train[place] for place in chosen]
+            found.append(recall(vectors["train"][chosen], gallery, vectors["test"], test))
+        row[f"shots_{count}"] = float(np.mean(found))
+    apart = []
+    products = sorted(set(train))
+    for seed in range(seeds):
+        half = set(np.random.default_rng(seed).permutation(products)[: len(products) // 2])
+        chosen = [place for place in draw(train, 5, seed) if train[place] in half]
+        gallery = [train[place] for place in chosen]
+        _, scores = nearest(vectors["train"][chosen], gallery, vectors["test"])
+        known = np.array([product in half for product in test])
+        apart.append(separation(scores[known], scores[~known]))
+    row["auroc"], row["fpr_at_95_tpr"] = map(float, np.mean(apart, axis=0))
+    return row
 
 
 def draw(products: list[str], count: int, seed: int) -> list[int]:

@@ -34,8 +34,7 @@ def telling_axes(vectors: NDArray[np.float32], products: Sequence[str]) -> NDArr
         products: The product of each.
 
     Returns:
-        float64 [d, d], orthogonal columns of length 1 or less. `vectors @ it`, brought to length 1
-        again, are the new embeddings.
+        float64 [d, d], orthogonal columns of length 1 or less, for `turned` and `turn_head`.
     """
     wide = vectors.astype(np.float64)
     _, number = np.unique(np.asarray(products), return_inverse=True)
@@ -52,8 +51,16 @@ def telling_axes(vectors: NDArray[np.float32], products: Sequence[str]) -> NDArr
     axes[:, :_TELLING] @= _largest_first(seen.T @ seen)
     told, noise = (np.einsum("da,de,ea->a", axes, one, axes) for one in (between, within))
     share = np.maximum(told, _NOTHING) / (np.maximum(told, _NOTHING) + np.maximum(noise, 0.0))
-    turned: NDArray[np.float64] = axes * np.sqrt(share)
-    return turned
+    weighed: NDArray[np.float64] = axes * np.sqrt(share)
+    return weighed
+
+
+def turned(vectors: NDArray[np.float32], axes: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What a network whose head was turned gives: float32 [n, d] of length 1."""
+    new = vectors @ axes
+    new /= np.maximum(np.linalg.norm(new, axis=1, keepdims=True), _NOTHING)
+    unit: NDArray[np.float32] = new.astype(np.float32)
+    return unit
 
 
 def turn_head(embedder: keras.Model, axes: NDArray[np.float64]) -> None:

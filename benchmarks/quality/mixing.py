@@ -1,0 +1,142 @@
+"""How much of each fine-tune, and of their start, the bundled model takes.
+
+    python benchmarks/quality/mixing.py --work runs/bundle --out results
+
+Judges each member of `benchmarks/bundle/make.py` (`train` and `unseen`) and means of them by
+photos that neither saw and that are not test photos:
+
+    unseen    the members of `unseen`: train and val photos of the Grocery products with an odd id,
+              every second one to draw a gallery from, the others as queries (see unseen.py)
+    Grocery   the members of `train`: AUROC and FPR@95TPR of every twentieth train and val photo,
+              half of the products enrolled with all their other photos; mean of the seeds
+    drawn     recall@1 and AUROC of the drawn store that thresholds are set on, a studio picture a
+              product, each photo's best other product as the unknown
+
+Float32, through `Catalog`. Means are made by `shelflens average`, and kept in --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+from measuring import Vectors, facts, nearest, photos_of, save, separation
+from unseen import figures, odd_products, only
+
+from shelflens.photos import Labelled, read_photos
+
+MIXES = (((1, 0), 0.0), ((0, 1), 0.0), ((1, 1), 0.0), ((1, 1), 0.1), ((1, 1), 0.2))
+COLUMNS = {
+    "mix": "first, second, start",
+    "iconic": "unseen, iconic",
+    "shots_1": "1 photo",
+    "shots_5": "5 photos",
+    "auroc": "AUROC",
+    "fpr_at_95_tpr": "FPR@95TPR",
+    "grocery_auroc": "Grocery, AUROC",
+    "grocery_fpr": "FPR@95TPR",
+    "drawn": "drawn, recall@1",
+    "drawn_auroc": "AUROC",
+}
+
+
+def main() -> None:
+    """Make what is missing, measure all."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--work", type=Path, required=True, help="the folder of make.py")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=10)
+    args = parser.parse_args()
+    report = facts("mixing.py")
+    report["seeds"] = f"0 to {args.seeds - 1}"
+    report["rows"] = []
+    for counts, keep in MIXES:
+        shares = [(1 - keep) * one / sum(counts) for one in counts]
+        row: dict[str, Any] = {"mix": ", ".join(f"{one:g}" for one in (*shares, keep))}
+        row.update(on_unseen(mixed(args.work / "unseen", counts, keep), args.seeds))
+        row.update(on_known(mixed(args.work, counts, keep), args.work, args.seeds))
+        report["rows"].append(row)
+    save(report, COLUMNS, args.out, "mixing")
+
+
+def mixed(folder: Path, counts: tuple[int, int], keep: float) -> Path:
+    """The run folder of one mean; a single member is its own."""
+    runs = [folder / f"run-{place}" for place, count in enumerate(counts) for _ in range(count)]
+    if len(runs) == 1:
+        return runs[0]
+    out = folder / f"mix-{counts[0]}-{counts[1]}-{keep:g}"
+    if not (out / "card.json").exists():
+        words = ["average", *runs, "--out", out, "--keep", keep]
+        subprocess.run([sys.executable, "-m", "shelflens", *map(str, words)], check=True)
+    return out
+
+
+def on_unseen(run: Path, seeds: int) -> dict[str, float]:
+    """The figures of unseen.py, without its test photos."""
+    odd = odd_products()
+    both = [one for name in ("train", "val") for one in only(photos_of(name), odd).items]
+    parts = {
+        "train": both[::2],
+        "test": both[1::2],
+        "iconic": only(photos_of("iconic"), odd).items,
+    }
+    vectors = dict(zip(parts, embeddings(run, *parts.values()), strict=True))
+    return figures(vectors, {name: labels(items) for name, items in parts.items()}, seeds)
+
+
+def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
+    """Half of the products that the network knows are unknown to the catalog; and drawn ones."""
+    parts = [
+        *(read_photos(work / "grocery" / f"{name}.csv").items for name in ("fit", "judge")),
+        *(read_photos(work / "calibration" / f"{name}.csv").items for name in ("studio", "photos")),
+    ]
+    enrolled, asked, studio, drawn = embeddings(run, *parts)
+    gallery, queries = np.array(labels(parts[0])), labels(parts[1])
+    products = sorted(set(gallery.tolist()))
+    apart = []
+    for seed in range(seeds):
+        half = np.random.default_rng(seed).permutation(products)[: len(products) // 2]
+        inside = np.isin(gallery, half)
+        _, scores = nearest(enrolled[inside], gallery[inside].tolist(), asked)
+        known = np.isin(queries, half)
+        apart.append(separation(scores[known], scores[~known]))
+    auroc, fpr = np.mean(apart, axis=0)
+    from shelflens_train.evaluate import retrieve
+
+    found = retrieve(studio, labels(parts[2]), drawn, labels(parts[3]))
+    own, other = (one.astype(np.float64) for one in (found.own, found.other))
+    return {
+        "grocery_auroc": float(auroc),
+        "grocery_fpr": float(fpr),
+        "drawn": found.recall,
+        "drawn_auroc": separation(own, other)[0],
+    }
+
+
+def embeddings(run: Path, *parts: list[Labelled]) -> list[Vectors]:
+    """Of each list of photos, float32 [n, d]."""
+    import keras
+
+    from shelflens_train.data import PhotoBank
+    from shelflens_train.evaluate import embed
+
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    bank = PhotoBank(int(model.input_shape[1]), budget=0)
+    return [embed(model, items, bank) for items in parts]
+
+
+def labels(items: list[Labelled]) -> list[str]:
+    """The product of each."""
+    return [item.product for item in items]
+
+
+if __name__ == "__main__":
+    main()
