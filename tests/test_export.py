@@ -22,6 +22,7 @@ from shelflens import ModelCard
 from shelflens.cli import main
 from shelflens.engine import Engine, open_engine
 from shelflens.errors import DataError, ModelError
+from shelflens_export import flatgraph
 from shelflens_export.config import FILES, VARIANTS, ExportConfig
 from shelflens_export.quiet import quiet
 
@@ -31,6 +32,7 @@ LEAST_COSINE = {
     "float32": 0.99999,
     "float16": 0.999,
     "dynamic": 0.95,
+    "int8-weights": 0.99,
     "int8": 0.95,
     "int8-qat": 0.95,
     "onnx": 0.99999,
@@ -139,6 +141,26 @@ def test_each_format_runs_and_agrees_with_float(
     assert row["bytes"] == path.stat().st_size
     assert row["cosine_mean"] >= LEAST_COSINE[kind]
     assert row["cosine_min"] <= row["cosine_p5"] <= row["cosine_mean"] + 1e-6
+
+
+def test_int8_weights_are_those_of_the_float_file_to_half_a_step(exported: Path) -> None:
+    files = [exported / FILES[kind] for kind in ("float32", "int8-weights")]
+    trees = [flatgraph.unpack(path.read_bytes()) for path in files]
+    names = flatgraph.schema()
+    floats = {bytes(one.name): one for one in trees[0].subgraphs[0].tensors}
+    stored = [one for one in trees[1].subgraphs[0].tensors if bytes(one.name).endswith(b"_int8")]
+    assert len(stored) > 30
+    for tensor in stored:
+        assert tensor.type == names.TensorType.INT8
+        wanted = floats[bytes(tensor.name).removesuffix(b"_int8")]
+        before = np.asarray(trees[0].buffers[wanted.buffer].data, np.uint8).view(np.float32)
+        steps = np.asarray(trees[1].buffers[tensor.buffer].data, np.uint8).view(np.int8)
+        shape = np.ones(len(tensor.shape), int)
+        shape[tensor.quantization.quantizedDimension] = -1
+        scale = np.asarray(tensor.quantization.scale, np.float32).reshape(shape)
+        after = steps.reshape(tensor.shape) * scale
+        assert np.all(np.abs(after - before.reshape(tensor.shape)) <= scale * 0.5001)
+    assert files[1].stat().st_size < 0.35 * files[0].stat().st_size
 
 
 @pytest.mark.parametrize("kind", ["onnx", "onnx-int8"])

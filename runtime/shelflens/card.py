@@ -35,7 +35,7 @@ class ModelCard:
     dim: int
     """Length of the embedding."""
     variant: str = "float32"
-    """How the file is quantized: float32, float16, dynamic, int8, int8-qat."""
+    """How the file is quantized: float32, float16, dynamic, int8-weights, int8, int8-qat."""
     resize: str = RESIZE_RULE
     """The rule by which `load_image` made the training pixels."""
     backbone: str = ""
