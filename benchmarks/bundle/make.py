@@ -1,11 +1,12 @@
 """Makes what the package carries: model, demo store, known vector, probe.
 
     python benchmarks/bundle/make.py draw  --work runs/bundle      the drawn training store
-    python benchmarks/bundle/make.py train --work runs/bundle      two fine-tunes, averaged (2 h)
+    python benchmarks/bundle/make.py train --work runs/bundle      two fine-tunes, averaged (80 min)
     python benchmarks/bundle/make.py export --work runs/bundle     three formats, with the gate
     python benchmarks/bundle/make.py measure --work runs/bundle    figures on Grocery test
     python benchmarks/bundle/make.py unseen --work runs/bundle     the same recipe, half the classes
     python benchmarks/bundle/make.py install --work runs/bundle    into runtime/shelflens/data
+    python benchmarks/bundle/make.py choices --work runs/bundle    a smaller network, other sizes
 
 Each step is the ordinary command, called as a user would, with the arguments printed. Photos and
 start weights are read from `SHELFLENS_SHARED` (default: ../shared).
@@ -33,6 +34,13 @@ NAME = "shelflens-products"
 # Seed, epochs, strength of changes of colour of the fine-tunes whose mean is the model.
 MEMBERS = ((0, 32, 0.5), (1, 32, 0.5))
 KEEP = 0.1
+SMALL = ((0, 24, 0.5),)
+V2 = ("--weights", SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5")
+V3_SMALL = (
+    *("--backbone", "mobilenet_v3_small", "--alpha", 0.75),
+    *("--weights", SHARED / "weights" / "mobilenet_v3_small_0.75_224_no_top_folded.h5"),
+)
+CHOICES = ("small-224", "bundled-192", "bundled-224", "bundled-256")
 DIMS = ("--dims", 128, 64, 32)
 TRAINING_SEED, CALIBRATION_SEED, DEMO_SEED = 20261123, 31, 12
 LICENSE = (
@@ -77,18 +85,41 @@ def unseen(work: Path) -> None:
     run(sys.executable, QUALITY / "unseen.py", "--model", *models, *out)
 
 
+def choices(work: Path) -> None:
+    """Other points on the curve of accuracy, bytes and time, in one table."""
+    small = work / "small"
+    fit(work / "grocery", "fit.csv", work / "drawn", small, members=SMALL, network=V3_SMALL)
+    # Its activations do not survive int8 (shelflens export says which).
+    exported(small.with_name("small-0"), work / "small-224.tflite", "int8-weights")
+    members = [work / f"run-{seed}" for seed, _, _ in MEMBERS]
+    for size in (192, 256):
+        run_folder = work / f"run-at-{size}"
+        if not (run_folder / "card.json").exists():
+            shelflens("average", *members, "--out", run_folder, "--keep", KEEP, "--size", size)
+        exported(run_folder, work / f"bundled-{size}.tflite", "int8")
+    exported(work / "run", work / "bundled-224.tflite", "int8")
+    models = [work / f"{name}.tflite" for name in CHOICES]
+    run(sys.executable, QUALITY / "official.py", "--model", *models, "--out", work / "choices")
+
+
 def fit(
-    grocery: Path, photos: str, drawn: Path, out: Path, *, members: Sequence[tuple[int, int, float]]
+    grocery: Path,
+    photos: str,
+    drawn: Path,
+    out: Path,
+    *,
+    members: Sequence[tuple[int, int, float]],
+    network: Sequence[object] = V2,
 ) -> None:
     """The one recipe: photos and studio pictures of a folder, the drawn store, other things.
 
-    `out` is the mean of the runs `out`-0 and `out`-1; one that is there is not done again.
+    `out` is the mean of the runs `out`-0 and `out`-1, of one run nothing; what is there is not
+    done again.
     """
     # Six times: each is the only studio picture of its product.
     studio = [grocery / "iconic.csv"] * 6
     general = ["--general", SHARED / "data" / "clothing", SHARED / "data" / "objects"]
-    weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
-    options = ["--val", grocery / "judge.csv", "--weights", weights, "--general-share", 0.25]
+    options = ["--val", grocery / "judge.csv", *network, "--general-share", 0.25]
     options += ["--size", 224, "--kinds", "category", "--name", NAME, "--license", LICENSE]
     data = [grocery / photos, *studio, drawn / "all.csv", *general]
     runs = [out.with_name(f"{out.name}-{seed}") for seed, _, _ in members]
@@ -96,7 +127,8 @@ def fit(
         if not (run_folder / "card.json").exists():
             own = ["--seed", seed, "--epochs", epochs, "--colour", colour, "--resume"]
             shelflens("train", *data, "--out", run_folder, *options, *own)
-    shelflens("average", *runs, "--out", out, "--keep", KEEP)
+    if len(runs) > 1 and not (out / "card.json").exists():
+        shelflens("average", *runs, "--out", out, "--keep", KEEP)
 
 
 def export(work: Path) -> None:
@@ -160,6 +192,14 @@ def install(work: Path) -> None:
         "vector": [round(float(number), 5) for number in np.asarray(vector)],
     }
     (DATA / "selftest.json").write_text(json.dumps(known) + "\n")
+
+
+def exported(run_folder: Path, file: Path, kind: str) -> None:
+    """One file of a run, in one format; one that is there is not made again."""
+    if not file.exists():
+        out = file.with_suffix("")
+        shelflens("export", run_folder, "--out", out, "--formats", kind)
+        (out / f"{kind}.tflite").rename(file)
 
 
 def figures(measured: Path, model: str) -> dict[str, dict[str, float]]:
@@ -231,7 +271,8 @@ def main() -> None:
     """Do one step."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    steps = {one.__name__: one for one in (draw, train, export, measure, unseen, install)}
+    every = (draw, train, export, measure, unseen, install, choices)
+    steps = {one.__name__: one for one in every}
     parser.add_argument("step", choices=steps)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
