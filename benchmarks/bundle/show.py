@@ -4,16 +4,20 @@
 
 writes contact-sheet.jpg (`demo`), for-you.jpg (`recommend --sheet`), report.jpg (`evaluate`),
 page.jpg (`page build`, in Chromium with a camera that shows demo photos), and prints each command
-with its output, to be put into the README after the bundled model was replaced.
+with its output, `serve` and `watch` too, to be put into the README after the bundled model was
+replaced.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -21,6 +25,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+import film as counter
+import serving
 from browsing import DEMO, PHONE, Host, browser, film, restart_camera, state, store_with_twin
 
 from shelflens.page.build import build
@@ -28,6 +34,11 @@ from shelflens.page.build import build
 PHOTO = DEMO / "photos" / "chickpeas-no-salt-tinlo-1.jpg"
 SCANNED = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"
 ALIKE = DEMO / "photos" / "hot-cocoa-caramel-pomoro-1.jpg"
+FILMED = (
+    "chickpeas-no-salt-tinlo-1.jpg",
+    "raw-honey-acacia-norsa-ash-1.jpg",
+    "granola-honey-almond-halren-1.jpg",
+)
 COMMANDS = """
 demo
 catalog build products.csv --out store.catalog
@@ -67,6 +78,8 @@ def main() -> None:
             subprocess.run(command, cwd=folder, check=True)
             if line.startswith("catalog build"):
                 shutil.copy(folder / "store.catalog", folder / "calibrated.catalog")
+        served(folder)
+        watched(folder)
         sheet = Image.open(folder / "shelflens-demo" / "contact-sheet.png")
         photograph(
             sheet.resize((sheet.width * 2 // 3, sheet.height * 2 // 3)), out / "contact-sheet.jpg"
@@ -77,6 +90,40 @@ def main() -> None:
             with browser(playwright, camera) as running:
                 photograph(report(running, folder), out / "report.jpg")
                 photograph(phone(running, camera, folder), out / "page.jpg")
+
+
+def served(folder: Path) -> None:
+    """What the server says, and its answer to a photo."""
+    with serving.running("--catalog", folder / "store.catalog") as server:
+        print("$ shelflens serve", *server.lines, sep="\n")
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}/lookup?k=1",
+            data=(folder / "photo.jpg").read_bytes(),
+            headers={"Content-Type": "image/jpeg"},
+        )
+        with urllib.request.urlopen(asked) as answer:
+            print(answer.read().decode(), flush=True)
+
+
+def watched(folder: Path) -> None:
+    """A counter, filmed at 15 frames a second: products come, are held, and go."""
+    shots = [
+        shot
+        for name in FILMED
+        for shot in (counter.Shot(name, 2.0, enter=0.4), counter.Shot(counter.COUNTER, 0.6, 0.4))
+    ]
+    print("$ shelflens watch", flush=True)
+    command = [sys.executable, "-m", "shelflens", "watch", "-", "--catalog", "store.catalog"]
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE) as watching:
+        assert watching.stdin
+        time.sleep(2)
+        for pixels in counter.film(shots, fps=15):
+            file = io.BytesIO()
+            Image.fromarray(pixels).save(file, "JPEG", quality=90)
+            watching.stdin.write(file.getvalue())
+            watching.stdin.flush()
+            time.sleep(1 / 15)
+        watching.stdin.close()
 
 
 def photograph(picture: Image.Image, file: Path) -> None:
