@@ -132,6 +132,34 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     assert after[-1]["loss"] == pytest.approx(before[-1]["loss"], rel=0.2)
 
 
+def test_a_later_epoch_is_kept_unless_it_is_worse_by_more_than_chance() -> None:
+    from shelflens_train.fit import standard_error
+
+    # Of 147 photos one more or less is chance, three are not.
+    assert 146 / 147 - standard_error(146 / 147, 147) < 145 / 147
+    assert 146 / 147 - standard_error(146 / 147, 147) > 143 / 147
+    # The binomial's own figure where there are enough of both kinds; none is ever certain.
+    assert standard_error(0.8, 10_000) == pytest.approx(0.004, rel=1e-3)
+    assert 0 < standard_error(1.0, 147) < 0.01
+    assert standard_error(-1.0, 147) > 0
+
+
+def test_the_epoch_that_is_kept_is_the_last_good_one(finished: Path) -> None:
+    from shelflens_train.fit import standard_error
+    from shelflens_train.state import StateFolder
+
+    state = StateFolder(finished).read()
+    assert state
+    queries = json.loads((finished / "metrics.json").read_text())["val_queries"]
+    best, kept = -1.0, 0
+    for one in state.history:
+        if one["val_recall_at_1"] >= best - standard_error(best, queries):
+            kept = one["epoch"]
+        best = max(best, one["val_recall_at_1"])
+    assert state.best == best
+    assert state.best_weights == f"best-{kept:03d}.weights.h5"
+
+
 def test_a_taken_folder_is_not_overwritten(finished: Path, photos: Path) -> None:
     before = (finished / "model.keras").read_bytes()
     done = run(*command(photos, finished))

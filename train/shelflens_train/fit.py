@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +68,8 @@ def fit(
     and the state is saved.
 
     Args:
-        embedder: The embedding network with its start weights; holds the best ones afterwards.
+        embedder: The embedding network with its start weights; afterwards it holds those of the
+            epoch that is kept (see `standard_error`).
         split: What to train and validate on.
         config: The knobs.
         run: The run folder.
@@ -158,6 +160,18 @@ def _start(
 def mixed(start: list[Any], end: list[Any], keep: float) -> list[Any]:
     """Weights between those of a start and an end: `keep` of the start (WiSE-FT, see `config`)."""
     return [keep * a + (1 - keep) * b for a, b in zip(start, end, strict=True)]
+
+
+def standard_error(recall: float, queries: int) -> float:
+    """By how much a recall@1 of so many queries is wrong by chance.
+
+    Of epochs that differ by less the last is kept, which was trained for longest and at the lowest
+    rate (the one-standard-error rule of Breiman et al., "Classification and Regression Trees",
+    1984): the best of dozens on a few held-out photos is the luckiest. One query more of each kind
+    is counted, so that no recall is certain.
+    """
+    share = (max(recall, 0.0) * queries + 1) / (queries + 2)
+    return math.sqrt(share * (1 - share) / max(queries, 1))
 
 
 def phases(config: TrainConfig) -> list[Phase]:
@@ -327,8 +341,9 @@ class Judge(keras.callbacks.Callback):  # type: ignore[misc]
                 "photos_per_second": self._steps * self._batch / trained,
             }
         )
-        if found.recall >= state.best:  # of equals the later one, trained for longer
-            state.best, state.best_weights = found.recall, ""
+        if found.recall >= state.best - standard_error(state.best, len(split.val)):
+            state.best_weights = ""
+        state.best = max(state.best, found.recall)
         if is_chief():
             self._folder.write(state, self.model, self._embedder)
         print(

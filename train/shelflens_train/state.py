@@ -25,7 +25,8 @@ class State:
     best: float = -1.0
     """Best recall@1 so far."""
     best_weights: str = ""
-    """File with the embedder's weights of that epoch."""
+    """File with the embedder's weights of the epoch that is kept: the last one no worse than that
+    by more than chance (`fit.standard_error`)."""
     seconds: float = 0.0
     """Time spent training, all sittings together."""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +45,7 @@ class StateFolder:
         return State(**json.loads(self._facts.read_text())) if self._facts.exists() else None
 
     def write(self, state: State, model: keras.Model, embedder: keras.Model) -> None:
-        """Save the state after an epoch; `state.best_weights` empty means this one is best."""
+        """Save the state after an epoch; `state.best_weights` empty means this one is kept."""
         self._folder.mkdir(parents=True, exist_ok=True)
         state.weights = f"last-{state.epoch:03d}.weights.h5"
         model.save_weights(self._folder / state.weights, overwrite=True)
@@ -70,5 +71,5 @@ class StateFolder:
         model.load_weights(self._folder / state.weights)
 
     def load_best(self, state: State, embedder: keras.Model) -> None:
-        """Put the best weights into an embedding network."""
+        """Put the weights of the epoch that is kept into an embedding network."""
         embedder.load_weights(self._folder / state.best_weights)
