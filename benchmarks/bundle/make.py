@@ -31,7 +31,8 @@ SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
 QUALITY = ROOT / "benchmarks" / "quality"
 
 NAME = "shelflens-products"
-# Seed, epochs, strength of changes of colour of the fine-tunes whose mean is the model.
+# Seed, epochs, strength of changes of colour of the fine-tunes whose mean is the model. The one in
+# the package is of other members (train/README.md).
 MEMBERS = ((0, 32, 0.5), (1, 32, 0.5))
 KEEP = 0.1
 SMALL = ((0, 24, 0.5),)
