@@ -100,7 +100,7 @@ def export(run: Path, out: Path, *words: str) -> int:
 
 @pytest.fixture(scope="session")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every format of the run; one thing at a time would load TensorFlow seven times."""
+    """Every format of the run; one thing at a time would load TensorFlow for each."""
     out = tmp_path_factory.mktemp("exported")
     words = ["--formats", "all", "--calibration-photos", "64", "--bias-photos", "24", *LOOSE]
     assert export(run, out, *words) == 0

@@ -95,8 +95,7 @@ def choices(work: Path) -> None:
     members = [work / f"run-{seed}" for seed, _, _ in MEMBERS]
     for size in (192, 256):
         run_folder = work / f"run-at-{size}"
-        if not (run_folder / "card.json").exists():
-            shelflens("average", *members, "--out", run_folder, "--keep", KEEP, "--size", size)
+        averaged(members, run_folder, "--size", size)
         exported(run_folder, work / f"bundled-{size}.tflite", "int8")
     exported(work / "run", work / "bundled-224.tflite", "int8")
     models = [work / f"{name}.tflite" for name in CHOICES]
@@ -128,8 +127,14 @@ def fit(
         if not (run_folder / "card.json").exists():
             own = ["--seed", seed, "--epochs", epochs, "--colour", colour, "--resume"]
             shelflens("train", *data, "--out", run_folder, *options, *own)
-    if len(runs) > 1 and not (out / "card.json").exists():
-        shelflens("average", *runs, "--out", out, "--keep", KEEP)
+    if len(runs) > 1:
+        averaged(runs, out)
+
+
+def averaged(runs: Sequence[Path], out: Path, *options: object) -> None:
+    """The mean of fine-tunes and a share of their start; one that is there is not made again."""
+    if not (out / "card.json").exists():
+        shelflens("average", *runs, "--out", out, "--keep", KEEP, *options)
 
 
 def export(work: Path) -> None:

@@ -22,10 +22,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from grocery import SHARED
-from measuring import facts, fine_tuned, photos_of, recall, save
+from measuring import facts, fine_tuned, photos_of, products_of, recall, save
 from unseen import draw, odd_products, only, write
 
-from shelflens.photos import Labelled, Photos
+from shelflens.photos import Photos
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "softmax (CosFace)": (),
@@ -114,11 +114,11 @@ def judged(model: Any, seed: int) -> tuple[float, float]:
     iconic = only(photos_of("iconic"), odd).items
     bank = PhotoBank(int(model.input_shape[1]), budget=0)
     vectors, studio = embed(model, photos, bank), embed(model, iconic, bank)
-    own = _products(photos)
+    own = products_of(photos)
     chosen = draw(own, 3, seed)
     rest = np.setdiff1d(np.arange(len(own)), chosen)
     return (
-        recall(studio, _products(iconic), vectors, own),
+        recall(studio, products_of(iconic), vectors, own),
         recall(
             vectors[chosen],
             [own[place] for place in chosen],
@@ -126,10 +126,6 @@ def judged(model: Any, seed: int) -> tuple[float, float]:
             [own[place] for place in rest],
         ),
     )
-
-
-def _products(items: list[Labelled]) -> list[str]:
-    return [item.product for item in items]
 
 
 if __name__ == "__main__":

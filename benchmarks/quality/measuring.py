@@ -85,6 +85,19 @@ def fine_tuned(run: Path, data: Sequence[Path], *options: object) -> Path:
     return run
 
 
+def averaged(runs: Sequence[Path], out: Path, *options: object) -> Path:
+    """The run folder of `shelflens average RUN... OPTIONS`; one that is there is not redone."""
+    if not (out / "card.json").exists():
+        words = ["average", *runs, "--out", out, *options]
+        subprocess.run([sys.executable, "-m", "shelflens", *map(str, words)], check=True)
+    return out
+
+
+def products_of(items: Sequence[Labelled]) -> list[str]:
+    """The product of each photo."""
+    return [item.product for item in items]
+
+
 def facts(script: str) -> dict[str, Any]:
     """How the figures came about: command, machine, versions. Folders of this machine left out."""
     words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]

@@ -19,15 +19,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from measuring import Vectors, facts, nearest, photos_of, save, separation
+from measuring import (
+    Vectors,
+    averaged,
+    facts,
+    nearest,
+    photos_of,
+    products_of,
+    save,
+    separation,
+)
 from unseen import figures, odd_products, only
 
 from shelflens.photos import Labelled, read_photos
@@ -71,11 +78,7 @@ def mixed(folder: Path, counts: tuple[int, int], keep: float) -> Path:
     runs = [folder / f"run-{place}" for place, count in enumerate(counts) for _ in range(count)]
     if len(runs) == 1:
         return runs[0]
-    out = folder / f"mix-{counts[0]}-{counts[1]}-{keep:g}"
-    if not (out / "card.json").exists():
-        words = ["average", *runs, "--out", out, "--keep", keep]
-        subprocess.run([sys.executable, "-m", "shelflens", *map(str, words)], check=True)
-    return out
+    return averaged(runs, folder / f"mix-{counts[0]}-{counts[1]}-{keep:g}", "--keep", keep)
 
 
 def on_unseen(run: Path, seeds: int) -> dict[str, float]:
@@ -88,7 +91,7 @@ def on_unseen(run: Path, seeds: int) -> dict[str, float]:
         "iconic": only(photos_of("iconic"), odd).items,
     }
     vectors = dict(zip(parts, embeddings(run, *parts.values()), strict=True))
-    return figures(vectors, {name: labels(items) for name, items in parts.items()}, seeds)
+    return figures(vectors, {name: products_of(items) for name, items in parts.items()}, seeds)
 
 
 def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
@@ -98,7 +101,7 @@ def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
         *(read_photos(work / "calibration" / f"{name}.csv").items for name in ("studio", "photos")),
     ]
     enrolled, asked, studio, drawn = embeddings(run, *parts)
-    gallery, queries = np.array(labels(parts[0])), labels(parts[1])
+    gallery, queries = np.array(products_of(parts[0])), products_of(parts[1])
     products = sorted(set(gallery.tolist()))
     apart = []
     for seed in range(seeds):
@@ -109,7 +112,7 @@ def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
         apart.append(separation(scores[known], scores[~known])[0])
     from shelflens_train.evaluate import retrieve
 
-    found = retrieve(studio, labels(parts[2]), drawn, labels(parts[3]))
+    found = retrieve(studio, products_of(parts[2]), drawn, products_of(parts[3]))
     own, other = (one.astype(np.float64) for one in (found.own, found.other))
     return {
         "grocery_auroc": float(np.mean(apart)),
@@ -128,11 +131,6 @@ def embeddings(run: Path, *parts: list[Labelled]) -> list[Vectors]:
     model = keras.models.load_model(run / "model.keras", compile=False)
     bank = PhotoBank(int(model.input_shape[1]), budget=0)
     return [embed(model, items, bank) for items in parts]
-
-
-def labels(items: list[Labelled]) -> list[str]:
-    """The product of each."""
-    return [item.product for item in items]
 
 
 if __name__ == "__main__":

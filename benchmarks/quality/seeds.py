@@ -21,7 +21,7 @@ import numpy as np
 import official
 import unseen
 from grocery import SHARED
-from measuring import facts, fine_tuned, photos_of, save
+from measuring import averaged, facts, fine_tuned, photos_of, save
 
 COLUMNS = {
     "run": "fine-tune",
@@ -80,10 +80,7 @@ def fitted(work: Path, photos: str, args: argparse.Namespace) -> dict[str, Path]
     }
     runs = list(made.values())
     for name, keep in (("weights averaged", 0.0), (f"and {args.keep:g} of the start", args.keep)):
-        made[name] = work / f"average-{keep:g}"
-        if not (made[name] / "card.json").exists():
-            mean = ["average", *runs, "--out", made[name], "--keep", keep]
-            run(sys.executable, "-m", "shelflens", *mean)
+        made[name] = averaged(runs, work / f"average-{keep:g}", "--keep", keep)
     files = {}
     for name, folder in made.items():
         files[name] = work / "export" / folder.name / "int8.tflite"

@@ -105,10 +105,7 @@ def _convert(
             continue
         what = f"fine-tuning on {len(folder.train)} photos" if kind == "int8-qat" else "converting"
         with step(f"{FILES[kind]}: {what}"):
-            if kind == "int8-weights":
-                model = flatgraph.round_weights(reference)
-            else:
-                model = _tflite(folder, network, kind, calibration, config)
+            model = _tflite(folder, network, kind, calibration, config, reference)
         save(kind, metadata.pack_tflite(model, _card(folder, kind)))
         if kind in ("int8", "int8-qat") and len(means) and not trouble(made[kind]):
             with step(f"{FILES[kind]}: correcting biases"):
@@ -135,7 +132,10 @@ def _tflite(
     kind: str,
     calibration: NDArray[np.uint8],
     config: ExportConfig,
+    reference: bytes,
 ) -> bytes:
+    if kind == "int8-weights":
+        return flatgraph.round_weights(reference)
     if kind == "int8-qat":
         return quantize_aware.quantize_aware(
             network, folder, epochs=config.qat_epochs, rate=config.qat_rate, seed=config.seed
