@@ -7,6 +7,7 @@
     python benchmarks/bundle/make.py unseen --work runs/bundle     the same recipe, half the classes
     python benchmarks/bundle/make.py install --work runs/bundle    into runtime/shelflens/data
     python benchmarks/bundle/make.py choices --work runs/bundle    a smaller network, other sizes
+    python benchmarks/bundle/make.py short --work runs/bundle      short fine-tunes, for mixing.py
 
 Each step is the ordinary command, called as a user would, with the arguments printed. Photos and
 start weights are read from `SHELFLENS_SHARED` (default: ../shared).
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,28 @@ SHARED = Path(os.environ.get("SHELFLENS_SHARED", ROOT.parent / "shared"))
 QUALITY = ROOT / "benchmarks" / "quality"
 
 NAME = "shelflens-products"
-# Seed, epochs, strength of changes of colour of the fine-tunes whose mean is the model. The one in
-# the package is of other members (train/README.md).
-MEMBERS = ((0, 32, 0.5), (1, 32, 0.5))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A fine-tune: its seed, epochs with all layers, strength of changes of colour."""
+
+    seed: int
+    epochs: int
+    colour: float
+
+
+# The fine-tunes whose mean is the model. The one in the package is of others (train/README.md).
+MEMBERS = (Member(0, 32, 0.5), Member(1, 32, 0.5))
+SHORT = (Member(2, 16, 1.0), Member(3, 16, 0.5))
 KEEP = 0.1
-SMALL = ((0, 24, 0.5),)
+SMALL = (Member(0, 24, 0.5),)
 V2 = ("--weights", SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5")
 V3_SMALL = (
     *("--backbone", "mobilenet_v3_small", "--alpha", 0.75),
     *("--weights", SHARED / "weights" / "mobilenet_v3_small_0.75_224_no_top_folded.h5"),
 )
-CHOICES = ("small-224", "bundled-192", "bundled-224", "bundled-256")
+CHOICES = ("v3-small-224", "v2-192", "v2-224", "v2-256")
 DIMS = ("--dims", 128, 64, 32)
 TRAINING_SEED, CALIBRATION_SEED, DEMO_SEED = 20261123, 31, 12
 LICENSE = (
@@ -77,8 +89,7 @@ def unseen(work: Path) -> None:
     """The same recipe without the Grocery classes of odd id, for the unseen-products protocol."""
     folder = work / "unseen"
     run(sys.executable, QUALITY / "unseen.py", "--write", folder)
-    shorter = [(seed, round(0.6 * epochs), colour) for seed, epochs, colour in MEMBERS]
-    fit(folder, "even.csv", work / "drawn", folder / "run", members=shorter)
+    fit(folder, "even.csv", work / "drawn", folder / "run", members=fewer(MEMBERS))
     formats = ["--formats", "float32", "int8"]
     shelflens("export", folder / "run", "--out", folder / "export", *formats)
     models = [folder / "export" / f"{name}.tflite" for name in ("float32", "int8")]
@@ -86,18 +97,30 @@ def unseen(work: Path) -> None:
     run(sys.executable, QUALITY / "unseen.py", "--model", *models, *out)
 
 
+def short(work: Path) -> None:
+    """Shorter fine-tunes beside the members of the mean, on both sets of photos."""
+    for member in SHORT:
+        fit(work / "grocery", "fit.csv", work / "drawn", work / "run", members=(member,))
+        half = work / "unseen"
+        fit(half, "even.csv", work / "drawn", half / "run", members=fewer((member,)))
+
+
+def fewer(members: Sequence[Member]) -> list[Member]:
+    """The members for half of the products: their photos are fewer, and so are the epochs."""
+    return [replace(one, epochs=round(0.6 * one.epochs)) for one in members]
+
+
 def choices(work: Path) -> None:
     """Other points on the curve of accuracy, bytes and time, in one table."""
     small = work / "small"
     fit(work / "grocery", "fit.csv", work / "drawn", small, members=SMALL, network=V3_SMALL)
     # Its activations do not survive int8 (shelflens export says which).
-    exported(small.with_name("small-0"), work / "small-224.tflite", "int8-weights")
-    members = [work / f"run-{seed}" for seed, _, _ in MEMBERS]
+    exported(small.with_name("small-0"), work / "v3-small-224.tflite", "int8-weights")
     for size in (192, 256):
         run_folder = work / f"run-at-{size}"
-        averaged(members, run_folder, "--size", size)
-        exported(run_folder, work / f"bundled-{size}.tflite", "int8")
-    exported(work / "run", work / "bundled-224.tflite", "int8")
+        averaged(MEMBERS, work / "run", run_folder, "--size", size)
+        exported(run_folder, work / f"v2-{size}.tflite", "int8")
+    exported(work / "run", work / "v2-224.tflite", "int8")
     models = [work / f"{name}.tflite" for name in CHOICES]
     run(sys.executable, QUALITY / "official.py", "--model", *models, "--out", work / "choices")
 
@@ -108,13 +131,12 @@ def fit(
     drawn: Path,
     out: Path,
     *,
-    members: Sequence[tuple[int, int, float]],
+    members: Sequence[Member],
     network: Sequence[object] = V2,
 ) -> None:
     """The one recipe: photos and studio pictures of a folder, the drawn store, other things.
 
-    `out` is the mean of the runs `out`-0 and `out`-1, of one run nothing; what is there is not
-    done again.
+    `out` is the mean of the runs `out`-SEED, of one run nothing; what is there is not done again.
     """
     # Six times: each is the only studio picture of its product.
     studio = [grocery / "iconic.csv"] * 6
@@ -122,18 +144,24 @@ def fit(
     options = ["--val", grocery / "judge.csv", *network, "--general-share", 0.25]
     options += ["--size", 224, "--kinds", "category", "--name", NAME, "--license", LICENSE]
     data = [grocery / photos, *studio, drawn / "all.csv", *general]
-    runs = [out.with_name(f"{out.name}-{seed}") for seed, _, _ in members]
-    for run_folder, (seed, epochs, colour) in zip(runs, members, strict=True):
+    for one in members:
+        run_folder = run_of(one, out)
         if not (run_folder / "card.json").exists():
-            own = ["--seed", seed, "--epochs", epochs, "--colour", colour, "--resume"]
+            own = ["--seed", one.seed, "--epochs", one.epochs, "--colour", one.colour, "--resume"]
             shelflens("train", *data, "--out", run_folder, *options, *own)
-    if len(runs) > 1:
-        averaged(runs, out)
+    if len(members) > 1:
+        averaged(members, out, out)
 
 
-def averaged(runs: Sequence[Path], out: Path, *options: object) -> None:
+def run_of(member: Member, mean: Path) -> Path:
+    """The run folder of a member, beside that of the mean."""
+    return mean.with_name(f"{mean.name}-{member.seed}")
+
+
+def averaged(members: Sequence[Member], mean: Path, out: Path, *options: object) -> None:
     """The mean of fine-tunes and a share of their start; one that is there is not made again."""
     if not (out / "card.json").exists():
+        runs = [run_of(one, mean) for one in members]
         shelflens("average", *runs, "--out", out, "--keep", KEEP, *options)
 
 
@@ -277,7 +305,7 @@ def main() -> None:
     """Do one step."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    every = (draw, train, export, measure, unseen, install, choices)
+    every = (draw, train, export, measure, unseen, install, choices, short)
     steps = {one.__name__: one for one in every}
     parser.add_argument("step", choices=steps)
     parser.add_argument("--work", type=Path, required=True)

@@ -12,7 +12,10 @@ photos that neither saw and that are not test photos:
     drawn     recall@1 and AUROC of the drawn store that thresholds are set on, a studio picture a
               product, each photo's best other product as the unknown
 
-Float32, through `Catalog`. Means are made by `shelflens average`, and kept in --work.
+Float32, through `Catalog`. Means are made by `shelflens average`, and kept in --work. A mix is told
+by how often each run-SEED counts, in the order of the seeds, and by the share of the start:
+`--mix 2,1:0.1` is two parts of the first, one of the second, and a tenth of the start. Without:
+each member, then the mean of all with none, a tenth and a fifth of the start.
 """
 
 from __future__ import annotations
@@ -39,9 +42,10 @@ from unseen import figures, odd_products, only
 
 from shelflens.photos import Labelled, read_photos
 
-MIXES = (((1, 0), 0.0), ((0, 1), 0.0), ((1, 1), 0.0), ((1, 1), 0.1), ((1, 1), 0.2))
+Mix = tuple[tuple[int, ...], float]
+KEEPS = (0.0, 0.1, 0.2)
 COLUMNS = {
-    "mix": "first, second, start",
+    "mix": "members; start",
     "iconic": "unseen, iconic",
     "shots_1": "1 photo",
     "shots_5": "5 photos",
@@ -59,26 +63,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--work", type=Path, required=True, help="the folder of make.py")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--mix", nargs="*", type=parsed, default=[], metavar="N,N:KEEP")
     parser.add_argument("--seeds", type=int, default=10)
     args = parser.parse_args()
     report = facts("mixing.py")
     report["seeds"] = f"0 to {args.seeds - 1}"
     report["rows"] = []
-    for counts, keep in MIXES:
+    members = len(members_of(args.work))
+    for counts, keep in args.mix or usual(members):
         shares = [(1 - keep) * one / sum(counts) for one in counts]
-        row: dict[str, Any] = {"mix": ", ".join(f"{one:g}" for one in (*shares, keep))}
+        told = ", ".join(f"{one:.2g}" for one in shares)
+        row: dict[str, Any] = {"mix": f"{told}; {keep:g}"}
         row.update(on_unseen(mixed(args.work / "unseen", counts, keep), args.seeds))
         row.update(on_known(mixed(args.work, counts, keep), args.work, args.seeds))
         report["rows"].append(row)
     save(report, COLUMNS, args.out, "mixing")
 
 
-def mixed(folder: Path, counts: tuple[int, int], keep: float) -> Path:
+def members_of(folder: Path) -> list[Path]:
+    """The run folders of the members, by seed."""
+    return sorted(folder.glob("run-[0-9]"))
+
+
+def parsed(text: str) -> Mix:
+    """`2,1:0.1`: how often each member counts, and the share of the start."""
+    counts, _, keep = text.partition(":")
+    return tuple(map(int, counts.split(","))), float(keep or 0)
+
+
+def usual(members: int) -> list[Mix]:
+    """Each member by itself, then the mean of all."""
+    alone = [(tuple(int(one == own) for one in range(members)), 0.0) for own in range(members)]
+    return [*alone, *(((1,) * members, keep) for keep in KEEPS)]
+
+
+def mixed(folder: Path, counts: tuple[int, ...], keep: float) -> Path:
     """The run folder of one mean; a single member is its own."""
-    runs = [folder / f"run-{place}" for place, count in enumerate(counts) for _ in range(count)]
+    members = members_of(folder)
+    runs = [run for run, count in zip(members, counts, strict=True) for _ in range(count)]
     if len(runs) == 1:
         return runs[0]
-    return averaged(runs, folder / f"mix-{counts[0]}-{counts[1]}-{keep:g}", "--keep", keep)
+    name = "-".join(map(str, counts))
+    return averaged(runs, folder / f"mix-{name}-{keep:g}", "--keep", keep)
 
 
 def on_unseen(run: Path, seeds: int) -> dict[str, float]:
