@@ -115,7 +115,7 @@ def choices(work: Path) -> None:
     small = work / "small"
     fit(work / "grocery", "fit.csv", work / "drawn", small, members=SMALL, network=V3_SMALL)
     # Its activations do not survive int8 (shelflens export says which).
-    exported(small.with_name("small-0"), work / "v3-small-224.tflite", "int8-weights")
+    exported(run_of(SMALL[0], small), work / "v3-small-224.tflite", "int8-weights")
     for size in (192, 256):
         run_folder = work / f"run-at-{size}"
         averaged(MEMBERS, work / "run", run_folder, "--size", size)

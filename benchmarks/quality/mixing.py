@@ -2,8 +2,8 @@
 
     python benchmarks/quality/mixing.py --work runs/bundle --out results
 
-Judges each member of `benchmarks/bundle/make.py` (`train` and `unseen`) and means of them by
-photos that neither saw and that are not test photos:
+Judges the fine-tunes of `benchmarks/bundle/make.py` (`train`, `unseen`, `short`) and their means by
+photos that none of them saw and that are not test photos:
 
     unseen    the members of `unseen`: train and val photos of the Grocery products with an odd id,
               every second one to draw a gallery from, the others as queries (see unseen.py)
