@@ -28,6 +28,54 @@ def test_axes_are_a_rotation_and_a_weight_each(seed: int, dim: int, count: int) 
     assert np.allclose(turned @ turned.T, rows @ rows.T, atol=1e-5)
 
 
+@given(st.integers(0, 1000), st.integers(2, 60), st.integers(3, 90))
+def test_evening_brings_directions_together_and_turns_none(seed: int, dim: int, count: int) -> None:
+    from shelflens_train.axes import evening_axes
+
+    generator = np.random.default_rng(seed)
+    rows = (generator.normal(size=(count, dim)) * np.geomspace(1, 0.02, dim)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    even = evening_axes(rows)
+    assert np.allclose(even, even.T, atol=1e-9)
+    before, after = (
+        np.cov(one.astype(float), rowvar=False, bias=True) for one in (rows, rows @ even)
+    )
+    assert np.trace(after) == pytest.approx(np.trace(before), rel=1e-6)
+    # The same axes in the same order, the strong ones weaker and the weak ones stronger.
+    assert np.allclose(before @ after, after @ before, atol=1e-7)
+    was, now = (np.linalg.eigvalsh(one)[::-1] for one in (before, after))
+    assert now[0] <= was[0] + 1e-9
+    gain = now[was > 1e-7] / was[was > 1e-7]
+    assert (np.diff(gain) >= -1e-6 * gain[1:]).all()
+    # No direction is blown up because a few photos do not show it.
+    assert np.linalg.norm(even, 2) < ((dim + 0.1) / 0.1) ** 0.2 * 1.001
+
+
+def test_evening_finds_products_that_differ_by_what_training_left_weak() -> None:
+    """24 directions tell the seen products apart; new ones differ by these and 40 weak ones."""
+    from shelflens_train.axes import evening_axes, turned
+
+    generator = np.random.default_rng(2)
+    width = np.r_[np.ones(24), np.full(40, 0.35)]
+
+    def photos(products: int, each: int) -> np.ndarray:
+        middles = generator.normal(size=(products, 64)) * width
+        noise = (
+            generator.normal(size=(products * each, 64)) * np.r_[np.full(24, 0.9), np.full(40, 0.2)]
+        )
+        rows = np.repeat(middles, each, axis=0) + noise
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows, np.float32)
+
+    even = evening_axes(photos(100, 6))
+    new = photos(300, 2)
+
+    def recall(rows: np.ndarray) -> float:
+        return float((np.argmax(rows[1::2] @ rows[::2].T, axis=1) == np.arange(300)).mean())
+
+    assert recall(turned(new, even)) > recall(new) + 0.03
+
+
 def test_what_tells_products_apart_comes_first() -> None:
     """96 numbers: 64 differ by product, 16 by photo and more strongly, 16 hardly."""
     from shelflens_train.axes import telling_axes
@@ -60,7 +108,7 @@ def test_what_tells_products_apart_comes_first() -> None:
 def test_a_network_with_its_head_turned_gives_the_turned_embeddings() -> None:
     import keras
 
-    from shelflens_train.axes import telling_axes, turn_head, turned
+    from shelflens_train.axes import evening_axes, telling_axes, turn_head, turned
 
     generator = np.random.default_rng(9)
     given = keras.Input((20,))
@@ -68,7 +116,8 @@ def test_a_network_with_its_head_turned_gives_the_turned_embeddings() -> None:
     network = keras.Model(given, keras.layers.UnitNormalization()(head))
     seen = generator.normal(size=(60, 20)).astype(np.float32)
     before = network.predict(seen, verbose=0)
-    axes = telling_axes(before, [str(place % 9) for place in range(60)])
+    even = evening_axes(before)
+    axes = even @ telling_axes(turned(before, even), [str(place % 9) for place in range(60)])
     turn_head(network, axes)
     after = network.predict(seen, verbose=0)
     assert np.allclose(after, turned(before, axes), atol=1e-5)

@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from grocery import SHARED, read_split, write_split
-from measuring import facts, fine_tuned, photos_of, recall, save
+from measuring import averaged, facts, fine_tuned, photos_of, recall, save
 from unseen import odd_products, only
 
 from shelflens.photos import Labelled, read_photos
@@ -68,7 +68,8 @@ def main() -> None:
         report["rows"].append({"way": name, **judged(run, args.size)})
         if name in ("plain", "both"):
             for kept in (0.3, 0.5):
-                row = judged(run, args.size, kept=kept)
+                mean = averaged([run, run], Path(f"{run}-{kept}"), "--keep", kept)
+                row = judged(mean, args.size)
                 report["rows"].append({"way": f"{name}, --keep {kept}", **row})
     save(report, COLUMNS, args.out, "forgetting")
 
@@ -91,23 +92,18 @@ def trained(name: str, options: tuple[object, ...], args: argparse.Namespace) ->
     return fine_tuned(args.work / words, data, *given, *options)
 
 
-def judged(run: Path, size: int, *, kept: float = 0.0) -> dict[str, Any]:
-    """The columns of one run; with `kept`, of its weights mixed with those of its start."""
+def judged(run: Path, size: int) -> dict[str, Any]:
+    """The columns of one run."""
     import keras
 
     from shelflens_train.config import saved_config
     from shelflens_train.data import PhotoBank
     from shelflens_train.evaluate import embed
-    from shelflens_train.fit import mixed
     from shelflens_train.model import embedding_model
-    from shelflens_train.state import StateFolder
 
     model = embedding_model(saved_config(run), weights=None, side=size)
-    weights = keras.models.load_model(run / "model.keras", compile=False).get_weights()
-    if kept:  # as --keep does
-        StateFolder(run).load_start(model)
-        weights = mixed(model.get_weights(), weights, kept)
-    model.set_weights(weights)
+    trained = keras.models.load_model(run / "model.keras", compile=False)
+    model.set_weights(trained.get_weights())
     bank = PhotoBank(size, budget=0)
     odd = odd_products()
     sets = {name: photos_of(name) for name in ("train", "val", "iconic")}

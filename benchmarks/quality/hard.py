@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,11 @@ from shelflens.photos import Photos
 from shelflens.progress import Progress
 
 Picture = Image.Image
+Spoil = Callable[[Picture, Picture], Picture]
 COLUMNS = {"model": "model", "photo": "photo", "fine": "fine", "share": "share of clean"}
 
 
-def turned(degrees: float) -> Callable[[Picture, Picture], Picture]:
+def turned(degrees: float) -> Spoil:
     """Turned about the middle; the corners show the photo's mean colour."""
 
     def spoil(photo: Picture, other: Picture) -> Picture:
@@ -59,7 +60,7 @@ def small(photo: Picture, other: Picture) -> Picture:
     return behind
 
 
-SPOILT: dict[str, Callable[[Picture, Picture], Picture]] = {
+SPOILT: dict[str, Spoil] = {
     "clean": lambda photo, other: photo,
     "turned 15": turned(15),
     "turned 90": turned(90),
@@ -70,6 +71,12 @@ SPOILT: dict[str, Callable[[Picture, Picture], Picture]] = {
     "half crop": cropped,
     "small in the frame": small,
 }
+
+
+def spoilt(spoil: Spoil, paths: Sequence[Path], place: int) -> Picture:
+    """The photo at a place among others, one of which may lie behind it."""
+    with Image.open(paths[place]) as photo, Image.open(paths[place - 97]) as other:
+        return spoil(photo.convert("RGB"), other.convert("RGB"))
 
 
 def main() -> None:
@@ -95,10 +102,8 @@ def measure(model: str, train: Photos, test: Photos) -> list[dict[str, Any]]:
     for name, spoil in SPOILT.items():
         vectors = []
         with Progress(name, len(test.items)) as bar:
-            for place, path in enumerate(test.paths):
-                with Image.open(path) as photo, Image.open(test.paths[place - 97]) as other:
-                    seen = spoil(photo.convert("RGB"), other.convert("RGB"))
-                vectors.append(embedder.embed(seen))
+            for place in range(len(test.paths)):
+                vectors.append(embedder.embed(spoilt(spoil, test.paths, place)))
                 bar.update(place + 1)
         fine = recall(gallery, train.labels, np.stack(vectors), test.labels)
         clean = rows[0]["fine"] if rows else fine

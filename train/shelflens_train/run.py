@@ -23,7 +23,7 @@ from shelflens.files import write_text
 from shelflens.flags import to_dict
 from shelflens.photos import Labelled, read_photos
 from shelflens_train import evaluate, plots
-from shelflens_train.axes import telling_axes, turn_head, turned
+from shelflens_train.axes import evening_axes, telling_axes, turn_head, turned
 from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.data import PhotoBank, Split, split_photos, split_table
 from shelflens_train.devices import is_chief, keep_memory, spread
@@ -122,7 +122,9 @@ def finish(
     firsts = list({item.product: item for item in reversed(split.train)}.values())
     own = [item.product for item in split.train]
     enrolled = evaluate.embed(final, split.train, bank)
-    axes = telling_axes(enrolled, own)
+    others = [evaluate.embed(final, split.general, bank)] if split.general else []
+    even = evening_axes(np.concatenate([enrolled, *others]))
+    axes = even @ telling_axes(turned(enrolled, even), own)
     turn_head(final, axes)
     enrolled = turned(enrolled, axes)
     found = evaluate.retrieve(
