@@ -105,6 +105,26 @@ def test_what_tells_products_apart_comes_first() -> None:
     assert length[-16:].max() < 0.7
 
 
+def test_few_products_say_nothing_of_the_directions_that_they_do_not_span() -> None:
+    """5 products in 20 directions: their photos differ in all, the products in 5 at most."""
+    from shelflens_train.axes import telling_axes
+
+    generator = np.random.default_rng(6)
+    products = np.repeat(np.arange(5), 40)
+    rows = generator.normal(size=(5, 20))[products] + 0.5 * generator.normal(size=(200, 20))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    axes = telling_axes(rows.astype(np.float32), [str(one) for one in products])
+    length = np.sort(np.linalg.norm(axes, axis=0))
+    assert np.allclose(length[:15], 0.5)
+    assert length[15:].min() > 0.7
+    # Of many products more is known: a direction in which only their photos differ counts less.
+    many = generator.normal(size=(100, 20)) * np.r_[np.ones(10), np.zeros(10)]
+    rows = np.repeat(many, 12, axis=0) + 0.5 * generator.normal(size=(1200, 20))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    axes = telling_axes(rows.astype(np.float32), [str(one) for one in np.repeat(range(100), 12)])
+    assert np.linalg.norm(axes, axis=0).min() < 0.4
+
+
 def test_a_network_with_its_head_turned_gives_the_turned_embeddings() -> None:
     import keras
 

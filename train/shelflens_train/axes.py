@@ -20,6 +20,8 @@ _EVEN = 0.2
 """How far directions are evened: 0 is not at all, 0.5 makes all equal (whitening)."""
 _FLOOR = 0.1
 """No direction is taken to be weaker than this share of the mean: few photos say little of it."""
+_UNKNOWN = 0.25
+"""Share of an axis that says something of products, where these are too few to tell."""
 _NOTHING = 1e-12
 
 
@@ -61,6 +63,12 @@ def telling_axes(vectors: NDArray[np.float32], products: Sequence[str]) -> NDArr
     training saw, recall@1 of the first 64 numbers from one studio picture: 0.650 for 0.630 with
     the axes as trained.
 
+    Products fewer than axes cannot span them all, and what lies beyond is not noise to other
+    products: there an axis counts by half. Measured on 40 products that a general model was
+    fine-tuned on (`benchmarks/quality/forgetting.py`, plain): without this rule, with it and with
+    all that lies beyond counted in full, recall@1 from a studio picture is 0.856, 0.830 and 0.706
+    for them, 0.804, 0.895 and 0.874 for what the model knew before.
+
     Args:
         vectors: float32 [n, d], embeddings of length 1.
         products: The product of each.
@@ -83,6 +91,8 @@ def telling_axes(vectors: NDArray[np.float32], products: Sequence[str]) -> NDArr
     axes[:, :_TELLING] @= _largest_first(seen.T @ seen)
     told, noise = (np.einsum("da,de,ea->a", axes, one, axes) for one in (between, within))
     share = np.maximum(told, _NOTHING) / (np.maximum(told, _NOTHING) + np.maximum(noise, 0.0))
+    beyond = np.argsort(told)[: max(0, len(told) - len(count))]
+    share[beyond] = np.maximum(share[beyond], _UNKNOWN)
     weighed: NDArray[np.float64] = axes * np.sqrt(share)
     return weighed
 
