@@ -73,6 +73,10 @@ def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path
     vectors = embed(network, photos, PhotoBank(64, budget=0))
     even = evening_axes(vectors)
     after = turned(vectors, even)
+    rest = np.linalg.solve(even, axes)
+    square = rest.T @ rest
+    assert np.allclose(square, np.diag(np.diag(square)), atol=1e-3)
+    assert np.diag(square).max() <= 1 + 1e-3
     wanted = even @ telling_axes(after, [item.product for item in photos])
     assert np.allclose(axes @ axes.T, wanted @ wanted.T, atol=1e-2 * np.abs(wanted).max() ** 2)
     card = ModelCard.from_json((out / "card.json").read_text(), where="card.json")

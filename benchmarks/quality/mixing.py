@@ -122,7 +122,7 @@ def on_unseen(run: Path, seeds: int) -> dict[str, float]:
         "test": both[1::2],
         "iconic": only(photos_of("iconic"), odd).items,
     }
-    vectors = dict(zip(parts, embeddings(run, *parts.values()), strict=True))
+    vectors = dict(zip(parts, embeddings(network_of(run), *parts.values()), strict=True))
     return figures(vectors, {name: products_of(items) for name, items in parts.items()}, seeds)
 
 
@@ -134,8 +134,9 @@ def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
         photos_of("iconic").items,
         *(read_photos(work / "calibration" / f"{name}.csv").items for name in ("studio", "photos")),
     ]
-    enrolled, iconic, studio, drawn = embeddings(run, *parts)
-    bad = embeddings_of_spoilt(run, asked)
+    network = network_of(run)
+    enrolled, iconic, studio, drawn = embeddings(network, *parts)
+    bad = embeddings_of_spoilt(network, asked)
     queries = products_of(asked) * len(SPOILT)
     gallery = np.array(products_of(parts[0]))
     products = sorted(set(gallery.tolist()))
@@ -160,29 +161,30 @@ def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
     }
 
 
-def embeddings(run: Path, *parts: list[Labelled]) -> list[Vectors]:
-    """Of each list of photos, float32 [n, d]."""
+def network_of(run: Path) -> Any:
+    """The Keras network of a run folder."""
     import keras
 
+    return keras.models.load_model(run / "model.keras", compile=False)
+
+
+def embeddings(network: Any, *parts: list[Labelled]) -> list[Vectors]:
+    """Of each list of photos, float32 [n, d]."""
     from shelflens_train.data import PhotoBank
     from shelflens_train.evaluate import embed
 
-    model = keras.models.load_model(run / "model.keras", compile=False)
-    bank = PhotoBank(int(model.input_shape[1]), budget=0)
-    return [embed(model, items, bank) for items in parts]
+    bank = PhotoBank(int(network.input_shape[1]), budget=0)
+    return [embed(network, items, bank) for items in parts]
 
 
-def embeddings_of_spoilt(run: Path, items: list[Labelled]) -> Vectors:
+def embeddings_of_spoilt(network: Any, items: list[Labelled]) -> Vectors:
     """Of the photos in each way of `SPOILT`, one way after the other, float32 [ways * n, d]."""
-    import keras
-
-    model = keras.models.load_model(run / "model.keras", compile=False)
-    size = int(model.input_shape[1])
+    size = int(network.input_shape[1])
     paths = [item.path for item in items]
     rows = []
     for spoil in SPOILT.values():
         seen = [load_image(spoilt(spoil, paths, place), size=size) for place in range(len(paths))]
-        rows.append(np.asarray(model.predict_on_batch(np.stack(seen).astype(np.float32))))
+        rows.append(np.asarray(network.predict_on_batch(np.stack(seen).astype(np.float32))))
     return np.concatenate(rows)
 
 

@@ -121,9 +121,9 @@ def finish(
     bank = PhotoBank(config.size, budget=int(config.cache_gb * 1e9))
     firsts = list({item.product: item for item in reversed(split.train)}.values())
     own = [item.product for item in split.train]
-    enrolled = evaluate.embed(final, split.train, bank)
-    others = [evaluate.embed(final, split.general, bank)] if split.general else []
-    even = evening_axes(np.concatenate([enrolled, *others]))
+    seen = evaluate.embed(final, [*split.train, *split.general], bank)
+    enrolled = seen[: len(own)]
+    even = evening_axes(seen)
     axes = even @ telling_axes(turned(enrolled, even), own)
     turn_head(final, axes)
     enrolled = turned(enrolled, axes)
