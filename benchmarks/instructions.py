@@ -35,8 +35,8 @@ PREPARE = """
 import numpy as np
 from shelflens import load_image
 from shelflens.bench.samples import directions, draw, unit
-from shelflens.nearest import nearest, with_numpy_alone
-from shelflens.simd import kernel
+from shelflens.catalog.topk import nearest, with_numpy_alone
+from shelflens.catalog.simd import kernel
 """
 ROWS = """
 rows, scales = directions({n}, {dim})

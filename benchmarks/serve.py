@@ -4,7 +4,7 @@
     python benchmarks/serve.py --turns 20    a quick look, written nowhere
 
 Needs the [serve] extra, Linux. The server is a process of its own on loopback, on one
-connection that stays open; each turn asks it and the direct call (`shelflens.lookup`, the code
+connection that stays open; each turn asks it and the direct call (`shelflens.catalog.lookup`, the code
 that the server runs) with the same photo. `added` is the round trip less what the server says
 that decoding, embedding and matching took: receiving, JSON, threads, and the client. Answers must
 be equal. Not measured: a network, HTTPS, several clients. About half a minute.
@@ -27,9 +27,9 @@ from typing import Any
 
 from shelflens import Catalog, Embedder
 from shelflens.bench.samples import draw
+from shelflens.catalog.lookup import answer_queries, embed_query
 from shelflens.cli import main as shelflens
-from shelflens.embedder import BUNDLED_MODEL
-from shelflens.lookup import look, tell
+from shelflens.model.embedder import BUNDLED_MODEL
 
 RESULT = Path(__file__).with_name("serve.json")
 DEMO = BUNDLED_MODEL.parent / "demo"
@@ -98,7 +98,9 @@ def compare(
     added: list[float] = []
     for turn in range(turns + 3):
         begin = time.perf_counter()
-        told = tell(catalog, [look(embedder, photo, "photo")], k=5, fused=False).to_dict()
+        told = answer_queries(
+            catalog, [embed_query(embedder, photo, "photo")], k=5, fused=False
+        ).to_dict()
         middle = time.perf_counter()
         connection.request("POST", "/lookup", photo, {"Content-Type": "image/jpeg"})
         answer = json.loads(connection.getresponse().read())

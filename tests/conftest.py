@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens.cli import main
-from shelflens.embedder import BUNDLED_MODEL
+from shelflens.model.embedder import BUNDLED_MODEL
 
 ROOT = Path(__file__).parent.parent
 # A test's first example loads what it needs, and machines are shared: seconds prove nothing.

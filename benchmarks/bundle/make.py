@@ -187,8 +187,8 @@ def install(work: Path) -> None:
     import numpy as np
 
     from shelflens import Catalog, Embedder
-    from shelflens.card import CARD_NAME
-    from shelflens.photos import read_photos
+    from shelflens.dataset import read_dataset
+    from shelflens.model.card import CARD_NAME
     from shelflens_export.metadata import pack_tflite
 
     model = work / "export" / "int8.tflite"
@@ -207,7 +207,7 @@ def install(work: Path) -> None:
     shutil.rmtree(DATA / "demo", ignore_errors=True)
     shutil.copytree(work / "demo", DATA / "demo", ignore=shutil.ignore_patterns("all.csv"))
     embedder = Embedder.open()
-    studio = read_photos(DATA / "demo" / "studio.csv")
+    studio = read_dataset(DATA / "demo" / "studio.csv")
     _, vectors = embedder.embed_many(studio.paths)
     catalog = Catalog(
         studio.labels,
@@ -218,7 +218,7 @@ def install(work: Path) -> None:
     )
     catalog.save(DATA / "selftest.catalog")
     # The photo whose answer is clearest: the test is of the machine, not of the model.
-    photos = read_photos(DATA / "demo" / "photos.csv").paths
+    photos = read_dataset(DATA / "demo" / "photos.csv").paths
     photo = max(photos, key=lambda path: catalog.match(embedder.embed(path), k=1)[0].score)
     vector = embedder.embed(photo)
     known = {
@@ -262,11 +262,11 @@ def figures(measured: Path, model: str) -> dict[str, dict[str, float]]:
 def calibration(work: Path, model: Path) -> dict[str, float]:
     """Threshold and margin of the int8 file itself: drawn photos against their studio pictures."""
     from shelflens import Embedder
-    from shelflens.photos import read_photos
+    from shelflens.dataset import read_dataset
     from shelflens_train.evaluate import default_calibration, retrieve
 
     embedder = Embedder.open(model)
-    parts = [read_photos(work / "calibration" / f"{name}.csv") for name in ("studio", "photos")]
+    parts = [read_dataset(work / "calibration" / f"{name}.csv") for name in ("studio", "photos")]
     vectors = [embedder.embed_many(part.paths)[1] for part in parts]
     return default_calibration(retrieve(vectors[0], parts[0].labels, vectors[1], parts[1].labels))
 

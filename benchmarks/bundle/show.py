@@ -25,11 +25,19 @@ from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-import film as counter
-import serving
-from browsing import DEMO, PHONE, Host, browser, film, restart_camera, state, store_with_twin
-
-from shelflens.page.build import build
+from shelflens.webapp.build import build
+from tests.support import film as counter
+from tests.support import serving
+from tests.support.browsing import (
+    DEMO,
+    PHONE,
+    Host,
+    browser,
+    film,
+    restart_camera,
+    state,
+    store_with_twin,
+)
 
 PHOTO = DEMO / "photos" / "chickpeas-no-salt-tinlo-1.jpg"
 SCANNED = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"

@@ -20,10 +20,10 @@ from shelflens.bench.device import describe, state
 from shelflens.bench.measure import LOOKUP
 from shelflens.bench.samples import PHOTOS, directions, draw, unit, write_catalog
 from shelflens.bench.timing import Times, interleaved
-from shelflens.embedder import BUNDLED_MODEL
-from shelflens.nearest import nearest, with_numpy_alone
+from shelflens.catalog.simd import kernel
+from shelflens.catalog.topk import nearest, with_numpy_alone
+from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.progress import Progress
-from shelflens.simd import kernel
 
 SAME_VECTOR = 0.999
 """Cosine between two engines on the same pixels: the same file, the same numbers but rounding."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shelflens import svg
+from shelflens.render import charts as svg
 
 BEGIN, END = "<!-- peers: generated -->", "<!-- /peers -->"
 

@@ -35,14 +35,14 @@ from measuring import Vectors, calibration_error, embedded, facts, photos_of, se
 from numpy.typing import NDArray
 
 from shelflens import Answer, Catalog, Embedder
-from shelflens.calibrate import FAR, calibrate
-from shelflens.decide import Match, decide
-from shelflens.embedder import BUNDLED_MODEL
+from shelflens.calibration.calibrate import FAR, calibrate
+from shelflens.calibration.logistic import fit_logistic
+from shelflens.catalog.answer import Match, decide
+from shelflens.catalog.fuse import fuse
+from shelflens.catalog.scores import SHORTLIST
+from shelflens.dataset import read_dataset
 from shelflens.files import write_text
-from shelflens.fuse import fuse
-from shelflens.logistic import fit_logistic
-from shelflens.photos import read_photos
-from shelflens.search import SHORTLIST
+from shelflens.model.embedder import BUNDLED_MODEL
 
 FARS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 HANDFULS = (1, 3, 10, 30, 100, 300)
@@ -133,7 +133,7 @@ def embed_all(embedder: Embedder, split: str) -> Data:
     """Gallery, queries, and things of other kinds."""
     photos = {name: photos_of(name) for name in ("train", split)}
     for name in FOREIGN:
-        photos[name] = read_photos((SHARED / "data" / name).resolve())
+        photos[name] = read_dataset((SHARED / "data" / name).resolve())
     vectors = {name: embedded(embedder, one, name) for name, one in photos.items()}
     return Data(
         vectors, {name: one.labels for name, one in photos.items()}, embedder.card.calibration
@@ -287,7 +287,7 @@ def separated(data: Data, split: str) -> dict[str, Any]:
         return {"auroc": auroc, "fpr_at_95_tpr": fpr, "recall": mean(np.array(right)[known])}
 
     ids = catalog.ids
-    pictures = catalog.scores(queries)
+    pictures = catalog.best_row_scores(queries)
     matches = [catalog.match(vector, 1)[0] for vector in queries]
     return {
         "product score": row([(one.id, one.score) for one in matches]),
@@ -327,7 +327,7 @@ def per_product(trials: Sequence[Trial]) -> dict[str, Any]:
     for trial in trials:
         catalog = trial.catalog
         ids = {product: number for number, product in enumerate(catalog.ids)}
-        directions = np.stack([catalog.direction(n) for n in range(len(ids))])
+        directions = np.stack([catalog.mean_direction(n) for n in range(len(ids))])
         near = directions @ directions.T - 2 * np.eye(len(ids))
         means = [catalog.vectors_of(catalog.rows_of(n)).mean(axis=0) for n in range(len(ids))]
         traits = {
@@ -436,7 +436,7 @@ def handfuls(trials: Sequence[Trial]) -> list[dict[str, Any]]:
 def cost(catalog: Catalog, queries: Vectors) -> dict[str, float]:
     """Milliseconds, median: the decision, the score of a shortlist, a whole answer."""
     asked = [catalog.match(vector, 10) for vector in queries]
-    picture = catalog.scores(queries[:1])[0]
+    picture = catalog.best_row_scores(queries[:1])[0]
     near = np.argsort(-picture)[:10].tolist()
 
     def shortlist(_: int) -> None:
@@ -456,7 +456,7 @@ def cost(catalog: Catalog, queries: Vectors) -> dict[str, float]:
             act(number)
             spent.append((time.perf_counter() - start) * 1e3)
         result[name] = float(np.median(spent))
-    return {**result, "products": len(catalog), "pictures": catalog.pictures}
+    return {**result, "products": len(catalog), "pictures": catalog.row_count}
 
 
 def judge(report: dict[str, Any]) -> list[dict[str, Any]]:

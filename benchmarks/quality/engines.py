@@ -22,10 +22,10 @@ import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
 from shelflens import Embedder
-from shelflens.embedder import BUNDLED_MODEL
+from shelflens.model.embedder import BUNDLED_MODEL
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from browsing import Host, browser
+from tests.support.browsing import Host, browser
 
 PACKAGES = ("@litertjs/core@2.5.3", "onnxruntime-web@1.30.0")
 LITERT, ORT = "node_modules/@litertjs/", "node_modules/onnxruntime-web/dist/"

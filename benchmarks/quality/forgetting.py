@@ -26,7 +26,7 @@ from grocery import SHARED, read_split, write_split
 from measuring import averaged, facts, fine_tuned, photos_of, recall, save
 from unseen import odd_products, only
 
-from shelflens.photos import Labelled, read_photos
+from shelflens.dataset import LabelledImage, read_dataset
 
 OBJECTS = 12
 """Pictures of each kind of object that are looked at."""
@@ -129,15 +129,17 @@ def judged(run: Path, size: int) -> dict[str, Any]:
     }
 
 
-def objects() -> list[Labelled]:
+def objects() -> list[LabelledImage]:
     """Some pictures of each kind of object."""
-    mine: dict[str, list[Labelled]] = {}
-    for item in read_photos(SHARED / "data" / "objects").items:
+    mine: dict[str, list[LabelledImage]] = {}
+    for item in read_dataset(SHARED / "data" / "objects").items:
         mine.setdefault(item.product, []).append(item)
     return [item for items in mine.values() for item in items[:OBJECTS]]
 
 
-def _recall(gallery: Any, enrolled: list[Labelled], queries: Any, asked: list[Labelled]) -> float:
+def _recall(
+    gallery: Any, enrolled: list[LabelledImage], queries: Any, asked: list[LabelledImage]
+) -> float:
     return recall(
         gallery,
         [item.product for item in enrolled],

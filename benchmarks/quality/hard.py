@@ -21,7 +21,7 @@ from measuring import embedded, facts, photos_of, recall, save
 from PIL import Image, ImageEnhance, ImageFilter
 
 from shelflens import Embedder
-from shelflens.photos import Photos
+from shelflens.dataset import Dataset
 from shelflens.progress import Progress
 
 Picture = Image.Image
@@ -94,7 +94,7 @@ def main() -> None:
     save(report, COLUMNS, args.out, "hard")
 
 
-def measure(model: str, train: Photos, test: Photos) -> list[dict[str, Any]]:
+def measure(model: str, train: Dataset, test: Dataset) -> list[dict[str, Any]]:
     """One row for each way of spoiling a photo."""
     embedder = Embedder.open(model)
     gallery = embedded(embedder, train, "train")

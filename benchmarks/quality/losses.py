@@ -25,7 +25,7 @@ from grocery import SHARED
 from measuring import facts, fine_tuned, photos_of, products_of, recall, save
 from unseen import draw, odd_products, only, write
 
-from shelflens.photos import Photos
+from shelflens.dataset import Dataset
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "softmax (CosFace)": (),
@@ -110,7 +110,7 @@ def judged(model: Any, seed: int) -> tuple[float, float]:
     from shelflens_train.evaluate import embed
 
     odd = odd_products()
-    photos = only(Photos([*photos_of("train").items, *photos_of("val").items]), odd).items
+    photos = only(Dataset([*photos_of("train").items, *photos_of("val").items]), odd).items
     iconic = only(photos_of("iconic"), odd).items
     bank = PhotoBank(int(model.input_shape[1]), budget=0)
     vectors, studio = embed(model, photos, bank), embed(model, iconic, bank)

@@ -17,24 +17,24 @@ from grocery import SHARED, read_classes, read_split
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder
-from shelflens.evaluation import metrics
+from shelflens.dataset import Dataset, LabelledImage
+from shelflens.evaluation.measure import metrics
 from shelflens.files import write_text
-from shelflens.photos import Labelled, Photos
 from shelflens.progress import Progress
 
 Vectors = NDArray[np.float32]
 
 
-def photos_of(name: str, every: int = 1) -> Photos:
+def photos_of(name: str, every: int = 1) -> Dataset:
     """A split of the Grocery Store Dataset: train, val, test, or iconic."""
     root = (SHARED / "data" / "grocery").resolve()
     classes = read_classes(root)
     rows = read_split(root, name)[:: 1 if name == "iconic" else every]
-    items = [Labelled(root / photo, classes[number]["product"]) for photo, number in rows]
-    return Photos(items, {one["product"]: one for one in classes.values()})
+    items = [LabelledImage(root / photo, classes[number]["product"]) for photo, number in rows]
+    return Dataset(items, {one["product"]: one for one in classes.values()})
 
 
-def embedded(embedder: Embedder, photos: Photos, name: str) -> Vectors:
+def embedded(embedder: Embedder, photos: Dataset, name: str) -> Vectors:
     """Embed photos: float32 [n, d]."""
     with Progress(f"{embedder.card.variant} {name}", len(photos.items)) as bar:
         return embedder.embed_many(photos.paths, on_done=bar.update)[1]
@@ -67,7 +67,7 @@ def recall(
 def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tuple[float, float]:
     """AUROC and FPR@95TPR of scores of enrolled and of other products.
 
-    See `shelflens.evaluation.metrics`: one definition for benchmarks and for a shop's own report.
+    See `shelflens.evaluation.measure.metrics`: one definition for benchmarks and for a shop's own report.
     """
     return metrics.auroc(known, unknown), metrics.fpr_at_tpr(known, unknown)
 
@@ -93,7 +93,7 @@ def averaged(runs: Sequence[Path], out: Path, *options: object) -> Path:
     return out
 
 
-def products_of(items: Sequence[Labelled]) -> list[str]:
+def products_of(items: Sequence[LabelledImage]) -> list[str]:
     """The product of each photo."""
     return [item.product for item in items]
 

@@ -44,7 +44,7 @@ from measuring import (
 from unseen import figures, odd_products, only
 
 from shelflens import load_image
-from shelflens.photos import Labelled, read_photos
+from shelflens.dataset import LabelledImage, read_dataset
 
 Mix = tuple[tuple[int, ...], float]
 KEEPS = (0.0, 0.1, 0.2)
@@ -128,11 +128,14 @@ def on_unseen(run: Path, seeds: int) -> dict[str, float]:
 
 def on_known(run: Path, work: Path, seeds: int) -> dict[str, float]:
     """Half of the products that the network knows are unknown to the catalog; and drawn ones."""
-    asked = read_photos(work / "grocery" / "judge.csv").items
+    asked = read_dataset(work / "grocery" / "judge.csv").items
     parts = [
-        read_photos(work / "grocery" / "fit.csv").items,
+        read_dataset(work / "grocery" / "fit.csv").items,
         photos_of("iconic").items,
-        *(read_photos(work / "calibration" / f"{name}.csv").items for name in ("studio", "photos")),
+        *(
+            read_dataset(work / "calibration" / f"{name}.csv").items
+            for name in ("studio", "photos")
+        ),
     ]
     network = network_of(run)
     enrolled, iconic, studio, drawn = embeddings(network, *parts)
@@ -168,7 +171,7 @@ def network_of(run: Path) -> Any:
     return keras.models.load_model(run / "model.keras", compile=False)
 
 
-def embeddings(network: Any, *parts: list[Labelled]) -> list[Vectors]:
+def embeddings(network: Any, *parts: list[LabelledImage]) -> list[Vectors]:
     """Of each list of photos, float32 [n, d]."""
     from shelflens_train.data import PhotoBank
     from shelflens_train.evaluate import embed
@@ -177,7 +180,7 @@ def embeddings(network: Any, *parts: list[Labelled]) -> list[Vectors]:
     return [embed(network, items, bank) for items in parts]
 
 
-def embeddings_of_spoilt(network: Any, items: list[Labelled]) -> Vectors:
+def embeddings_of_spoilt(network: Any, items: list[LabelledImage]) -> Vectors:
     """Of the photos in each way of `SPOILT`, one way after the other, float32 [ways * n, d]."""
     size = int(network.input_shape[1])
     paths = [item.path for item in items]

@@ -26,7 +26,7 @@ import numpy as np
 from measuring import embedded, facts, nearest, photos_of, recall, save, separation, shortened
 
 from shelflens import Embedder
-from shelflens.photos import Photos
+from shelflens.dataset import Dataset
 
 COLUMNS = {
     "model": "model",
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measure(
-    model: str, splits: dict[str, Photos], dims: list[int], threads: int | None
+    model: str, splits: dict[str, Dataset], dims: list[int], threads: int | None
 ) -> list[dict[str, Any]]:
     """The rows of one model, the whole embedding first."""
     embedder = Embedder.open(model, threads=threads)

@@ -35,13 +35,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
-from shelflens.embedder import BUNDLED_MODEL
 from shelflens.files import write_text
-from shelflens.page.build import build
-from shelflens.page.vendor import VERSION as ENGINE
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.webapp.build import build
+from shelflens.webapp.vendor import VERSION as ENGINE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from browsing import PHONE, Host, browser, film, state
+from tests.support.browsing import PHONE, Host, browser, film, state
 
 DEMO = BUNDLED_MODEL.parent / "demo"
 PHOTOS, EVERY = 300, 8
@@ -97,7 +97,7 @@ def accuracy(running: Browser, work: Path) -> dict[str, Any]:
     host.stop()
     return {
         "photos": len(asked),
-        "pictures": catalog.pictures,
+        "pictures": catalog.row_count,
         "recall@1": {"page": ours / len(asked), "python": theirs / len(asked)},
         "same_decision": same / len(asked),
         "cosine": {"least": min(cosines), "p50": statistics.median(cosines)},

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 import shelflens
 from shelflens import Catalog, Embedder, Match
-from shelflens.photos import Photos, read_photos
-from shelflens.shelves import Card, Shelf, draw_shelves, save_sheet
+from shelflens.dataset import Dataset, read_dataset
+from shelflens.render.suggestion_sheet import Card, Shelf, draw_shelves, save_sheet
 
 DEMO = Path(shelflens.__file__).parent / "data" / "demo"
 
@@ -57,7 +57,7 @@ def main() -> None:
     demo(embedder, args.out / "drawn.jpg")
 
 
-def draw_map(vectors: Vectors, photos: Photos, seed: int, title: str, path: Path) -> None:
+def draw_map(vectors: Vectors, photos: Dataset, seed: int, title: str, path: Path) -> None:
     """Each photo a dot, each category a colour (van der Maaten and Hinton, JMLR 2008)."""
     from sklearn.manifold import TSNE
 
@@ -85,7 +85,7 @@ Query = tuple[Path, str, list[Match]]
 
 
 def asked(
-    embedder: Embedder, gallery: Photos, queries: Photos, vectors: Vectors | None = None
+    embedder: Embedder, gallery: Dataset, queries: Dataset, vectors: Vectors | None = None
 ) -> list[Query]:
     """What the device finds for every query."""
     rows = embedded(embedder, gallery, "gallery")
@@ -98,7 +98,7 @@ def asked(
     ]
 
 
-def confused(queries: Sequence[Query], gallery: Photos, path: Path) -> None:
+def confused(queries: Sequence[Query], gallery: Dataset, path: Path) -> None:
     """The pairs of products that are taken for each other most often."""
     wrong = Counter((own, found[0].id) for _, own, found in queries if found[0].id != own)
     sizes = Counter(own for _, own, _ in queries)
@@ -112,7 +112,7 @@ def confused(queries: Sequence[Query], gallery: Photos, path: Path) -> None:
 
 def demo(embedder: Embedder, path: Path) -> None:
     """The queries of the demo store whose own product leads least, and most."""
-    studio, photos = (read_photos(DEMO / f"{name}.csv") for name in ("studio", "photos"))
+    studio, photos = (read_dataset(DEMO / f"{name}.csv") for name in ("studio", "photos"))
     queries = sorted(asked(embedder, studio, photos), key=_lead)
     worst = [_shelf(one, "least sure", studio) for one in queries[:4]]
     best = [_shelf(one, "surest", studio) for one in queries[-2:]]
@@ -132,7 +132,7 @@ def _lead(query: Query) -> float:
     return own - max(scores.values())
 
 
-def _shelf(query: Query, title: str, gallery: Photos) -> Shelf:
+def _shelf(query: Query, title: str, gallery: Dataset) -> Shelf:
     photo, own, found = query
     first = {item.product: item.path for item in reversed(gallery.items)}
     cards = [

@@ -45,15 +45,16 @@ from grocery import SHARED, read_classes, read_split
 from measuring import calibration_error, facts
 from numpy.typing import NDArray
 
-from shelflens import Catalog, Embedder, search
-from shelflens.feedback import confirm
+from shelflens import Catalog, Embedder
+from shelflens.catalog import scores as search
+from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.confirm import confirm
+from shelflens.discovery.profile import Event
+from shelflens.discovery.recommend import Recommendation, recommend
+from shelflens.discovery.similar import similar
+from shelflens.discovery.tags import LEAST, Tagger
 from shelflens.files import write_text
-from shelflens.likeness import Likeness
-from shelflens.profile import Event
-from shelflens.recommend import Recommendation, recommend
-from shelflens.shelves import Shelf, card, draw_shelves, save_sheet, shelves_of
-from shelflens.similar import similar
-from shelflens.tags import LEAST, Tagger
+from shelflens.render.suggestion_sheet import Shelf, card, draw_shelves, save_sheet, shelves_of
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -93,7 +94,7 @@ def main() -> None:
         space=space,
         attributes=ATTRIBUTES,
         calibration=card_.calibration,
-        likeness=Likeness.from_card(card_.likeness),
+        category_axes=CategoryAxes.from_card(card_.likeness),
     )
     full = Catalog(
         [IDS[n] for n in labels["train"]], vectors["train"], space=space, attributes=ATTRIBUTES
@@ -159,7 +160,7 @@ def measure_mixes(full: Catalog) -> dict[str, float]:
     vectors = full.vectors
     owners = np.array([IDS.index(one) for one in full.row_ids])
     cosines = vectors @ vectors.T
-    means = np.stack([full.direction(full.number(one)) for one in IDS])
+    means = np.stack([full.mean_direction(full.index_of(one)) for one in IDS])
     ways: dict[str, Callable[[int, int], float]] = {
         "best pair": lambda a, b: float(cosines[np.ix_(owners == a, owners == b)].max()),
         "0.9 quantile of pairs": lambda a, b: float(
@@ -185,7 +186,9 @@ def events_of(
 ) -> list[Event]:
     """A simulated customer's acts as a profile keeps them."""
     vectors = [
-        photos[act.photo] if act.photo >= 0 else catalog.direction(catalog.number(IDS[act.product]))
+        photos[act.photo]
+        if act.photo >= 0
+        else catalog.mean_direction(catalog.index_of(IDS[act.product]))
         for act in one.acts
     ]
     return [
@@ -209,7 +212,7 @@ def measure_recommend(
     What sells best differs from store to store, and with it what popularity alone finds.
     """
     found: dict[str, list[float]] = {"ours": [], "popularity": [], "single mean": []}
-    pictures = np.stack([catalog.direction(catalog.number(one)) for one in IDS])
+    pictures = np.stack([catalog.mean_direction(catalog.index_of(one)) for one in IDS])
     now = 1e9
     for turn in range(STORES):
         store = simulated.Store(classes, truth, seed + 100 * turn)
@@ -339,14 +342,15 @@ def measure_cost(dim: int, seed: int, products: int = 100_000) -> dict[str, Any]
         f"product-{n}": {"name": f"Product {n}", "category": f"c{n % 40}", "price": str(n % 90)}
         for n in range(products)
     }
-    likeness = Likeness.of(generator.normal(size=(48, dim)))  # as many axes as a model may have
+    likeness = CategoryAxes.of(generator.normal(size=(48, dim)))  # as many axes as a model may have
     catalog = Catalog(
-        list(attributes), matrix, space="cost", attributes=attributes, likeness=likeness
+        list(attributes), matrix, space="cost", attributes=attributes, category_axes=likeness
     )
     rows, scales = search.quantize_rows(matrix)
     query = matrix[7] / np.linalg.norm(matrix[7])
     events = [
-        Event(n, 1e9, "like", f"product-{n}", "", catalog.direction(n * 997)) for n in range(10)
+        Event(n, 1e9, "like", f"product-{n}", "", catalog.mean_direction(n * 997))
+        for n in range(10)
     ]
     asks: dict[str, Callable[[], object]] = {
         "plain scan": lambda: search.scores(rows, scales, query),

@@ -35,7 +35,7 @@ from measuring import (
 )
 
 from shelflens import Embedder
-from shelflens.photos import Photos
+from shelflens.dataset import Dataset
 
 SHOTS = (1, 3, 5)
 COLUMNS = {
@@ -144,9 +144,9 @@ def odd_products() -> set[str]:
     return {one["product"] for number, one in classes.items() if number % 2}
 
 
-def only(photos: Photos, products: set[str]) -> Photos:
+def only(photos: Dataset, products: set[str]) -> Dataset:
     """The photos of some products."""
-    return Photos([item for item in photos.items if item.product in products], photos.attributes)
+    return Dataset([item for item in photos.items if item.product in products], photos.attributes)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,11 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from film import COUNTER, DEMO, Shot, film
-
 from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
-from shelflens.flags import add_flags, from_flags
-from shelflens.watch import Frame, Gates, Watcher
+from shelflens.options import add_options, from_options
+from shelflens.watch import Frame, FrameFilter, Watcher
+from tests.support.film import COUNTER, DEMO, Shot, film
 
 HELD, AWAY, ENTER = 2.0, 1.2, 0.5
 """Seconds that a product is held, that the counter is empty, and that either slides in."""
@@ -39,10 +38,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--every", type=int, default=1, help="every n-th photo (a quick look)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.json and gates.md")
-    add_flags(parser, Gates)
+    add_options(parser, FrameFilter)
     args = parser.parse_args()
     names = [path.name for path in sorted((DEMO / "photos").glob("*.jpg"))[:: args.every]]
-    gates = from_flags(Gates, args)
+    gates = from_options(FrameFilter, args)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store.catalog")
@@ -63,7 +62,12 @@ def main() -> None:
 
 
 def held(
-    names: list[str], fps: float, tremble: float, gates: Gates, catalog: Catalog, embedder: Embedder
+    names: list[str],
+    fps: float,
+    tremble: float,
+    gates: FrameFilter,
+    catalog: Catalog,
+    embedder: Embedder,
 ) -> dict[str, Any]:
     """Show every photo once."""
     shots = []
@@ -90,7 +94,7 @@ def held(
 
 
 def times(
-    shots: list[Shot], fps: float, gates: Gates, catalog: Catalog, embedder: Embedder
+    shots: list[Shot], fps: float, gates: FrameFilter, catalog: Catalog, embedder: Embedder
 ) -> list[float]:
     """When answers were given, s."""
     watcher = Watcher(catalog, embedder, gates=gates)

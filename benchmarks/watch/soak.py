@@ -28,9 +28,8 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from film import COUNTER, DEMO, HEIGHT, WIDTH, Shot, film, names
-
 from shelflens.cli import main as shelflens
+from tests.support.film import COUNTER, DEMO, HEIGHT, WIDTH, Shot, film, names
 
 SETTLED = 0.1
 """Share of the run that is left out of the slope: caches fill, the allocator finds its size."""

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from shelflens.flags import add_flags, from_flags
+from shelflens.options import add_options, from_options
 from shelflens_export.config import ExportConfig
 
 HELP = "quantize and convert a trained run, with a quality gate"
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for the files"
     )
-    add_flags(parser, ExportConfig)
+    add_options(parser, ExportConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, print the gate's table, and return 1 when a file fails the gate."""
-    config = from_flags(ExportConfig, args)
+    config = from_options(ExportConfig, args)
     # Converters are TensorFlow's: a run trained on JAX is read on TensorFlow all the same.
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shelflens.errors import DataError
-from shelflens.flags import knob
+from shelflens.options import option
 
 FILES = {
     "float32": "float32.tflite",
@@ -30,28 +30,28 @@ class ExportConfig:
     # float32 shows what quantization costs, int8 is for devices, the ONNX pair for servers and
     # for boards without LiteRT. int8-weights is for MobileNetV3, whose activations do not survive
     # int8; float16 and dynamic help few; QAT takes minutes.
-    formats: tuple[str, ...] = knob(
+    formats: tuple[str, ...] = option(
         ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*FILES, "all")
     )
-    data: str = knob("", "DATA to calibrate on and to search in; default: the run's train photos")
-    held_out: str = knob("", "DATA to look up; default: the run's validation photos")
+    data: str = option("", "DATA to calibrate on and to search in; default: the run's train photos")
+    held_out: str = option("", "DATA to look up; default: the run's validation photos")
 
-    max_recall_drop: float = knob(0.01, "largest loss of recall@1 against float that passes")
+    max_recall_drop: float = option(0.01, "largest loss of recall@1 against float that passes")
     # A 0.95 mean is where int8 files begin to mix up look-alikes; sound ones reach 0.97 to 0.99.
-    min_cosine: float = knob(0.95, "smallest mean cosine to the float embeddings that passes")
+    min_cosine: float = option(0.95, "smallest mean cosine to the float embeddings that passes")
 
     # ONNX Runtime multiplies unsigned by signed on x86 and signed by signed on Arm fastest.
-    target: str = knob("auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"))
+    target: str = option("auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"))
     # Ranges settle after 100 to 200 photos; more than 500 only takes longer.
-    calibration_photos: int = knob(300, "train photos that set the int8 ranges")
+    calibration_photos: int = option(300, "train photos that set the int8 ranges")
     # 64 photos know a channel's mean well enough; each costs a run per layer.
-    bias_photos: int = knob(64, "train photos that correct the int8 biases; 0: no correction")
-    qat_epochs: int = knob(1, "passes over the train photos in quantization-aware training")
+    bias_photos: int = option(64, "train photos that correct the int8 biases; 0: no correction")
+    qat_epochs: int = option(1, "passes over the train photos in quantization-aware training")
     # Distillation with a rate that moves the weights by a rounding step or two, no further.
-    qat_rate: float = knob(2e-5, "learning rate of quantization-aware training")
-    gate_photos: int = knob(4000, "most photos the gate embeds with each file")
-    threads: int = knob(0, "threads for one inference; 0: one per core, at most four")
-    seed: int = knob(0, "seed of what is sampled")
+    qat_rate: float = option(2e-5, "learning rate of quantization-aware training")
+    gate_photos: int = option(4000, "most photos the gate embeds with each file")
+    threads: int = option(0, "threads for one inference; 0: one per core, at most four")
+    seed: int = option(0, "seed of what is sampled")
 
     def __post_init__(self) -> None:
         if not self.formats or (bad := [one for one in self.formats if one not in (*FILES, "all")]):

@@ -17,7 +17,7 @@ import flatbuffers
 import numpy as np
 
 from shelflens import ModelCard
-from shelflens.card import CARD_KEY, CARD_NAME
+from shelflens.model.card import CARD_KEY, CARD_NAME
 from shelflens_export import flatgraph
 
 METADATA_NAME = "TFLITE_METADATA"

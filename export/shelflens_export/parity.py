@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder, load_image
+from shelflens.dataset import LabelledImage
 from shelflens.errors import DataError
-from shelflens.photos import Labelled
 from shelflens.progress import Progress
 from shelflens_export.config import ExportConfig
 from shelflens_export.probe import trouble
@@ -188,7 +188,9 @@ def judge(gate: Gate, path: Path, float_path: Path, kind: str, config: ExportCon
     )
 
 
-def _split(run: RunFolder, config: ExportConfig) -> tuple[list[Labelled], list[Labelled], str]:
+def _split(
+    run: RunFolder, config: ExportConfig
+) -> tuple[list[LabelledImage], list[LabelledImage], str]:
     """What is searched, what is looked up, and that in words."""
     most = config.gate_photos
     if run.held_out:
@@ -200,8 +202,8 @@ def _split(run: RunFolder, config: ExportConfig) -> tuple[list[Labelled], list[L
             return gallery, queries, "held-out photos looked up among the train photos"
     photos = sample(run.train, most, config.seed)
     seen: dict[str, int] = {}
-    searched: list[Labelled] = []
-    held: list[Labelled] = []
+    searched: list[LabelledImage] = []
+    held: list[LabelledImage] = []
     for photo in photos:  # every fifth of a product, beginning with its second
         count = seen[photo.product] = seen.get(photo.product, 0) + 1
         (held if count % 5 == 2 else searched).append(photo)

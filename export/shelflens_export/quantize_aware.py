@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.dataset import LabelledImage
 from shelflens.errors import ModelError
-from shelflens.photos import Labelled
 from shelflens_export.flatgraph import add_unit_length
 from shelflens_export.run_folder import RunFolder, read_pixels
 from shelflens_export.to_tflite import converting
@@ -242,7 +242,7 @@ def _distil(
 
 
 def _batches(
-    photos: list[Labelled], size: int, random: np.random.Generator
+    photos: list[LabelledImage], size: int, random: np.random.Generator
 ) -> Iterator[NDArray[np.float32]]:
     """Scaled photos in random order, lightly changed: shifted, brighter or darker."""
     order = random.permutation(len(photos))

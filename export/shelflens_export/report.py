@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shelflens.files import atomic_writer, write_text
-from shelflens.flags import to_dict
+from shelflens.options import to_dict
 from shelflens_export.config import ExportConfig
 from shelflens_export.parity import Gate, GateRow
 from shelflens_export.quiet import quiet

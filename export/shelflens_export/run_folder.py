@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import ModelCard, load_image
+from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.errors import DataError, ModelError, PhotoError
-from shelflens.photos import Labelled, read_photos
 from shelflens_export.config import ExportConfig
 from shelflens_export.quiet import quiet
 
@@ -28,9 +28,9 @@ class RunFolder:
     card: ModelCard
     training: dict[str, Any]
     """`config.json` of the training."""
-    train: list[Labelled]
+    train: list[LabelledImage]
     """Photos for calibration, fine-tuning and the gate's catalog."""
-    held_out: list[Labelled]
+    held_out: list[LabelledImage]
     """Photos the gate looks up; may be empty."""
 
 
@@ -58,9 +58,9 @@ def read_run(path: Path, config: ExportConfig) -> RunFolder:
         raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
     train, held_out = _photos(path / "photos.csv") if not config.data else ([], [])
     if config.data:
-        train = read_photos(config.data).items
+        train = read_dataset(config.data).items
     if config.held_out:
-        held_out = read_photos(config.held_out).items
+        held_out = read_dataset(config.held_out).items
     if not train:
         raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATA")
     return RunFolder(path, card, training, train, held_out)
@@ -100,7 +100,7 @@ def load_network(run: RunFolder) -> Any:
     return network
 
 
-def sample(photos: list[Labelled], count: int, seed: int) -> list[Labelled]:
+def sample(photos: list[LabelledImage], count: int, seed: int) -> list[LabelledImage]:
     """At most `count` photos, drawn without bias, in their old order."""
     if len(photos) <= count:
         return photos
@@ -109,8 +109,8 @@ def sample(photos: list[Labelled], count: int, seed: int) -> list[Labelled]:
 
 
 def read_pixels(
-    photos: list[Labelled], size: int
-) -> tuple[NDArray[np.uint8], list[Labelled], list[str]]:
+    photos: list[LabelledImage], size: int
+) -> tuple[NDArray[np.uint8], list[LabelledImage], list[str]]:
     """Decode photos as a device does.
 
     Returns:
@@ -120,7 +120,7 @@ def read_pixels(
         DataError: not one of them can be read.
     """
 
-    def decode(photo: Labelled) -> NDArray[np.uint8] | str:
+    def decode(photo: LabelledImage) -> NDArray[np.uint8] | str:
         try:
             return load_image(photo.path, size=size)
         except (PhotoError, OSError) as error:
@@ -143,13 +143,13 @@ def _text(path: Path) -> str:
         raise DataError(f"{path}: not UTF-8 text; train again") from error
 
 
-def _photos(path: Path) -> tuple[list[Labelled], list[Labelled]]:
-    parts: dict[str, list[Labelled]] = {"train": [], "val": []}
+def _photos(path: Path) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    parts: dict[str, list[LabelledImage]] = {"train": [], "val": []}
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         if missing := {"path", "product", "split"} - set(reader.fieldnames or []):
             raise DataError(f"{path}: no column {min(missing)!r}; train again, or give --data DATA")
         for row in reader:
-            photo = Labelled(path.parent / row["path"], row["product"])
+            photo = LabelledImage(path.parent / row["path"], row["product"])
             parts.setdefault(row["split"], []).append(photo)
     return parts["train"], parts["val"]

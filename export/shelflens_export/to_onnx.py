@@ -58,7 +58,7 @@ def quantize(model: Any, calibration: NDArray[np.uint8], target: str) -> Any:
     """
     from onnxruntime import quantization
 
-    class Photos(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Dataset(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._left = iter(calibration)
 
@@ -74,7 +74,7 @@ def quantize(model: Any, calibration: NDArray[np.uint8], target: str) -> Any:
         quantization.quantize_static(
             source,
             path,
-            Photos(),
+            Dataset(),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=kinds.QUInt8 if processor(target) == "x86" else kinds.QInt8,

@@ -7,10 +7,8 @@
 >>> catalog.match(embedder.embed("photo.jpg"))
 """
 
-from shelflens.card import ModelCard
-from shelflens.catalog import Catalog
-from shelflens.decide import Answer, Match
-from shelflens.embedder import Embedder
+from shelflens.catalog.answer import Answer, Match
+from shelflens.catalog.catalog import Catalog
 from shelflens.errors import (
     CameraError,
     CatalogError,
@@ -24,7 +22,9 @@ from shelflens.errors import (
     ShelfLensError,
     SpaceError,
 )
-from shelflens.image import load_image
+from shelflens.model.card import ModelCard
+from shelflens.model.embedder import Embedder
+from shelflens.model.image import load_image
 
 __version__ = "0.1.0"
 

@@ -23,15 +23,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from device.checks import Answers, Model, ask
-from device.compare import compare, failures
-from device.counting import count
-from device.installing import add_extras, build_wheel, install
-from device.machines import Machine
-from device.needs import NeedError
-from device.results import RESULTS, write, write_counts
-from device.sizes import from_apt, installed, mib, wheel_of
-from device.userland import ARCHITECTURES, cache, userland
+from tests.device.checks import Answers, Model, ask
+from tests.device.compare import compare, failures
+from tests.device.counting import count
+from tests.device.installing import add_extras, build_wheel, install
+from tests.device.machines import Machine
+from tests.device.needs import NeedError
+from tests.device.results import RESULTS, write, write_counts
+from tests.device.sizes import from_apt, installed, mib, wheel_of
+from tests.device.userland import ARCHITECTURES, cache, userland
 
 EXTRA = ("onnxruntime",)
 """The engine of an extra, which comes with the SIMD kernels."""

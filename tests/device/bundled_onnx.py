@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shelflens.card import read_tflite_card
-from shelflens.embedder import BUNDLED_MODEL
-from shelflens.image import load_image
+from shelflens.model.card import read_tflite_card
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.model.image import load_image
 from shelflens_export.metadata import pack_onnx
 from shelflens_export.to_onnx import quantize, to_onnx
 from shelflens_train.config import TrainConfig

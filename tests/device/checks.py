@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from device.machines import Machine
+from tests.device.machines import Machine
 
 BIN = ".venv/bin"
 MEMORY = Path(__file__).with_name("memory.py")

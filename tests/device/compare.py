@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from device.checks import Answers
+from tests.device.checks import Answers
 
 LEAST_COSINE = {"litert": 0.99, "tflite-runtime": 0.99, "onnxruntime": 0.995}
 """Least cosine of one photo's vector with that of x86-64. Engines round int8 differently on each

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.instructions import ACTS, ALONE, ROWS, each, script
-from device.machines import Machine
-from device.needs import NeedError, call, install
+from tests.device.machines import Machine
+from tests.device.needs import NeedError, call, install
 
 ROWS_SCANNED, DIM = 100_000, 256
 _SCAN = f"scan {ROWS_SCANNED:,} x {DIM}"
@@ -66,7 +66,7 @@ def count(machine: Machine) -> dict[str, dict[str, int]]:
     source = Path(__file__).with_name("count.c")
     call("cc", "-O2", "-shared", "-fPIC", "-o", tools / "count.so", source)
     # Without a kernel `nearest` scans with NumPy: that row would say nothing of its own.
-    kernel = "from shelflens.simd import kernel; print(kernel(False) is not None)"
+    kernel = "from shelflens.catalog.simd import kernel; print(kernel(False) is not None)"
     has_kernel = machine.run(".venv/bin/python", "-c", kernel).strip() == "True"
     acts = [name for name in COUNTED if has_kernel or not name.endswith("kernel")]
     return {

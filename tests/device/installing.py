@@ -7,11 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from readme import block
-
-from device.machines import Machine
-from device.needs import call
-from device.sizes import wheel_of
+from tests.device.machines import Machine
+from tests.device.needs import call
+from tests.device.sizes import wheel_of
+from tests.support.readme import block
 
 ROOT = Path(__file__).parents[2]
 

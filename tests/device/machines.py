@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from device.needs import NeedError
+from tests.device.needs import NeedError
 
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 

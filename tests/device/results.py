@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from device.counting import CPUS
+from tests.device.counting import CPUS
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "device" / "results"
 

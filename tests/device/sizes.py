@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from device.machines import Machine
+from tests.device.machines import Machine
 
 NOT_OURS = (
     "pip",

@@ -12,8 +12,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.machines import Machine, connect
-from device.needs import NeedError, call, prepare
+from tests.device.machines import Machine, connect
+from tests.device.needs import NeedError, call, prepare
 
 SUITE = "bookworm"
 

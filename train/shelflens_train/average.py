@@ -18,7 +18,7 @@ import numpy as np
 
 from shelflens.errors import DataError
 from shelflens.files import write_text
-from shelflens.flags import to_dict
+from shelflens.options import to_dict
 from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.data import split_photos, split_table
 from shelflens_train.fit import mixed

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from shelflens.commands.options import without_greeting
+from shelflens.commands.arguments import without_greeting
 
 HELP = "average fine-tunes of one start into a better one"
 

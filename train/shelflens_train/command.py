@@ -6,8 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from shelflens.commands.options import without_greeting
-from shelflens.flags import add_flags, from_flags
+from shelflens.commands.arguments import without_greeting
+from shelflens.options import add_options, from_options
 from shelflens_train.config import TrainConfig
 
 HELP = "fine-tune a MobileNet embedding on photos of your products"
@@ -20,12 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run folder")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    add_flags(parser, TrainConfig)
+    add_options(parser, TrainConfig)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the result is."""
-    config = from_flags(TrainConfig, args, data=tuple(args.data))
+    config = from_options(TrainConfig, args, data=tuple(args.data))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines
     with without_greeting():
         from shelflens_train.run import train

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shelflens.errors import DataError
-from shelflens.flags import knob
+from shelflens.options import option
 
 BACKBONES = (
     "mobilenet_v2",
@@ -30,82 +30,84 @@ class TrainConfig:
     """The DATA arguments, in order."""
 
     # What to train. V2 is the backbone that quantizes without loss and that QAT accepts.
-    backbone: str = knob("mobilenet_v2", "network to start from", choices=BACKBONES)
-    alpha: float = knob(1.0, "width multiplier of a MobileNet")
-    minimalistic: bool = knob(False, "MobileNetV3 without squeeze-and-excite and hard-swish")
-    weights: str = knob(
+    backbone: str = option("mobilenet_v2", "network to start from", choices=BACKBONES)
+    alpha: float = option(1.0, "width multiplier of a MobileNet")
+    minimalistic: bool = option(False, "MobileNetV3 without squeeze-and-excite and hard-swish")
+    weights: str = option(
         "imagenet",
         "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, none",
     )
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
-    size: int = knob(192, "side of the square input, pixels")
+    size: int = option(192, "side of the square input, pixels")
     # Random zoom shows products larger in training than they are in use; a network trained on
     # smaller pictures than it is used on sees them alike, and trains faster (Touvron et al.,
     # "Fixing the train-test resolution discrepancy", NeurIPS 2019). The first epochs, which learn
     # the coarse things, take smaller pictures still.
-    train_size: int = knob(0, "side while training; 0: five sixths of --size")
-    early_size: int = knob(0, "side in the first epochs; 0: two thirds of --size")
-    early: float = knob(0.5, "share of the epochs at --early-size")
-    dim: int = knob(256, "length of the embedding")
+    train_size: int = option(0, "side while training; 0: five sixths of --size")
+    early_size: int = option(0, "side in the first epochs; 0: two thirds of --size")
+    early: float = option(0.5, "share of the epochs at --early-size")
+    dim: int = option(256, "length of the embedding")
     # A prefix of a Matryoshka embedding is an embedding: a catalog may store fewer numbers.
-    prefixes: tuple[str, ...] = knob(
+    prefixes: tuple[str, ...] = option(
         ("32", "64", "128"), "shorter lengths at which the embedding must work too"
     )
-    name: str = knob("", "name in the model card; default: the name of the run folder")
+    name: str = option("", "name in the model card; default: the name of the run folder")
 
-    license: str = knob("", "licence of the trained weights, for the model card")
+    license: str = option("", "licence of the trained weights, for the model card")
 
     # On what.
-    val: str = knob("", "DATA to validate on; default: hold out a share of DATA")
-    val_share: float = knob(0.1, "share of each product's photos held out without --val")
+    val: str = option("", "DATA to validate on; default: hold out a share of DATA")
+    val_share: float = option(0.1, "share of each product's photos held out without --val")
 
     # Pictures of other things keep the network from forgetting what the store does not sell.
-    general: tuple[str, ...] = knob((), "DATA of other pictures, each a thing of its own")
-    general_share: float = knob(0.3, "share of --general in each batch")
+    general: tuple[str, ...] = option((), "DATA of other pictures, each a thing of its own")
+    general_share: float = option(0.3, "share of --general in each batch")
 
     # Weights half way between start and end keep more of both (WiSE-FT: Wortsman et al., "Robust
     # fine-tuning of zero-shot models", CVPR 2022).
-    keep: float = knob(0.0, "share of the start weights in the result")
+    keep: float = option(0.0, "share of the start weights in the result")
 
     # What a network shows by how alike it finds pictures is learnt faster than from products
     # alone; its own start, as teacher, keeps it from forgetting.
-    teacher: str = knob("", "network to learn from too: RUN, bundled, a .tflite, or start, its own")
-    teacher_weight: float = knob(1.0, "weight of seeing pictures as alike as the teacher does")
+    teacher: str = option(
+        "", "network to learn from too: RUN, bundled, a .tflite, or start, its own"
+    )
+    teacher_weight: float = option(1.0, "weight of seeing pictures as alike as the teacher does")
 
     # How long. The head starts as a projection of the start weights, so it need not settle first.
-    head_epochs: int = knob(0, "epochs with the backbone frozen, before the others")
-    epochs: int = knob(12, "epochs with all layers trained")
-    batch: int = knob(32, "photos a step")
+    head_epochs: int = option(0, "epochs with the backbone frozen, before the others")
+    epochs: int = option(12, "epochs with all layers trained")
+    batch: int = option(32, "photos a step")
 
     # How fast. Adam above 2e-4 with frozen BatchNorm collapses; a warm-up and clipping help.
-    head_rate: float = knob(1e-3, "learning rate while the backbone is frozen")
-    rate: float = knob(2e-4, "highest learning rate with all layers trained")
-    warmup: float = knob(1.0, "epochs over which that rate is reached")
-    clip: float = knob(1.0, "largest norm of a gradient step")
+    head_rate: float = option(1e-3, "learning rate while the backbone is frozen")
+    rate: float = option(2e-4, "highest learning rate with all layers trained")
+    warmup: float = option(1.0, "epochs over which that rate is reached")
+    clip: float = option(1.0, "largest norm of a gradient step")
 
     # The loss. CosFace's margin of 0.35 is for faces by the million; products need less.
-    loss: str = knob("softmax", "what a product's proxy does", choices=PROXY_LOSSES)
-    margin: float = knob(0.1, "cosine margin between a product and the others")
-    scale: float = knob(24.0, "inverse temperature of the softmax over cosines")
+    loss: str = option("softmax", "what a product's proxy does", choices=PROXY_LOSSES)
+    margin: float = option(0.1, "cosine margin between a product and the others")
+    scale: float = option(24.0, "inverse temperature of the softmax over cosines")
 
     # A loss over pairs needs several photos of a product in a batch.
-    pairs: str = knob("none", "loss over pairs of photos beside it", choices=PAIR_LOSSES)
-    pairs_weight: float = knob(0.3, "weight of that loss")
-    per_product: int = knob(0, "photos of a product in a row in each batch; 0: any order")
+    pairs: str = option("none", "loss over pairs of photos beside it", choices=PAIR_LOSSES)
+    pairs_weight: float = option(0.3, "weight of that loss")
+    per_product: int = option(0, "photos of a product in a row in each batch; 0: any order")
 
     # Products alone teach that two milks are as different as milk and soap.
-    kinds: str = knob("", "column of DATA with the kind of each product, to learn likeness from")
-    kinds_weight: float = knob(0.3, "weight of telling kinds apart beside telling products apart")
+    kinds: str = option("", "column of DATA with the kind of each product, to learn likeness from")
+    kinds_weight: float = option(0.3, "weight of telling kinds apart beside telling products apart")
 
-    augment: float = knob(1.0, "strength of augmentation; 0 turns it off")
-    colour: float = knob(1.0, "strength of changes of colour, within that of augmentation")
-    flip: bool = knob(True, "mirror photos too: text is not read at this size, and it varies")
+    augment: float = option(1.0, "strength of augmentation; 0 turns it off")
+    colour: float = option(1.0, "strength of changes of colour, within that of augmentation")
+    flip: bool = option(True, "mirror photos too: text is not read at this size, and it varies")
 
-    seed: int = knob(0, "seed of weights, order and augmentation")
-    precision: str = knob(
+    seed: int = option(0, "seed of weights, order and augmentation")
+    precision: str = option(
         "float32", "arithmetic", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
-    cache_gb: float = knob(2.0, "memory for decoded photos, GB")
+    cache_gb: float = option(2.0, "memory for decoded photos, GB")
 
     def __post_init__(self) -> None:
         positive = ("size", "dim", "batch", "rate", "head_rate", "scale", "alpha", "clip")

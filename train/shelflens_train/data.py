@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import PhotoError, load_image
+from shelflens.dataset import Dataset, LabelledImage, merge, read_dataset
 from shelflens.errors import DataError
-from shelflens.photos import Labelled, Photos, merge, read_photos
 from shelflens.progress import Progress
 from shelflens_train.augment import augmented
 from shelflens_train.config import TrainConfig
@@ -26,9 +26,9 @@ from shelflens_train.config import TrainConfig
 class Split:
     """What is trained on and what is validated on, with what could not be read."""
 
-    train: list[Labelled]
-    val: list[Labelled]
-    general: list[Labelled]
+    train: list[LabelledImage]
+    val: list[LabelledImage]
+    general: list[LabelledImage]
     """Pictures of other things; each is a product of its own."""
     skipped: list[str]
     """One line per photo left out, with the reason."""
@@ -62,7 +62,7 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
         FileNotFoundError: no such DATA.
     """
     skipped: list[str] = []
-    data = merge([read_photos(data) for data in config.data])
+    data = merge([read_dataset(data) for data in config.data])
     kind = {
         one: told[config.kinds] for one, told in data.attributes.items() if config.kinds in told
     }
@@ -74,7 +74,7 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
         )
     given = _readable(data, skipped, workers)
     if config.val:
-        val = _readable(read_photos(config.val), skipped, workers)
+        val = _readable(read_dataset(config.val), skipped, workers)
         train = given
     else:
         train, val = _hold_out(given, config)
@@ -99,15 +99,15 @@ def split_photos(config: TrainConfig, *, workers: int) -> Split:
     return Split(train, val, general, skipped, kind)
 
 
-def _general(data: tuple[str, ...], skipped: list[str], workers: int) -> list[Labelled]:
-    items = _readable(merge([read_photos(one) for one in data]), skipped, workers)
-    return [Labelled(item.path, f"general/{place}") for place, item in enumerate(items)]
+def _general(data: tuple[str, ...], skipped: list[str], workers: int) -> list[LabelledImage]:
+    items = _readable(merge([read_dataset(one) for one in data]), skipped, workers)
+    return [LabelledImage(item.path, f"general/{place}") for place, item in enumerate(items)]
 
 
-def _readable(photos: Photos, skipped: list[str], workers: int) -> list[Labelled]:
+def _readable(photos: Dataset, skipped: list[str], workers: int) -> list[LabelledImage]:
     """The photos that decode; a broken one must not stop a night's training at 4 am."""
 
-    def reason(item: Labelled) -> str | None:
+    def reason(item: LabelledImage) -> str | None:
         try:
             load_image(item.path, size=32)
         except (PhotoError, OSError) as error:
@@ -127,7 +127,9 @@ def _readable(photos: Photos, skipped: list[str], workers: int) -> list[Labelled
     return kept
 
 
-def _hold_out(items: list[Labelled], config: TrainConfig) -> tuple[list[Labelled], list[Labelled]]:
+def _hold_out(
+    items: list[LabelledImage], config: TrainConfig
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
     generator = np.random.default_rng(0)  # whatever the seed: runs are judged on the same photos
     places: dict[str, list[int]] = {}
     for place, item in enumerate(items):

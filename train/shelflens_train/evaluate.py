@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog
-from shelflens.calibrate import PRECISION
-from shelflens.decide import DEFAULT_CALIBRATION
-from shelflens.evaluation.metrics import error_curve
-from shelflens.photos import Labelled
-from shelflens.thresholds import margin_for
+from shelflens.calibration.calibrate import PRECISION
+from shelflens.calibration.thresholds import margin_for
+from shelflens.catalog.answer import DEFAULT_CALIBRATION
+from shelflens.dataset import LabelledImage
+from shelflens.evaluation.measure.metrics import error_curve
 from shelflens_train.data import PhotoBank
 
 
@@ -32,7 +32,9 @@ class Retrieval:
     """Score of the first product less that of the second."""
 
 
-def embed(model: keras.Model, items: Sequence[Labelled], bank: PhotoBank) -> NDArray[np.float32]:
+def embed(
+    model: keras.Model, items: Sequence[LabelledImage], bank: PhotoBank
+) -> NDArray[np.float32]:
     """Embed photos with a Keras model, in blocks of 32: float32 [n, dim]."""
     blocks = []
     for start in range(0, len(items), 32):
@@ -90,9 +92,9 @@ def default_calibration(found: Retrieval) -> dict[str, float]:
     return {"threshold": round(threshold, 4), "margin": round(margin, 4)}
 
 
-def some_of_each(items: Sequence[Labelled], count: int) -> list[Labelled]:
+def some_of_each(items: Sequence[LabelledImage], count: int) -> list[LabelledImage]:
     """At most `count` photos of every product, spread over its photos."""
-    mine: dict[str, list[Labelled]] = {}
+    mine: dict[str, list[LabelledImage]] = {}
     for item in items:
         mine.setdefault(item.product, []).append(item)
     chosen = []

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import shelflens
-from shelflens.card import read_tflite_card
 from shelflens.errors import ModelError
+from shelflens.model.card import read_tflite_card
 from shelflens_train.twin import foldable, layers_by_name
 
 BUNDLED = Path(shelflens.__file__).parent / "data" / "model.tflite"

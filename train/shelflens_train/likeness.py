@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.likeness import Likeness
+from shelflens.catalog.category_axes import CategoryAxes
 
 MOST = 48
 """Axes at most; one fewer than there are kinds is all there is."""
@@ -17,7 +17,7 @@ SHRINK = 0.3
 products says little about 256 numbers."""
 
 
-def kind_axes(vectors: NDArray[np.float32], kinds: Sequence[str]) -> Likeness:
+def kind_axes(vectors: NDArray[np.float32], kinds: Sequence[str]) -> CategoryAxes:
     """Linear discriminant analysis (Fisher 1936; Rao 1948), with a shrunk scatter.
 
     Args:
@@ -30,7 +30,7 @@ def kind_axes(vectors: NDArray[np.float32], kinds: Sequence[str]) -> Likeness:
     told = np.array([bool(kind) for kind in kinds])
     names, numbers = np.unique(np.array(kinds)[told], return_inverse=True)
     if len(names) < 2:
-        return Likeness()
+        return CategoryAxes()
     known = vectors[told].astype(np.float64)
     counts = np.bincount(numbers)
     sums = np.zeros((len(names), known.shape[1]))
@@ -45,4 +45,4 @@ def kind_axes(vectors: NDArray[np.float32], kinds: Sequence[str]) -> Likeness:
     whitened = turned / np.sqrt(values)
     _, sizes, best = np.linalg.svd((means - known.mean(axis=0)) @ whitened, full_matrices=False)
     count = min(MOST, int((sizes > sizes[0] * 1e-6).sum()))
-    return Likeness.of((whitened @ best[:count].T).T)
+    return CategoryAxes.of((whitened @ best[:count].T).T)

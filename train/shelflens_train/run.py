@@ -18,10 +18,10 @@ import numpy as np
 
 import shelflens
 from shelflens import ModelCard
+from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.errors import DataError
 from shelflens.files import write_text
-from shelflens.flags import to_dict
-from shelflens.photos import Labelled, read_photos
+from shelflens.options import to_dict
 from shelflens_train import evaluate, plots
 from shelflens_train.axes import evening_axes, telling_axes, turn_head, turned
 from shelflens_train.config import TrainConfig, saved_config
@@ -178,7 +178,7 @@ def finish(
 
 
 def _found(
-    model: keras.Model, gallery: list[Labelled], queries: list[Labelled], bank: PhotoBank
+    model: keras.Model, gallery: list[LabelledImage], queries: list[LabelledImage], bank: PhotoBank
 ) -> evaluate.Retrieval:
     vectors = [evaluate.embed(model, part, bank) for part in (gallery, queries)]
     labels = [[item.product for item in part] for part in (gallery, queries)]
@@ -191,7 +191,7 @@ def _on_drawn_store(model: keras.Model, bank: PhotoBank) -> float:
     A fine-tune that does worse here than its start has forgotten what it did not see.
     """
     folder = Path(shelflens.__file__).parent / "data" / "demo"
-    parts = [read_photos(folder / f"{name}.csv").items for name in ("studio", "photos")]
+    parts = [read_dataset(folder / f"{name}.csv").items for name in ("studio", "photos")]
     return _found(model, parts[0], parts[1], bank).recall
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from shelflens.card import read_tflite_card
+from shelflens.model.card import read_tflite_card
 from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.from_tflite import start_file
 from shelflens_train.losses import similarity_distillation

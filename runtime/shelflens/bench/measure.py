@@ -16,12 +16,12 @@ import numpy as np
 from shelflens import Catalog, Embedder, ShelfLensError
 from shelflens.bench.samples import PHOTOS, directions, draw, unit
 from shelflens.bench.timing import Times, interleaved, repeat
-from shelflens.commands.options import without_greeting
-from shelflens.embedder import BUNDLED_MODEL
-from shelflens.engine import KINDS
+from shelflens.catalog.simd import kernel
+from shelflens.catalog.topk import nearest, with_numpy_alone
+from shelflens.commands.arguments import without_greeting
 from shelflens.errors import ModelError
-from shelflens.nearest import nearest, with_numpy_alone
-from shelflens.simd import kernel
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.model.engines import KINDS
 
 BUNDLED = "bundled"
 """What the model in the package is called in a report."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shelflens import svg
 from shelflens.bench.measure import BUNDLED
 from shelflens.files import write_text
+from shelflens.render import charts as svg
 
 NOT_MEASURED = (
     "accuracy (shown as the model card states it)",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens import Catalog, ModelCard
-from shelflens.search import quantize_rows
+from shelflens.catalog.scores import quantize_rows
 
 PHOTOS = {"12 MP": (4032, 3024), "2 MP": (1632, 1224), "small": (348, 348)}
 """A phone's photo, a web camera's, and one of the Grocery Store Dataset's size."""

@@ -14,10 +14,10 @@ from shelflens.bench.choose import choose
 from shelflens.bench.device import describe, state
 from shelflens.bench.report import NOT_MEASURED, plots, text
 from shelflens.bench.samples import draw, write_catalog
-from shelflens.commands.options import without_greeting
-from shelflens.embedder import BUNDLED_MODEL
+from shelflens.commands.arguments import without_greeting
 from shelflens.errors import DataError
 from shelflens.files import write_text
+from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.progress import Progress
 
 HELP = "Measure photo to answer on this device, and recommend engine, threads and model."

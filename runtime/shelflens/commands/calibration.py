@@ -6,11 +6,11 @@ import argparse
 import json
 from typing import Any
 
-from shelflens.calibrate import FAR, STRANGERS, calibrate, check
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, embed_photos, open_model
-from shelflens.decide import DEFAULT, DEFAULT_CALIBRATION, MEASURED
-from shelflens.photos import read_photos
+from shelflens.calibration.calibrate import FAR, STRANGERS, calibrate, check
+from shelflens.catalog.answer import DEFAULT, DEFAULT_CALIBRATION, MEASURED
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, embed_photos, open_model
+from shelflens.dataset import read_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, and put the result into the file; it is replaced at once."""
     catalog = Catalog.open(args.catalog)
-    photos = read_photos(args.queries)
-    others = read_photos(args.unknowns) if args.unknowns else None
+    photos = read_dataset(args.queries)
+    others = read_dataset(args.unknowns) if args.unknowns else None
     rates = {"far": args.far, "strangers": args.strangers}
     names = others.labels if others else []
     embedder = open_model(args)
@@ -106,7 +106,7 @@ def told(catalog: Catalog) -> list[str]:
     ]
     if not facts["unknowns"]:
         lines.append("things unlike anything on sale were not tried: give some with --unknowns")
-    if (facts["products"], facts["pictures"]) != (len(catalog), catalog.pictures):
+    if (facts["products"], facts["pictures"]) != (len(catalog), catalog.row_count):
         lines.append(
             f"the catalog had {facts['products']} products and {facts['pictures']} pictures then: "
             "calibrate again"

@@ -6,14 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from shelflens.catalog import Catalog
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.confirm import MOST, confirm, unconfirm
+from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
-from shelflens.commands.options import add_model, embed_photos, open_model, positive
+from shelflens.commands.arguments import add_model, embed_photos, open_model, positive
+from shelflens.dataset import read_dataset
 from shelflens.errors import CatalogError
-from shelflens.facts import facts
-from shelflens.feedback import MOST, confirm, unconfirm
-from shelflens.likeness import Likeness
-from shelflens.photos import read_photos
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    photos = read_photos(args.data)
+    photos = read_dataset(args.data)
     embedder = open_model(args)
     ids, vectors, skipped = embed_photos(embedder, photos, source=args.data)
     card = embedder.card
@@ -84,7 +84,7 @@ def _build(args: argparse.Namespace) -> int:
         space=card.space,
         attributes=photos.attributes,
         calibration=card.calibration,
-        likeness=Likeness.from_card(card.likeness),
+        category_axes=CategoryAxes.from_card(card.likeness),
     )
     catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_left_out(skipped)}")
@@ -93,13 +93,13 @@ def _build(args: argparse.Namespace) -> int:
 
 def _add(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
-    photos = read_photos(args.data)
+    photos = read_dataset(args.data)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     ids, vectors, skipped = embed_photos(embedder, photos, source=args.data)
     grown = catalog.add(ids, vectors, attributes=photos.attributes)
     grown.save(args.catalog)
-    new = grown.pictures - catalog.pictures
+    new = grown.row_count - catalog.row_count
     doubled = len(ids) - new
     print(
         f"{args.catalog}: {new} pictures added"
@@ -122,7 +122,7 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _confirm(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
-    catalog.number(args.id)
+    catalog.index_of(args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     grown, done = confirm(catalog, args.id, embedder.embed(args.photo), most=args.most)
@@ -157,7 +157,7 @@ def _info(args: argparse.Namespace) -> int:
     told = {
         "file": args.catalog,
         "bytes": Path(args.catalog).stat().st_size,
-        **facts(catalog),
+        **summarize(catalog),
     }
     if args.json:
         print(json.dumps({**told, "ids": catalog.ids}, ensure_ascii=False))
@@ -177,7 +177,7 @@ def _info(args: argparse.Namespace) -> int:
 def _size(catalog: Catalog, path: Path) -> str:
     size = path.stat().st_size
     return (
-        f"{len(catalog)} products, {catalog.pictures} pictures, {size / 1024:.0f} KiB, "
+        f"{len(catalog)} products, {catalog.row_count} pictures, {size / 1024:.0f} KiB, "
         f"space {catalog.space}"
     )
 

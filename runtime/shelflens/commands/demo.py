@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, open_model
-from shelflens.decide import Answer
-from shelflens.embedder import Embedder
+from shelflens.catalog.answer import Answer
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.commands.arguments import add_model, open_model
+from shelflens.dataset import Dataset, LabelledImage, read_dataset
 from shelflens.files import atomic_writer
-from shelflens.likeness import Likeness
-from shelflens.photos import Labelled, Photos, read_photos
-from shelflens.sheet import Found, Panel, Verdict, contact_sheet
+from shelflens.model.embedder import Embedder
+from shelflens.render.contact_sheet import Panel, PanelMatch, Verdict, contact_sheet
 
 HELP = "Enrol a small store from studio pictures, look up phone photos, show the result."
 
@@ -28,10 +28,10 @@ _PANELS = 24
 
 
 @dataclass(frozen=True)
-class Seen:
+class DemoAnswer:
     """One photo, what it shows, and what was answered."""
 
-    item: Labelled
+    item: LabelledImage
     enrolled: bool
     answer: Answer
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Build, look up, print, draw."""
     args.out.mkdir(parents=True, exist_ok=True)
     embedder = open_model(args)
-    studio = read_photos(DEMO / "studio.csv")
+    studio = read_dataset(DEMO / "studio.csv")
     _, vectors = embedder.embed_many(studio.paths)
     card = embedder.card
     catalog = Catalog(
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         space=card.space,
         attributes=studio.attributes,
         calibration=card.calibration,
-        likeness=Likeness.from_card(card.likeness),
+        category_axes=CategoryAxes.from_card(card.likeness),
     )
     catalog.save(args.out / "demo.catalog")
     catalog = Catalog.open(args.out / "demo.catalog")
@@ -78,8 +78,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"catalog  {len(catalog)} products from one studio picture each, {size / 1024:.0f} KiB\n")
 
     start = time.perf_counter()
-    seen = _look(embedder, catalog, read_photos(DEMO / "photos.csv"), enrolled=True)
-    seen += _look(embedder, catalog, read_photos(DEMO / "unknown.csv"), enrolled=False)
+    seen = _look(embedder, catalog, read_dataset(DEMO / "photos.csv"), enrolled=True)
+    seen += _look(embedder, catalog, read_dataset(DEMO / "unknown.csv"), enrolled=False)
     each = (time.perf_counter() - start) * 1e3 / len(seen)
     _print(seen, catalog)
     summary = _summary(seen, each)
@@ -91,14 +91,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _look(embedder: Embedder, catalog: Catalog, photos: Photos, *, enrolled: bool) -> list[Seen]:
+def _look(
+    embedder: Embedder, catalog: Catalog, photos: Dataset, *, enrolled: bool
+) -> list[DemoAnswer]:
     return [
-        Seen(item, enrolled, catalog.answer(embedder.embed(item.path), k=3))
+        DemoAnswer(item, enrolled, catalog.answer(embedder.embed(item.path), k=3))
         for item in photos.items
     ]
 
 
-def _print(seen: list[Seen], catalog: Catalog) -> None:
+def _print(seen: list[DemoAnswer], catalog: Catalog) -> None:
     names = {product: one.get("name", product) for product, one in catalog.attributes.items()}
     marks = {"right": "✓", "fair": "~", "wrong": "✗"}
     print(f"  {'photo of':<36}  {'answer':<46}  score")
@@ -114,7 +116,7 @@ def _print(seen: list[Seen], catalog: Catalog) -> None:
         print(f"  ... {_PANELS} of {len(seen)} photos shown")
 
 
-def _summary(seen: list[Seen], each: float) -> list[str]:
+def _summary(seen: list[DemoAnswer], each: float) -> list[str]:
     there = [one for one in seen if one.enrolled]
     absent = [one for one in seen if not one.enrolled]
     nearest = sum(one.answer.matches[0].id == one.item.product for one in there)
@@ -132,7 +134,7 @@ def _summary(seen: list[Seen], each: float) -> list[str]:
 
 
 def _draw(
-    seen: list[Seen], studio: Photos, catalog: Catalog, path: Path, summary: list[str]
+    seen: list[DemoAnswer], studio: Dataset, catalog: Catalog, path: Path, summary: list[str]
 ) -> None:
     pictures = {item.product: item.path for item in studio.items}
     panels = [
@@ -146,7 +148,9 @@ def _draw(
             }[one.verdict],
             verdict=one.verdict,
             found=[
-                Found(pictures[match.id], match.name, match.score, match.id == one.item.product)
+                PanelMatch(
+                    pictures[match.id], match.name, match.score, match.id == one.item.product
+                )
                 for match in one.answer.matches
             ],
         )
@@ -163,7 +167,7 @@ def _draw(
         stream.write(buffer.getvalue())
 
 
-def _spread(seen: list[Seen], count: int) -> list[Seen]:
+def _spread(seen: list[DemoAnswer], count: int) -> list[DemoAnswer]:
     """Some of the photos, evenly over all, so that the sample flatters nobody."""
     places = np.unique(np.linspace(0, len(seen) - 1, min(count, len(seen))).round().astype(int))
     return [seen[place] for place in places]

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import features
 
 from shelflens import __version__
-from shelflens.commands.options import without_greeting
-from shelflens.embedder import BUNDLED_MODEL
-from shelflens.engine import KINDS, WIDE, open_engine
+from shelflens.catalog.simd import kernel
+from shelflens.commands.arguments import without_greeting
 from shelflens.errors import ModelError
-from shelflens.simd import kernel
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.model.engines import KINDS, WIDE, open_engine
 
 PROBES = {".tflite": BUNDLED_MODEL, ".onnx": BUNDLED_MODEL.with_name("probe.onnx")}
 """A model for each kind of engine to construct an interpreter for."""

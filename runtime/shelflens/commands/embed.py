@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shelflens.commands.options import add_model, open_model
+from shelflens.commands.arguments import add_model, open_model
 from shelflens.errors import DataError
 from shelflens.files import atomic_writer
 from shelflens.progress import Progress

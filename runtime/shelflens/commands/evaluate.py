@@ -8,18 +8,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, embed_labelled, open_model
-from shelflens.embedder import Embedder
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, embed_dataset, open_model
+from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError
-from shelflens.evaluation.looking import Embedded
-from shelflens.evaluation.output import write
-from shelflens.evaluation.report import Report, check_labels, evaluate
-from shelflens.evaluation.todo import Todo
-from shelflens.evaluation.words import headline, tiles
-from shelflens.photos import Photos, loose_photos, read_photos
+from shelflens.evaluation.evaluate import Report, check_labels, evaluate
+from shelflens.evaluation.measure.lookups import Embedded
+from shelflens.evaluation.report.advice import Todo
+from shelflens.evaluation.report.wording import headline, tiles
+from shelflens.evaluation.report.write import write
+from shelflens.model.embedder import Embedder
 from shelflens.progress import Progress
-from shelflens.shelves import find_pictures
+from shelflens.render.suggestion_sheet import find_pictures
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
 
@@ -57,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{args.out}: is a file; --out is the folder to write the report into")
     if args.pictures and args.gallery:
         raise DataError("--pictures goes with --catalog; with --gallery its own photos are shown")
-    queries = read_photos(args.queries)
-    unknowns = loose_photos(args.unknowns) if args.unknowns else None
+    queries = read_dataset(args.queries)
+    unknowns = read_unlabelled(args.unknowns) if args.unknowns else None
     catalog = Catalog.open(args.catalog) if args.catalog else None
-    gallery = Photos([]) if catalog is not None else read_photos(args.gallery)
+    gallery = Dataset([]) if catalog is not None else read_dataset(args.gallery)
     ids = catalog.ids if catalog is not None else list(dict.fromkeys(gallery.labels))
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
     embedder = open_model(args)
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
     if catalog is None:
         catalog, rows = _made(embedder, gallery, args.gallery)
     catalog.require(embedder.card.space)
-    asked = embed_labelled(embedder, queries, source=args.queries)
-    others = embed_labelled(embedder, unknowns, source=args.unknowns) if unknowns else None
+    asked = embed_dataset(embedder, queries, source=args.queries)
+    others = embed_dataset(embedder, unknowns, source=args.unknowns) if unknowns else None
     card = embedder.card
     with _Bars() as bars:
         report = evaluate(
@@ -88,9 +88,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _made(embedder: Embedder, gallery: Photos, source: str) -> tuple[Catalog, list[Path]]:
+def _made(embedder: Embedder, gallery: Dataset, source: str) -> tuple[Catalog, list[Path]]:
     """A catalog of the gallery, and the file of each of its rows."""
-    items, vectors = embed_labelled(embedder, gallery, source=source)
+    items, vectors = embed_dataset(embedder, gallery, source=source)
     card = embedder.card
     catalog = Catalog(
         [item.product for item in items],

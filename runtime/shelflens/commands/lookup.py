@@ -7,11 +7,11 @@ import json
 import math
 import sys
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, open_model, positive, table
-from shelflens.decide import MEASURED, Answer
+from shelflens.catalog.answer import MEASURED, Answer
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
+from shelflens.commands.arguments import add_model, open_model, positive, table
 from shelflens.errors import PhotoError
-from shelflens.lookup import Seen, look, tell
 
 HELP = "Tell which product of a catalog each photo shows."
 
@@ -42,11 +42,11 @@ def run(args: argparse.Namespace) -> int:
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     failed, status = False, 0
-    seen: list[Seen] = []
+    seen: list[EmbeddedQuery] = []
     for name in args.photos:
         try:
             photo = sys.stdin.buffer.read() if name == "-" else name
-            seen.append(look(embedder, photo, name))
+            seen.append(embed_query(embedder, photo, name))
         except (PhotoError, OSError) as error:
             print(f"shelflens lookup: {_line(error)}", file=sys.stderr)
             failed = True
@@ -60,9 +60,9 @@ def run(args: argparse.Namespace) -> int:
     return status if args.status else 0
 
 
-def _tell(catalog: Catalog, seen: list[Seen], args: argparse.Namespace) -> int:
+def _tell(catalog: Catalog, seen: list[EmbeddedQuery], args: argparse.Namespace) -> int:
     """Print one answer to one photo, or to several of one thing; gives its exit status."""
-    told = tell(catalog, seen, k=args.k, fused=args.fuse)
+    told = answer_queries(catalog, seen, k=args.k, fused=args.fuse)
     if args.json:
         print(json.dumps(told.to_dict(), ensure_ascii=False))
     else:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, and say what came out."""
-    from shelflens.page.build import build
+    from shelflens.webapp.build import build
 
     out = build(
         args.catalog,

@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, open_model
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, open_model
+from shelflens.discovery.profile import Profile
+from shelflens.discovery.taste import interests
 from shelflens.errors import DataError, ProfileError
 from shelflens.files import atomic_writer
-from shelflens.profile import Profile
-from shelflens.taste import interests
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
 
@@ -78,9 +78,9 @@ def _log(args: argparse.Namespace) -> int:
             raise DataError("which catalog are these ids of? add --catalog STORE.catalog once")
         catalog = Catalog.open(where)
         for act, product in acts:
-            number = catalog.number(product)
+            number = catalog.index_of(product)
             name = catalog.at(number).name
-            events.append((act, catalog.direction(number), catalog.space, product, name))
+            events.append((act, catalog.mean_direction(number), catalog.space, product, name))
     if args.photo:
         embedder = open_model(args)
         for photo in args.photo:

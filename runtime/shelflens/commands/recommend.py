@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_query, add_sheet, columns
-from shelflens.flags import add_flags, from_flags
-from shelflens.profile import Profile
-from shelflens.recommend import Recommendation, recommend
-from shelflens.taste import Taste
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_query, add_sheet, columns
+from shelflens.discovery.profile import Profile
+from shelflens.discovery.recommend import Recommendation, recommend
+from shelflens.discovery.taste import Taste
+from shelflens.options import add_options, from_options
 
 HELP = "Suggest products that this customer would like, and say why."
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_query(parser, k=10)
     add_sheet(parser)
-    add_flags(parser, Taste)
+    add_options(parser, Taste)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         diverse=args.diverse,
         consumables=args.consumables,
         popular=args.popular,
-        taste=from_flags(Taste, args),
+        taste=from_options(Taste, args),
     )
     if args.sheet is not None:
         _draw(args, catalog, found)
@@ -74,7 +74,12 @@ def _headline(found: Recommendation) -> str:
 
 
 def _draw(args: argparse.Namespace, catalog: Catalog, found: Recommendation) -> None:
-    from shelflens.shelves import draw_shelves, find_pictures, save_sheet, shelves_of
+    from shelflens.render.suggestion_sheet import (
+        draw_shelves,
+        find_pictures,
+        save_sheet,
+        shelves_of,
+    )
 
     pictures = find_pictures(catalog, args.pictures)
     shelves = shelves_of(found, pictures)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, open_model
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, open_model
 
 HELP = "Check that a known picture gives the known vector and the known match on this machine."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shelflens.commands.options import add_model, open_model, positive
+from shelflens.commands.arguments import add_model, open_model, positive
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a page for people. Needs shelflens[serve]."
@@ -64,13 +64,13 @@ def run(args: argparse.Namespace) -> int:
         most_held=max(Settings.most_held, 2 * args.max_mb << 20),
     )
     settings.check()
-    from shelflens.live import Stock
+    from shelflens.catalog.reload import Reloader
     from shelflens.serve.run import serve
 
-    stock = Stock(args.catalog, lambda: open_model(args), args.model)
+    stock = Reloader(args.catalog, lambda: open_model(args), args.model)
     find = None
     if args.pictures is not None:
-        from shelflens.shelves import find_pictures
+        from shelflens.render.suggestion_sheet import find_pictures
 
         find = find_pictures(stock.catalog, args.pictures)
     serve(stock, settings, find_picture=find)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, add_query, add_sheet, open_model, table
-from shelflens.decide import Match
+from shelflens.catalog.answer import Match
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, add_query, add_sheet, open_model, table
+from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
-from shelflens.similar import similar
 
 HELP = "Show the products most like a product of a catalog, or like what a photo shows."
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 def product_or_photo(catalog: Catalog, args: argparse.Namespace) -> str | NDArray[np.float32]:
     """The id, or the embedding of the photo. An id wins: it is what the catalog is about."""
     try:
-        catalog.number(args.query)
+        catalog.index_of(args.query)
     except CatalogError as error:
         if not Path(args.query).exists():
             raise CatalogError(f"{error}; and no such photo") from error
@@ -70,11 +70,17 @@ def _draw(
     query: str | NDArray[np.float32],
     found: list[Match],
 ) -> None:
-    from shelflens.shelves import Shelf, card, draw_shelves, find_pictures, save_sheet
+    from shelflens.render.suggestion_sheet import (
+        Shelf,
+        card,
+        draw_shelves,
+        find_pictures,
+        save_sheet,
+    )
 
     pictures = find_pictures(catalog, args.pictures)
     if isinstance(query, str):
-        asked = catalog.at(catalog.number(query))
+        asked = catalog.at(catalog.index_of(query))
         name, picture = asked.name, pictures(query)
     else:
         name, picture = Path(args.query).name, Path(args.query)

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog import Catalog
-from shelflens.commands.options import add_model, embed_photos, open_model, share
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.arguments import add_model, embed_photos, open_model, share
+from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
+from shelflens.discovery.tags import LEAST, Tag, Tagger
 from shelflens.files import write_text
-from shelflens.photos import Labelled, Photos, loose_photos, read_photos
-from shelflens.tags import LEAST, Tag, Tagger
 
 HELP = "Say attribute values of photos, such as the category, from a catalog's products."
 
@@ -78,21 +78,21 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _photos(source: Path) -> tuple[Photos, bool]:
+def _photos(source: Path) -> tuple[Dataset, bool]:
     """The photos, and whether their products are known: a single one has none."""
     if source.is_dir():
-        photos = loose_photos(source)
+        photos = read_unlabelled(source)
         return photos, all(item.path.parent != source for item in photos.items)
     if source.suffix.lower() == ".csv":
-        return read_photos(source), True
+        return read_dataset(source), True
     if not source.exists():
         raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))
-    return Photos([Labelled(source, source.stem)]), False
+    return Dataset([LabelledImage(source, source.stem)]), False
 
 
-def _numbered(photos: Photos) -> Photos:
+def _numbered(photos: Dataset) -> Dataset:
     """The same photos, labelled by their number: which of them could be read is asked later."""
-    return Photos([Labelled(item.path, str(n)) for n, item in enumerate(photos.items)])
+    return Dataset([LabelledImage(item.path, str(n)) for n, item in enumerate(photos.items)])
 
 
 def _means(owners: list[str], vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -103,7 +103,7 @@ def _means(owners: list[str], vectors: NDArray[np.float32]) -> dict[str, NDArray
 
 
 def _write(
-    out: Path, photos: Photos, kept: list[Labelled], tags: list[list[Tag]], wanted: list[str]
+    out: Path, photos: Dataset, kept: list[LabelledImage], tags: list[list[Tag]], wanted: list[str]
 ) -> None:
     """A CSV of path, product, the columns there were, and the new ones with their confidence.
 

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from shelflens.catalog.reload import Reloader
+from shelflens.commands.arguments import add_model, open_model, positive
 from shelflens.commands.lookup import words_of
-from shelflens.commands.options import add_model, open_model, positive
-from shelflens.embedder import BUNDLED_MODEL
 from shelflens.errors import CameraError, DataError
-from shelflens.flags import add_flags, from_flags, knob
-from shelflens.live import Stock
-from shelflens.watch import Frames, Gates, Sighting, Watcher
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.options import add_options, from_options, option
+from shelflens.watch import FrameFilter, Frames, Sighting, Watcher
 from shelflens.watch.hook import Hook, split
 from shelflens.watch.notify import Notifier
 from shelflens.watch.output import Output, status
@@ -30,12 +30,12 @@ HELP = "Tell what is held before a camera, once per product shown."
 class Speed:
     """Knobs of how fast frames are looked at."""
 
-    max_fps: float = knob(
+    max_fps: float = option(
         15.0,
         "frames a second at most, 0 for no limit; an answer takes half a second of stillness "
         "anyhow, and more frames only warm the device",
     )
-    hot_fps: float = knob(
+    hot_fps: float = option(
         2.0, "as many while the device is hot, throttled or short of power; it still answers"
     )
 
@@ -81,13 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-unit", action="store_true", help="print a systemd unit that runs this, and end"
     )
-    add_flags(parser, Speed)
-    add_flags(parser, Gates)
+    add_options(parser, Speed)
+    add_options(parser, FrameFilter)
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until the end of the recording, or a signal."""
-    gates, speed = from_flags(Gates, args), from_flags(Speed, args)
+    gates, speed = from_options(FrameFilter, args), from_options(Speed, args)
     if args.loop and (is_camera(args.source) or args.source == STDIN):
         raise DataError(f"--loop: {args.source} has no end to begin again at")
     if args.retry and not is_camera(args.source):
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     if args.print_unit:
         print(_unit(args), end="")
         return 0
-    stock = Stock(args.catalog, lambda: open_model(args), args.model)
+    stock = Reloader(args.catalog, lambda: open_model(args), args.model)
     watcher = Watcher(stock.catalog, stock.embedder, gates=gates, k=args.k)
     output = Output(words_of, as_json=args.json, bell=args.bell)
     notifier, pace, stop = Notifier(), Pace(speed.max_fps, speed.hot_fps), Stop()

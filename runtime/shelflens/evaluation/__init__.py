@@ -1,4 +1,1 @@
-"""Measuring a catalog with photos of one's own, and saying what to do next.
-
-`evaluate` measures, `files.write` writes `report.json`, `report.md` and `report.html`.
-"""
+"""How well a catalog does on labelled images, and what to do next."""

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 
 from PIL import Image
 
+from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
-from shelflens.image import FORMATS
-from shelflens.lookup import Seen, Told, look, tell
+from shelflens.model.image import FORMATS
 from shelflens.serve.body import Sent
 from shelflens.serve.desk import Hand
 from shelflens.serve.problem import Problem, bad_photo, busy
@@ -29,7 +29,7 @@ keeps all coefficients; others are decoded whole; what has transparency or 16 bi
 """
 
 
-def answers(hand: Hand, photos: list[Sent], k: int, fused: bool) -> list[Told]:
+def answers(hand: Hand, photos: list[Sent], k: int, fused: bool) -> list[TimedAnswer]:
     """Look photos up: one answer each, or one for all.
 
     Raises:
@@ -38,14 +38,14 @@ def answers(hand: Hand, photos: list[Sent], k: int, fused: bool) -> list[Told]:
     seen = [_look(hand, photo) for photo in photos]
     groups = [seen] if fused else [[one] for one in seen]
     try:
-        return [tell(hand.catalog, group, k=k, fused=fused) for group in groups]
+        return [answer_queries(hand.catalog, group, k=k, fused=fused) for group in groups]
     except CatalogError as error:  # photos without a common direction
         raise Problem(
             422, "photos", expected="photos of one thing", got=str(error), do="send them singly"
         ) from error
 
 
-def _look(hand: Hand, photo: Sent) -> Seen:
+def _look(hand: Hand, photo: Sent) -> EmbeddedQuery:
     pixels, each = _size(photo.content)
     if pixels * each > MOST:
         raise Problem(
@@ -57,7 +57,7 @@ def _look(hand: Hand, photo: Sent) -> Seen:
         )
     try:
         with hand.large if pixels * each > LARGE else nullcontext():
-            return look(hand.embedder, photo.content, photo.name, turn=hand.turn)
+            return embed_query(hand.embedder, photo.content, photo.name, turn=hand.turn)
     except PhotoError as error:
         raise bad_photo(error, photo.name) from error
     except MemoryError as error:

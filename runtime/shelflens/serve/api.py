@@ -9,10 +9,11 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shelflens.catalog import Catalog
-from shelflens.decide import Match
+from shelflens.catalog.answer import Match
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.summary import summarize
+from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError, DataError
-from shelflens.facts import facts
 from shelflens.serve.answers import answers
 from shelflens.serve.body import (
     MULTIPART,
@@ -25,7 +26,6 @@ from shelflens.serve.body import (
 from shelflens.serve.desk import Desk, Hand
 from shelflens.serve.problem import Problem, busy, shown
 from shelflens.serve.settings import Settings
-from shelflens.similar import similar
 
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 
@@ -92,7 +92,7 @@ class Api:
 
         def work(hand: Hand) -> dict[str, Any]:
             if self._facts is None or self._facts[0] is not hand.catalog:
-                self._facts = hand.catalog, facts(hand.catalog)
+                self._facts = hand.catalog, summarize(hand.catalog)
             card = hand.embedder.card
             model = {"name": card.name, "variant": card.variant, "engine": hand.embedder.engine}
             ids = {"ids": hand.catalog.ids} if listed else {}
@@ -119,7 +119,7 @@ def require(catalog: Catalog, product: str) -> int:
         Problem: 404, no such product.
     """
     try:
-        return catalog.number(product)
+        return catalog.index_of(product)
     except (CatalogError, UnicodeError) as error:
         raise Problem(
             404,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from shelflens.live import Stock
+from shelflens.catalog.reload import Reloader
 from shelflens.serve.api import Api, as_json
 from shelflens.serve.desk import Desk
 from shelflens.serve.gate import Gate
@@ -24,7 +24,7 @@ from shelflens.serve.static import HERE, built_page, html_page, plain_page
 
 
 def make_app(
-    stock: Stock,
+    stock: Reloader,
     settings: Settings,
     *,
     find_picture: Callable[[str], Path | None] | None = None,

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from shelflens.catalog import Catalog
-from shelflens.embedder import Embedder
-from shelflens.live import Stock
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.reload import Reloader
+from shelflens.model.embedder import Embedder
 from shelflens.serve.problem import busy
 
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(
         self,
-        stock: Stock,
+        stock: Reloader,
         *,
         workers: int,
         waiting: int,

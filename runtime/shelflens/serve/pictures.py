@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shelflens.errors import PhotoError
+from shelflens.render.thumbnail import thumbnail
 from shelflens.serve.api import require
 from shelflens.serve.desk import Desk, Hand
 from shelflens.serve.problem import Problem, shown
-from shelflens.thumbnail import thumbnail
 
 SIDE = 320
 """Pixels of the longer side."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import uvicorn
 
+from shelflens.catalog.reload import Reloader
 from shelflens.errors import ServeError
-from shelflens.live import Stock
 from shelflens.serve.app import make_app
 from shelflens.serve.protocol import TimedProtocol
 from shelflens.serve.settings import Settings
@@ -25,7 +25,7 @@ GRACE_S = 15
 
 
 def serve(
-    stock: Stock, settings: Settings, *, find_picture: Callable[[str], Path | None] | None = None
+    stock: Reloader, settings: Settings, *, find_picture: Callable[[str], Path | None] | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in progress are answered first.
 
@@ -118,13 +118,13 @@ def _no_password() -> str:
     raise ValueError("a key with a password")
 
 
-def greeting(stock: Stock, settings: Settings, port: int) -> list[str]:
+def greeting(stock: Reloader, settings: Settings, port: int) -> list[str]:
     """What to say when it runs."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     card, catalog = stock.embedder.card, stock.catalog
     lines = [
         f"serving  {settings.scheme}://{host}:{port}   (stop: Ctrl-C)",
-        f"catalog  {len(catalog)} products, {catalog.pictures} pictures  {catalog.path}",
+        f"catalog  {len(catalog)} products, {catalog.row_count} pictures  {catalog.path}",
         f"model    {card.name}, {card.variant}, {stock.embedder.engine}",
     ]
     if settings.page:

@@ -10,7 +10,7 @@
 the frames of cameras, videos, folders and streams.
 """
 
-from shelflens.watch.gate import Gates
+from shelflens.watch.gate import FrameFilter
 from shelflens.watch.loop import Frame, Frames, Sighting, Watcher, watch
 
-__all__ = ["Frame", "Frames", "Gates", "Sighting", "Watcher", "watch"]
+__all__ = ["Frame", "FrameFilter", "Frames", "Sighting", "Watcher", "watch"]

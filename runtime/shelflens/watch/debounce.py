@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.decide import Answer
+from shelflens.catalog.answer import Answer
 
 _RANK = {"unknown": 0, "ambiguous": 1, "match": 2}
 

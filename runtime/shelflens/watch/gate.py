@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens.errors import DataError
-from shelflens.flags import knob
+from shelflens.options import option
 
 SMALL = 32
 """Side of the small picture that frames are compared by. Each of its pixels is the mean of 7 x 7
@@ -23,7 +23,7 @@ _FLAT = 1.0
 
 
 @dataclass(frozen=True)
-class Gates:
+class FrameFilter:
     """Knobs of when a frame is taken, and when an answer is given.
 
     The defaults are judged on films of the drawn demo photos (`tests/film.py`), with the noise of
@@ -31,30 +31,30 @@ class Gates:
     2 % of its width; two photos of different products differ by 32 or more.
     """
 
-    sharp: float = knob(
+    sharp: float = option(
         0.12,
         "variance of the Laplacian over that of the grey from which a frame is sharp; the least "
         "sharp demo photo has 0.14, out of focus by 2 % of the width 0.03",
     )
-    steady: float = knob(
+    steady: float = option(
         14.0,
         "levels of 255 that the picture may differ by while it is still; a hand's tremble of 0.3 % "
         "of the width gives up to 11, a slide by a tenth of it 15 and more",
     )
-    change: float = knob(
+    change: float = option(
         18.0,
         "levels of 255 above which it is another scene; another product gives 30 and more, "
         "its going 20",
     )
-    settle: float = knob(
+    settle: float = option(
         0.3, "seconds of being still before the first photo; shorter, hands in passing are answered"
     )
-    burst: int = knob(3, "photos of one thing that are fused into its answer; more gain little")
-    apart: float = knob(0.1, "seconds between them; two frames of one moment say the same twice")
-    patience: float = knob(
+    burst: int = option(3, "photos of one thing that are fused into its answer; more gain little")
+    apart: float = option(0.1, "seconds between them; two frames of one moment say the same twice")
+    patience: float = option(
         1.0, "seconds of being still after which fewer sharp photos have to do; people wait no more"
     )
-    again: float = knob(
+    again: float = option(
         1.0,
         "seconds within which the same product is still the same showing: a hand that shifted it",
     )

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog import Catalog
-from shelflens.decide import DEFAULT_CALIBRATION, Answer
-from shelflens.embedder import Embedder
+from shelflens.catalog.answer import DEFAULT_CALIBRATION, Answer
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.fuse import fuse
 from shelflens.errors import PhotoError
-from shelflens.fuse import fuse
-from shelflens.image import Photo
+from shelflens.model.embedder import Embedder
+from shelflens.model.image import Photo
 from shelflens.watch.debounce import Debounce
-from shelflens.watch.gate import Gates, sharpness, small
+from shelflens.watch.gate import FrameFilter, sharpness, small
 from shelflens.watch.meter import Ring
 from shelflens.watch.scene import Scene, State
 
@@ -71,7 +71,7 @@ class Watcher:
     """Looks at frames one by one; see `watch` for the short way."""
 
     def __init__(
-        self, catalog: Catalog, embedder: Embedder, *, gates: Gates | None = None, k: int = 5
+        self, catalog: Catalog, embedder: Embedder, *, gates: FrameFilter | None = None, k: int = 5
     ) -> None:
         """Start with an empty scene.
 
@@ -84,7 +84,7 @@ class Watcher:
         Raises:
             SpaceError: model and catalog do not fit.
         """
-        gates = gates or Gates()
+        gates = gates or FrameFilter()
         catalog.require(embedder.card.space)
         self._catalog, self._embedder, self._k = catalog, embedder, k
         self._scene, self._debounce = Scene(gates), Debounce(gates.again)
@@ -155,7 +155,7 @@ def watch(
     catalog: Catalog,
     embedder: Embedder,
     *,
-    gates: Gates | None = None,
+    gates: FrameFilter | None = None,
     k: int = 5,
     on_error: Callable[[int, Exception], None] | None = None,
 ) -> Iterator[Sighting]:

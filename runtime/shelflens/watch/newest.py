@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from shelflens.errors import CameraError
-from shelflens.image import Photo
+from shelflens.model.image import Photo
 from shelflens.watch.loop import Frame, Frames
 
 SILENCE = 10.0

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from shelflens.errors import CameraError
-from shelflens.image import Photo
+from shelflens.model.image import Photo
 from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.newest import newest
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from shelflens.decide import Answer
+from shelflens.catalog.answer import Answer
 from shelflens.progress import clock
 from shelflens.watch.loop import Sighting, Watcher
 

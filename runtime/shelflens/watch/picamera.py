@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from shelflens.errors import CameraError
-from shelflens.image import Photo
+from shelflens.model.image import Photo
 from shelflens.watch.loop import Frames
 from shelflens.watch.newest import newest
 

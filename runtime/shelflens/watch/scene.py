@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.watch.gate import Gates, difference
+from shelflens.watch.gate import FrameFilter, difference
 
 State = Literal["moving", "blurred", "looking", "take", "answered"]
 """`take`: this frame is one of the burst. `looking`: still, and between two photos of it."""
@@ -33,7 +33,7 @@ _BIT = 1e-6
 class Scene:
     """Decides frame by frame; holds two small pictures and a few numbers."""
 
-    def __init__(self, gates: Gates) -> None:
+    def __init__(self, gates: FrameFilter) -> None:
         self._gates = gates
         self._start: NDArray[np.float32] | None = None
         self._answered: NDArray[np.float32] | None = None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from shelflens.catalog.reload import Reloader
 from shelflens.errors import CameraError, PhotoError
-from shelflens.live import Stock
 from shelflens.watch.loop import Frame, Frames, Sighting, Watcher
 from shelflens.watch.throttle import Pace
 
@@ -53,7 +53,7 @@ class Session:
     def __init__(
         self,
         watcher: Watcher,
-        stock: Stock,
+        stock: Reloader,
         open_frames: Callable[[], Frames],
         *,
         pace: Pace,

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from shelflens.errors import CameraError
-from shelflens.image import Photo
+from shelflens.model.image import Photo
 from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.mjpeg import JpegSplitter
 from shelflens.watch.newest import newest

@@ -67,7 +67,7 @@ Fusilli | Pantry | pouch box | Classic, Wholegrain, Red Lentil, Spinach | 500 g 
 Green Tea | Coffee & tea | teabox tin | Pure, Jasmine, Lemon, Fresh Mint, Peach | 20 bags, 80 g | 2.4 5.8
 Fruit Skyr | Dairy | cup | Raspberry, Mango, Cherry, Blueberry, Coconut, Lemon | 150 g, 180 g | 0.9 1.7
 Chickpeas | Pantry | soup | Classic, Smoked Paprika, No Salt | 400 g | 0.9 1.7
-"""  # noqa: E501 - a table, one row a line
+"""
 
 
 def _goods(row: str) -> Goods:

@@ -1,0 +1,1 @@
+"""One file of embeddings: open, save, match, decide, add, remove."""

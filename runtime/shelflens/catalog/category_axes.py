@@ -1,0 +1,97 @@
+"""What makes two products of one kind: directions of the embedding that a training found.
+
+An embedding is trained to tell products apart, so two milks may be as far from each other as milk
+and soap. A model that was told the kinds of its training products knows a few directions in which
+products of one kind lie close together. `similar` adds the cosine in these directions to that of
+the whole embedding; a kind the training never saw loses little by it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WEIGHT = 0.3
+"""Of the cosine along the axes, beside 1 for the whole embedding. Chosen on Grocery's studio
+pictures with the axes of half of the kinds: more helps kinds that were trained on and harms the
+others, whose share of the same kind falls from 0.70 to 0.69 at 0.35 and to 0.62 at 1."""
+
+
+@dataclass(frozen=True)
+class CategoryAxes:
+    """Axes of likeness; none for a model that was told no kinds."""
+
+    axes: NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 0), np.int8))
+    """int8 [a, d]."""
+    scales: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    """float32 [a], the factor of each."""
+
+    def __bool__(self) -> bool:
+        return bool(len(self.axes))
+
+    @classmethod
+    def of(cls, axes: NDArray[np.floating]) -> CategoryAxes:
+        """Round axes, floats [a, d], to int8, each with its own scale."""
+        peaks = np.abs(axes).max(axis=1, keepdims=True)
+        rows = np.rint(axes * (127 / peaks)).astype(np.int8)
+        return cls(rows, (peaks[:, 0] / 127).astype(np.float32))
+
+    @classmethod
+    def from_card(cls, told: Mapping[str, Any]) -> CategoryAxes:
+        """From the key `likeness` of a model card; an empty one gives none."""
+        if not told:
+            return cls()
+        scales = np.array(told["scales"], np.float32)
+        axes = np.frombuffer(base64.b64decode(told["axes"]), np.int8)
+        return cls(axes.reshape(len(scales), -1), scales)
+
+    def to_card(self) -> dict[str, Any]:
+        """As JSON values, for a model card."""
+        if not self:
+            return {}
+        scales = [round(float(one), 8) for one in self.scales]
+        return {"axes": base64.b64encode(self.axes.tobytes()).decode(), "scales": scales}
+
+    @classmethod
+    def read(cls, tensors: Mapping[str, NDArray[Any]], dim: int) -> CategoryAxes:
+        """From the optional tensors of a catalog file.
+
+        Raises:
+            ValueError: they do not fit the rows.
+        """
+        if "likeness_axes" not in tensors:
+            return cls()
+        axes, scales = tensors["likeness_axes"], tensors.get("likeness_scales")
+        fits = scales is not None and axes.dtype == np.int8 and axes.shape == (len(scales), dim)
+        if scales is None or not fits:
+            raise ValueError("fitting 'likeness' tables")
+        return cls(axes, scales)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """The optional tensors."""
+        return {"likeness_axes": self.axes, "likeness_scales": self.scales} if self else {}
+
+    def mixed(
+        self,
+        query: NDArray[np.float32],
+        directions: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Scores with the cosine along the axes mixed in, -1 to 1.
+
+        Args:
+            query: float32 [d], length 1.
+            directions: float32 [m, d], of the products, length 1.
+            scores: float32 [m], their cosines with the query.
+        """
+        axes = self.axes.astype(np.float32) * self.scales[:, np.newaxis]
+        asked, theirs = axes @ query, directions @ axes.T
+        lengths = np.sqrt((asked @ asked) * np.einsum("ma,ma->m", theirs, theirs))
+        along = theirs @ asked / np.maximum(lengths, 1e-9)
+        mixed: NDArray[np.float32] = (scores + WEIGHT * along) / np.float32(1 + WEIGHT)
+        return mixed

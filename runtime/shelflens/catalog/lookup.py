@@ -1,0 +1,95 @@
+"""One lookup, timed step by step: what `shelflens lookup --json` prints and `serve` answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.answer import Answer
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.fuse import fuse
+from shelflens.model.embedder import Embedder
+from shelflens.model.image import Photo
+
+
+@dataclass(frozen=True)
+class EmbeddedQuery:
+    """A photo as the catalog is asked with it."""
+
+    name: str
+    vector: NDArray[np.float32]
+    decode: float
+    """Milliseconds."""
+    embed: float
+
+
+@dataclass(frozen=True)
+class TimedAnswer:
+    """An answer, whose it is, and what it took."""
+
+    names: list[str]
+    answer: Answer
+    fused: bool
+    spent: dict[str, float]
+    """Milliseconds: decode, embed, match, total."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON values: `photo` or, of several fused, `photos`; then the answer."""
+        photos = {"photos": self.names} if self.fused else {"photo": self.names[0]}
+        ms = {step: round(value, 2) for step, value in self.spent.items()}
+        return {**photos, **self.answer.to_dict(), "ms": ms}
+
+
+def embed_query(
+    embedder: Embedder,
+    photo: Photo,
+    name: str,
+    *,
+    turn: AbstractContextManager[Any] | None = None,
+) -> EmbeddedQuery:
+    """Decode and embed a photo, with the milliseconds of each step.
+
+    Args:
+        embedder: The model.
+        photo: What `Embedder.embed` takes.
+        name: What the answer calls it.
+        turn: Held while the model runs; a lock, where several threads share the embedder. The
+            wait for it is not counted.
+
+    Raises:
+        PhotoError: it cannot be read as a picture.
+        OSError: it cannot be read at all.
+    """
+    start = time.perf_counter()
+    pixels = embedder.load(photo)
+    decode = time.perf_counter() - start
+    with turn or nullcontext():
+        start = time.perf_counter()
+        vector = embedder.embed_pixels(pixels[np.newaxis])[0]
+        embed = time.perf_counter() - start
+    return EmbeddedQuery(name, vector, decode * 1e3, embed * 1e3)
+
+
+def answer_queries(
+    catalog: Catalog, seen: Sequence[EmbeddedQuery], *, k: int, fused: bool
+) -> TimedAnswer:
+    """Answer one photo, or with `fused` one or more photos of one thing.
+
+    Raises:
+        CatalogError: the vectors do not fit the catalog, or have no mean.
+    """
+    start = time.perf_counter()
+    if fused:
+        answer = fuse(catalog, [one.vector for one in seen], k)
+    else:
+        answer = catalog.answer(seen[0].vector, k)
+    match = (time.perf_counter() - start) * 1e3
+    decode, embed = sum(one.decode for one in seen), sum(one.embed for one in seen)
+    spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
+    return TimedAnswer([one.name for one in seen], answer, fused, spent)

@@ -1,0 +1,126 @@
+"""A catalog and a model that are replaced while they are used.
+
+Files are replaced by renaming a new one over the old (as every `shelflens` command does), so the
+old one stays whole, and mapped, until it is let go here. A file that is overwritten in place is
+not: the operating system ends a process whose mapped file gets shorter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from shelflens.catalog.catalog import Catalog
+from shelflens.errors import ShelfLensError
+from shelflens.model.embedder import Embedder
+
+Identity = tuple[int, int, int, int]
+
+
+class Reloader:
+    """The catalog and the model in use, which always fit each other."""
+
+    def __init__(
+        self,
+        catalog: str | os.PathLike[str],
+        open_embedder: Callable[[], Embedder],
+        model: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Open both.
+
+        Args:
+            catalog: The catalog file.
+            open_embedder: Opens the model.
+            model: The model file to keep an eye on; None when it is not replaced (the bundled one).
+
+        Raises:
+            CatalogError, ModelError, OSError: as `Catalog.open` and `Embedder.open`.
+            SpaceError: they do not fit each other.
+        """
+        self._paths = [os.fspath(catalog), *([os.fspath(model)] if model is not None else [])]
+        self._open_embedder = open_embedder
+        self._tried = [_identity(path) for path in self._paths]
+        self.catalog, self.embedder = Catalog.open(catalog), open_embedder()
+        self.catalog.require(self.embedder.card.space)
+        # New, sound, and waiting for its counterpart.
+        self._next_catalog: Catalog | None = None
+        self._next_embedder: Embedder | None = None
+
+    def refresh(self) -> tuple[bool, list[str]]:
+        """Look whether a file is another; cheap when none is.
+
+        Returns:
+            Whether `catalog` or `embedder` is another now, and what to tell a person, in lines.
+        """
+        lines: list[str] = []
+        new = False
+        for place, path in enumerate(self._paths):
+            found = _identity(path)
+            if found == self._tried[place]:
+                continue
+            self._tried[place] = found
+            try:
+                if found is None:
+                    raise FileNotFoundError(2, "is gone", path)
+                self._load(place)
+                new = True
+            except (ShelfLensError, OSError) as error:
+                lines.append(f"{_line(error)}; going on with the one before")
+        return (self._take(lines) if new else False), lines
+
+    def _load(self, place: int) -> None:
+        if place == 0:
+            self._next_catalog = None
+            catalog = Catalog.open(self._paths[0])
+            catalog.verify()
+            self._next_catalog = catalog
+        else:
+            self._next_embedder = None
+            embedder = self._open_embedder()
+            side = embedder.card.size
+            embedder.embed_pixels(np.zeros((1, side, side, 3), np.uint8))
+            self._next_embedder = embedder
+
+    def _take(self, lines: list[str]) -> bool:
+        """Put to use what fits: both new ones, else one of them with the one that is there."""
+        catalog, embedder = self._next_catalog, self._next_embedder
+        for one, other in ((catalog, embedder), (catalog, None), (None, embedder)):
+            # Not `or`: a catalog without products counts as nothing.
+            fits = self.catalog if one is None else one, other or self.embedder
+            if (one is None and other is None) or fits[0].space != fits[1].card.space:
+                continue
+            self.catalog, self.embedder = fits
+            if one is not None:
+                self._next_catalog = None
+                lines.append(f"{self._paths[0]}: new, {len(one)} products")
+            if other is not None:
+                self._next_embedder = None
+                lines.append(f"{self._paths[1]}: new, {other.card.name}")
+            return True
+        if catalog is not None:
+            lines.append(
+                f"{self._paths[0]}: new, but of embedding space {catalog.space!r}, the model "
+                f"speaks {self.embedder.card.space!r}; going on with the one before until both fit"
+            )
+        if embedder is not None:
+            lines.append(
+                f"{self._paths[1]}: new, but speaks {embedder.card.space!r}, the catalog is of "
+                f"{self.catalog.space!r}; going on with the one before until both fit"
+            )
+        return False
+
+
+def _identity(path: str) -> Identity | None:
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - asked before every frame, without a Path each time
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -1,0 +1,270 @@
+"""The k nearest products, exactly: a coarse scan of all rows, then exact scores of the few left.
+
+The coarse scan multiplies int8 with int8 (`simd`), or float32 blocks when no kernel is installed.
+It can be wrong by no more than a bound that is known before: rounding the query q to int8 leaves
+an error e, and a row of length 1 changes no score by more than |e| (Cauchy and Schwarz). So what
+scores less than the k-th best minus twice the bound is out, and the rest, a few dozen rows, is
+scored in float64. The answer is that of scoring every row in float64.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog import scores as search
+from shelflens.catalog import simd
+
+_BLOCK_BYTES = 2 << 20
+"""Of rows widened to float32 at a time: a block stays in the cache."""
+
+_BLOCK_SCORES = 128 << 10
+"""Scores a kernel gives at a time: they are still in the cache when they are scaled."""
+
+_TOGETHER = 8
+"""Queries asked in one reading of the rows: 8 cost NumKong as much as 1.5."""
+
+_PART = 8 << 20
+"""Bytes of rows that are worth a thread of a kernel that has its own (0.7 ms)."""
+
+_PYTHON_PART = 32 << 20
+"""The same of Python's threads (3 ms): with fewer, starting one and waiting for a busy core costs
+more than is gained."""
+
+_ROUNDING = 1e-6
+"""Of a float32 score, and of the float32 scales."""
+
+PanelMatch = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+Coarse = Callable[
+    [NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], int],
+    tuple[NDArray[np.float32], NDArray[np.float64]],
+]
+"""rows, scales, queries [q, d], threads -> scores [q, n], and by how much they can be wrong [q].
+
+A query's scores are in a unit of its own: only their order and their distances count."""
+
+
+def nearest(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    *,
+    threads: int | None = None,
+) -> list[PanelMatch]:
+    """The k products whose best picture is nearest to each query.
+
+    Args:
+        rows: int8 [n, d], grouped by product; n at least 1.
+        scales: float32 [n], one over the length of each row.
+        first_rows: int64 [p], the first row of each product, rising.
+        queries: float32 [q, d], rows of length 1.
+        k: How many; more than p gives p.
+        threads: At most so many; None takes one per core, at most four, where it is worth it.
+
+    Returns:
+        For each query product numbers int64 [min(k, p)] and scores float32, best first. Scores
+        are float64 sums rounded to float32; equal ones stand in the order of the catalog.
+    """
+    return _nearest(
+        _coarse(len(queries) > 1, rows.shape[1]), rows, scales, first_rows, queries, k, threads
+    )
+
+
+def with_numpy_alone(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+) -> list[PanelMatch]:
+    """`nearest` as it is where no kernel is installed, to compare with; one thread."""
+    return _nearest(_with_numpy, rows, scales, first_rows, queries, k, 1)
+
+
+def _nearest(
+    coarse: Coarse,
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    threads: int | None,
+) -> list[PanelMatch]:
+    most = threads or min(4, os.cpu_count() or 1)
+    found: list[PanelMatch] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
+
+    def ask(start: int, parts: int) -> None:
+        group = queries[start : start + _TOGETHER]
+        table, slack = coarse(rows, scales, group, parts)
+        asked, near = _candidates(table, first_rows, k, slack)
+        found[start : start + len(group)] = _exact(rows, scales, first_rows, group, asked, near, k)
+
+    groups = range(0, len(queries), _TOGETHER)
+    if len(groups) == 1:
+        ask(0, most)
+    else:
+        # NumPy's matrix products of several queries have threads of their own.
+        _share(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else most)
+    return found
+
+
+def _coarse(several: bool, dim: int) -> Coarse:
+    found = simd.kernel(several) if dim <= simd.MOST_DIM else None
+    if found is None:
+        return _with_numpy
+    dots, threaded = found.dots, found.threaded
+
+    def with_kernel(
+        rows: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        queries: NDArray[np.float32],
+        threads: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        steps = np.abs(queries).max(axis=1, keepdims=True) / np.float32(127)
+        small = np.rint(queries / steps).astype(np.int8)
+        errors = queries.astype(np.float64) - small * steps.astype(np.float64)
+        slack = np.sqrt((errors**2).sum(axis=1)) * (1 + 1e-5) + _ROUNDING
+        table = np.empty((len(queries), len(rows)), np.float32)
+        inner = _worth(threads, rows, _PART) if threaded else 1
+
+        def scan(part: slice) -> None:
+            np.multiply(dots(small, rows[part], inner), scales[part], out=table[:, part])
+
+        outer = 1 if threaded else _worth(threads, rows, _PYTHON_PART)
+        _share(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
+        return table, slack / steps[:, 0]
+
+    return with_kernel
+
+
+def _with_numpy(
+    rows: NDArray[np.int8], scales: NDArray[np.float32], queries: NDArray[np.float32], threads: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The same in float32, without a kernel; its sums are wrong by rounding alone."""
+    if len(queries) > 1:
+        table = search.score_table(rows, scales, queries)
+    else:
+        table = np.empty((1, len(rows)), np.float32)
+
+        def scan(part: slice) -> None:
+            # Not a BLAS product: its own threads wait for each other at every block, and beside
+            # other work on the machine that took 20 times as long.
+            wide = rows[part].astype(np.float32)
+            np.einsum("nd,d->n", wide, queries[0], out=table[0, part])
+            table[0, part] *= scales[part]
+
+        outer = _worth(threads, rows, _PYTHON_PART)
+        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
+    # The usual bound of a sum of d products (Higham 2002, section 3.1), both vectors of length 1.
+    slack = rows.shape[1] * 2.0**-23 + _ROUNDING
+    return table, np.full(len(queries), slack)
+
+
+def _worth(threads: int, rows: NDArray[np.int8], part: int) -> int:
+    """How many of the threads the rows are worth."""
+    return max(1, min(threads, rows.nbytes // part))
+
+
+def _blocks(n: int, dim: int) -> Iterator[slice]:
+    """Rows of so many bytes each, a block at a time."""
+    return _slices(n, _BLOCK_BYTES // dim)
+
+
+def _slices(n: int, size: int) -> Iterator[slice]:
+    size = max(1, size)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _candidates(
+    table: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    k: int,
+    slack: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows that can be the best row of one of the k best products of a query.
+
+    All queries at once: calls of NumPy on a few dozen numbers wait for Python's lock, and threads
+    for each other.
+
+    Args:
+        table: float32 [q, n].
+        first_rows: As in `nearest`.
+        k: How many products.
+        slack: float64 [q], how wrong the scores can be.
+
+    Returns:
+        Places of queries and of rows, int64 [c] each, rising.
+    """
+    best = search.of_products(table, first_rows)
+    if k >= best.shape[1]:
+        limits = np.full(len(table), -np.inf, np.float32)
+    else:
+        limits = (search.floor_of_top(best, k) - 2 * slack).astype(np.float32)
+    # Flat: NumPy's search of a table for what is not zero is many times slower.
+    return np.divmod(np.flatnonzero(table >= limits[:, np.newaxis]), table.shape[1])
+
+
+def _exact(
+    rows: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    first_rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    asked: NDArray[np.int64],
+    near: NDArray[np.int64],
+    k: int,
+) -> list[PanelMatch]:
+    """The answers, from the rows that `_candidates` left."""
+    wide = queries.astype(np.float64)
+    exact = np.empty(len(near), np.float32)
+    for part in _blocks(len(near), 16 * rows.shape[1]):
+        places = near[part]
+        # Not a BLAS product: its last bit depends on a row's place, and equal rows must tie.
+        sums = np.einsum("nd,nd->n", rows[places].astype(np.float64), wide[asked[part]])
+        exact[part] = sums * scales[places]
+    owners = np.searchsorted(first_rows, near, side="right") - 1
+    starts = np.flatnonzero((np.diff(owners, prepend=-1) != 0) | (np.diff(asked, prepend=-1) != 0))
+    scores, products = np.maximum.reduceat(exact, starts), owners[starts]
+    ends = np.searchsorted(asked[starts], np.arange(len(queries) + 1))
+    found = []
+    for start, stop in pairwise(ends.tolist()):
+        order = start + search.top(scores[start:stop], k)
+        found.append((products[order], scores[order]))
+    return found
+
+
+def _share(parts: Iterator[slice] | range, work: Callable[..., None], threads: int) -> None:
+    """Do the work of all parts, on several threads when more than one is asked for."""
+    if threads == 1:
+        for part in parts:
+            work(part)
+        return
+    waiting = list(parts)
+    errors: list[BaseException] = []
+
+    def take() -> None:
+        while waiting and not errors:
+            try:
+                part = waiting.pop()
+            except IndexError:  # another thread was quicker
+                return
+            try:
+                work(part)
+            except BaseException as error:
+                errors.append(error)
+
+    others = [threading.Thread(target=take) for _ in range(min(threads, len(waiting)) - 1)]
+    for one in others:
+        one.start()
+    take()
+    for one in others:
+        one.join()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,158 @@
+"""What several commands share: the model's arguments, and embedding a whole DATA."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.answer import Match
+from shelflens.errors import DataError
+from shelflens.model.embedder import Embedder
+from shelflens.progress import Progress
+
+if TYPE_CHECKING:  # a lookup reads no CSV
+    from shelflens.dataset import Dataset, LabelledImage
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare --model, --engine and --threads."""
+    parser.add_argument("--model", help=".tflite or .onnx from shelflens export (default: bundled)")
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        choices=("auto", "litert", "tflite-runtime", "onnxruntime"),
+        help="inference engine (default: the first that works)",
+    )
+    parser.add_argument(
+        "--threads", type=positive, help="threads of one inference (default: cores, at most 4)"
+    )
+
+
+def open_model(args: argparse.Namespace) -> Embedder:
+    """The embedder that the arguments ask for, without the engine's greeting on the screen."""
+    with without_greeting():
+        return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+
+
+@contextmanager
+def without_greeting() -> Iterator[None]:
+    """Drop what C++ prints on standard error: LiteRT announces its delegate at every start.
+
+    What fails inside still raises. For commands only: a library must not touch its host's files.
+    """
+    sys.stderr.flush()
+    kept, void = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(void, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(void)
+
+
+def positive(text: str) -> int:
+    """An argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def embed_photos(
+    embedder: Embedder, photos: Dataset, *, source: str
+) -> tuple[list[str], NDArray[np.float32], int]:
+    """As `embed_dataset`, with the product ids in place of the photos.
+
+    Returns:
+        The product ids of the m photos that were read, their embeddings float32 [m, d], and how
+        many were skipped.
+    """
+    items, vectors = embed_dataset(embedder, photos, source=source)
+    return [item.product for item in items], vectors, len(photos.items) - len(items)
+
+
+def embed_dataset(
+    embedder: Embedder, photos: Dataset, *, source: str
+) -> tuple[list[LabelledImage], NDArray[np.float32]]:
+    """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
+
+    Returns:
+        The m photos that were read, and their embeddings float32 [m, d].
+
+    Raises:
+        DataError: not one photo could be read.
+    """
+
+    def skip(_: int, error: Exception) -> None:
+        print(f"skipped: {error}", file=sys.stderr)
+
+    with Progress("embedding", len(photos.items)) as bar:
+        kept, vectors = embedder.embed_many(photos.paths, on_error=skip, on_done=bar.update)
+    if not len(kept):
+        raise DataError(f"{source}: none of {len(photos.items)} photos could be read, see above")
+    return [photos.items[place] for place in kept], vectors
+
+
+def share(text: str) -> float:
+    """An argument between 0 and 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return number
+
+
+def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
+    """Declare what every question about products takes: -k, --where, --diverse, --json."""
+    parser.add_argument("-k", type=positive, default=k, help=f"products to show (default: {k})")
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="such as category=Milk or 'price<30'; several must all hold",
+    )
+    parser.add_argument(
+        "--diverse",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="0 (default) shows the nearest; towards 1, the products differ more and more",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def add_sheet(parser: argparse.ArgumentParser) -> None:
+    """Declare --sheet and --pictures."""
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a contact sheet")
+    parser.add_argument(
+        "--pictures",
+        metavar="DATA",
+        help="the folder or CSV with the products' pictures (default: the column 'picture')",
+    )
+
+
+def table(found: Sequence[Match]) -> str:
+    """Products with score, name and attributes, one a line."""
+    width = max((len(one.name) for one in found), default=0)
+    lines = [f"  {one.score:6.3f}  {one.name:<{width}}{columns(one)}" for one in found]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def columns(product: Match) -> str:
+    """A product's attributes for a line, each behind two blanks; without its name."""
+    return "".join(
+        f"  {key}={value}"
+        for key, value in product.attributes.items()
+        if key not in ("name", "picture")
+    )

@@ -1,0 +1,1 @@
+"""Similar products, filters, tags, and recommendations from what a customer did."""

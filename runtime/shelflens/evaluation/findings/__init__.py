@@ -1,0 +1,1 @@
+"""What the figures point to: products to photograph, confusion pairs, label errors."""

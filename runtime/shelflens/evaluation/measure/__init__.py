@@ -1,0 +1,1 @@
+"""Looking images up as a device would, and the figures that come of it."""

@@ -1,0 +1,1 @@
+"""The findings as HTML, Markdown and JSON."""

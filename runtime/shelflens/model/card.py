@@ -1,0 +1,126 @@
+"""The model card: what a model file says about itself, carried inside the file.
+
+In a `.tflite` the card is the member `shelflens.json` of a zip archive appended to the FlatBuffer
+(the TFLite Metadata mechanism for associated files), so the standard library reads it. In an
+`.onnx` it is the value of the key `shelflens` in `metadata_props`; the engine hands it over.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from shelflens.errors import ModelError
+from shelflens.model.image import RESIZE_RULE
+
+CARD_NAME = "shelflens.json"
+CARD_KEY = "shelflens"
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, what it wants and what it was measured to do."""
+
+    name: str
+    """Short name given by the person who trained it."""
+    space: str
+    """Embedding space. Files that share it (float32, int8, ONNX of one run) share catalogs."""
+    size: int
+    """Side of the square uint8 RGB input, pixels."""
+    dim: int
+    """Length of the embedding."""
+    variant: str = "float32"
+    """How the file is quantized: float32, float16, dynamic, int8-weights, int8, int8-qat."""
+    resize: str = RESIZE_RULE
+    """The rule by which `load_image` made the training pixels."""
+    backbone: str = ""
+    license: str = ""
+    """Licence of the weights, with those of the start weights and of the training photos."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, number of products and photos, start weights, command."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Measured quality, each figure under the name of its protocol."""
+    calibration: dict[str, float] = field(default_factory=dict)
+    """`threshold` and `margin` of the cosine similarity for a catalog without its own."""
+    likeness: dict[str, Any] = field(default_factory=dict)
+    """Axes along which products of one kind lie close together; see `likeness.Likeness`."""
+    use: str = ""
+    """Intended use and known limits, for a reader."""
+    created: str = ""
+    """Date, ISO 8601."""
+    format: int = CARD_FORMAT
+
+    def to_json(self) -> str:
+        """One line of JSON, keys in the order of the fields."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> ModelCard:
+        """Read a card; keys of later versions are ignored.
+
+        Raises:
+            ModelError: not JSON, a needed key missing or of the wrong type, a newer format.
+        """
+        try:
+            values = json.loads(text)
+            known = {f.name for f in fields(cls)}
+            card = cls(**{key: value for key, value in values.items() if key in known})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(
+                f"{where}: its model card cannot be read ({error}); export it again"
+            ) from error
+        if not isinstance(card.format, int) or card.format > CARD_FORMAT:
+            raise ModelError(
+                f"{where}: model card format {card.format}, this version reads up to "
+                f"{CARD_FORMAT}; upgrade shelflens"
+            )
+        good = (
+            isinstance(card.space, str)
+            and isinstance(card.size, int)
+            and isinstance(card.dim, int)
+            and card.size > 0
+            and card.dim > 0
+        )
+        if not good:
+            raise ModelError(
+                f"{where}: model card gives space {card.space!r}, size {card.size!r}, dim "
+                f"{card.dim!r}; expected a text and two whole numbers; export it again"
+            )
+        if card.resize != RESIZE_RULE:
+            raise ModelError(
+                f"{where}: trained on photos resized by {card.resize!r}, this version resizes by "
+                f"{RESIZE_RULE!r}; use the shelflens version that made the model"
+            )
+        return card
+
+
+def read_tflite_card(path: Path) -> ModelCard:
+    """Read the card of a `.tflite` file and check the model's bytes against it.
+
+    Raises:
+        ModelError: cut short, damaged, or not exported by ShelfLens.
+        FileNotFoundError: no such file.
+    """
+    with path.open("rb") as stream:
+        if stream.read(8)[4:] != b"TFL3":
+            raise ModelError(f"{path}: not a TFLite model; give a file made by shelflens export")
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                text = archive.read(CARD_NAME).decode()
+        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, zlib.error) as error:
+            raise ModelError(
+                f"{path}: carries no ShelfLens model card; cut short, or not made by shelflens "
+                "export; copy or export it again"
+            ) from error
+        card = ModelCard.from_json(text, where=str(path))
+        stated = json.loads(text).get("flatbuffer", {})
+        stream.seek(0)
+        model = stream.read(int(stated.get("bytes", 0)))
+    if zlib.crc32(model) != stated.get("crc32", 0):
+        raise ModelError(f"{path}: damaged (its checksum differs); copy or export it again")
+    return card

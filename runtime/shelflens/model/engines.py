@@ -1,0 +1,200 @@
+"""Inference engines: the only module that imports one.
+
+An engine is found by *constructing* an interpreter for the model at hand: some engines import
+well and fail only then (tflite-runtime 2.14 under NumPy 2).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.errors import EngineError, ModelError
+from shelflens.model.card import CARD_KEY, ModelCard, read_tflite_card
+
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""uint8 [n, size, size, 3] -> float32 [n, d]."""
+
+
+WIDE = sys.maxsize > 2**32
+"""Whether this is a 64-bit system: the processor may be one, and the system not."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model, ready to run."""
+
+    name: str
+    """litert, tflite-runtime or onnxruntime."""
+    version: str
+    card: ModelCard
+    threads: int
+    path: Path
+    """The model file."""
+    run: Run
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One engine that ShelfLens can use."""
+
+    name: str
+    suffix: str
+    install: str
+    """The pip line that installs it."""
+    open: Callable[[Path, int], Engine]
+    wide: bool = True
+    """Whether it is built for 64-bit systems only."""
+
+    @property
+    def how(self) -> str:
+        """What to type for it here, or that there is nothing to type."""
+        if self.wide and not WIDE:
+            return "not possible, it is made for 64-bit systems only"
+        return self.install
+
+
+def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None) -> Engine:
+    """Open a model file with the first engine that can construct an interpreter for it.
+
+    Args:
+        path: A `.tflite` or `.onnx` file made by `shelflens export`.
+        engine: "auto", or one of the names in `KINDS`.
+        threads: Threads for one inference; None takes one per core, at most four.
+
+    Raises:
+        ModelError: not a model of ours, or damaged.
+        EngineError: no engine here runs it; the message has the line to type.
+        FileNotFoundError: no such file.
+    """
+    if not path.exists():
+        raise FileNotFoundError(2, "no such model file", str(path))
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder; give a .tflite or .onnx file")
+    suited = [kind for kind in KINDS if kind.suffix == path.suffix.lower()]
+    if not suited:
+        raise ModelError(f"{path}: expected a file ending in .tflite or .onnx")
+    wanted = suited if engine == "auto" else [kind for kind in suited if kind.name == engine]
+    if not wanted:
+        names = ", ".join(kind.name for kind in suited)
+        raise EngineError(f"{path}: engine {engine!r} cannot run it; expected auto, {names}")
+    reasons = []
+    for kind in wanted:
+        try:
+            return kind.open(path, threads or min(4, os.cpu_count() or 1))
+        except ModelError:
+            raise
+        except Exception as error:  # what a missing or mismatched binary raises is unpredictable
+            reasons.append(f"{kind.name}: {why(error)}")
+    fitting = [kind for kind in wanted if kind.how == kind.install] or wanted
+    raise EngineError(
+        f"{path}: no engine here runs it ({'; '.join(reasons)}); "
+        f"try: {fitting[0].how}; shelflens doctor tells more"
+    )
+
+
+def why(error: BaseException) -> str:
+    """The first line of what an engine raised, for a person."""
+    if isinstance(error, ModuleNotFoundError):
+        return "not installed"
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _open_litert(path: Path, threads: int) -> Engine:
+    card = read_tflite_card(path)
+    import ai_edge_litert
+    from ai_edge_litert.interpreter import Interpreter
+
+    version = getattr(ai_edge_litert, "__version__", "")
+    run = _tflite_run(Interpreter, path, card, threads)
+    return Engine("litert", version, card, threads, path, run)
+
+
+def _open_tflite_runtime(path: Path, threads: int) -> Engine:
+    card = read_tflite_card(path)
+    import tflite_runtime
+    from tflite_runtime.interpreter import Interpreter
+
+    run = _tflite_run(Interpreter, path, card, threads)
+    return Engine("tflite-runtime", tflite_runtime.__version__, card, threads, path, run)
+
+
+def _tflite_run(interpreter_class: Any, path: Path, card: ModelCard, threads: int) -> Run:
+    interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]
+    target = interpreter.get_output_details()[0]
+    _check_input(path, list(source["shape"]), source["dtype"], card)
+    where, wanted = source["index"], target["index"]
+    scale, zero = target["quantization"]
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors = np.empty((len(images), card.dim), np.float32)
+        for row, image in enumerate(images):
+            interpreter.set_tensor(where, image[np.newaxis])
+            interpreter.invoke()
+            # Outputs may be shaped [1, 1, 1, d], or quantized.
+            vector = interpreter.get_tensor(wanted).reshape(-1)
+            vectors[row] = (vector.astype(np.float32) - zero) * scale if scale else vector
+        return vectors
+
+    return run
+
+
+def _open_onnx(path: Path, threads: int) -> Engine:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        text = session.get_modelmeta().custom_metadata_map[CARD_KEY]
+    except KeyError as error:
+        raise ModelError(
+            f"{path}: carries no ShelfLens model card; not made by shelflens export"
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"{path}: not an ONNX model, or cut short ({why(error)}); copy or export it again"
+        ) from error
+    card = ModelCard.from_json(text, where=str(path))
+    source = session.get_inputs()[0]
+    _check_input(path, [1, *source.shape[1:]], np.uint8 if "uint8" in source.type else None, card)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (vectors,) = session.run(None, {source.name: images})
+        return np.asarray(vectors, np.float32).reshape(len(images), card.dim)
+
+    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, run)
+
+
+def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> None:
+    expected = [1, card.size, card.size, 3]
+    if [int(side) for side in shape] != expected or dtype != np.uint8:
+        raise ModelError(
+            f"{path}: takes {dtype} {shape}, its card says uint8 {expected}; export it again"
+        )
+
+
+KINDS = (
+    Kind("litert", ".tflite", "pip install ai-edge-litert", _open_litert),
+    Kind(
+        "tflite-runtime",
+        ".tflite",
+        "pip install tflite-runtime 'numpy<2'",
+        _open_tflite_runtime,
+        wide=False,
+    ),
+    Kind("onnxruntime", ".onnx", "pip install 'shelflens[onnx]'", _open_onnx),
+)
+"""In the order in which "auto" tries them."""

@@ -1,0 +1,96 @@
+"""Files and figures that must stay: every catalog format ever written, the known vector."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shelflens import Catalog, Embedder, load_image
+from shelflens.catalog import container as catalog_store
+from shelflens.model.embedder import BUNDLED_MODEL
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+DATA = BUNDLED_MODEL.parent
+
+LITERT = 0.999
+"""Least cosine similarity with the known vector: one engine, other processors."""
+
+BUDGET = 3 * 2**20
+"""Largest bundled model, bytes."""
+
+
+def golden_catalog() -> Catalog:
+    """What `catalog-1.catalog` holds; it was written once by version 0.1.0."""
+    rows = (np.arange(5 * 8).reshape(5, 8) % 7 - 3).astype(np.float32) + 0.25
+    return Catalog(
+        ["tea/green", "milk", "tea/green", "äpple", "milk"],
+        rows,
+        space="golden-1",
+        attributes={"milk": {"name": "Milk 1 l", "price": "1.20"}, "äpple": {"name": "Äpple 🍏"}},
+        calibration={"threshold": 0.6, "margin": 0.03},
+    )
+
+
+@pytest.mark.parametrize("version", range(1, catalog_store.FORMAT + 1))
+def test_every_format_number_opens_for_ever(version: int) -> None:
+    opened = Catalog.open(GOLDEN / f"catalog-{version}.catalog")
+    expected = golden_catalog()
+    assert opened.ids == ["tea/green", "milk", "äpple"]
+    assert opened.row_ids == expected.row_ids
+    assert np.array_equal(opened.vectors, expected.vectors)
+    assert opened.attributes == expected.attributes
+    assert opened.space == "golden-1"
+    assert opened.calibration == {"threshold": 0.6, "margin": 0.03}
+    match = opened.match(expected.vectors[3], k=1)[0]
+    assert (match.id, match.name) == ("milk", "Milk 1 l")
+    assert match.score == pytest.approx(1.0, abs=1e-5)
+    assert opened.answer(expected.vectors[3]).basis == "default"
+
+
+def test_the_same_catalog_is_the_same_bytes(tmp_path: Path) -> None:
+    golden_catalog().save(tmp_path / "again.catalog")
+    newest = GOLDEN / f"catalog-{catalog_store.FORMAT}.catalog"
+    assert (tmp_path / "again.catalog").read_bytes() == newest.read_bytes()
+
+
+def test_the_known_picture_gives_the_known_vector() -> None:
+    known = json.loads((DATA / "selftest.json").read_text())
+    vector = Embedder.open(engine="litert").embed(DATA / known["photo"])
+    assert float(vector @ np.array(known["vector"], np.float32)) > LITERT
+
+
+def test_the_bundled_model_keeps_its_promises() -> None:
+    embedder = Embedder.open()
+    card = embedder.card
+    assert BUNDLED_MODEL.stat().st_size <= BUDGET
+    assert card.variant == "int8"
+    assert "Apache-2.0" in card.license
+    assert "MIT" in card.license
+    assert card.use
+    assert card.metrics["grocery_official_test"]["fine"] >= 0.86
+    assert set(card.calibration) == {"threshold", "margin"}
+    grey = np.full((10, 20, 3), 128, np.uint8)
+    assert embedder.embed(grey).shape == (card.dim,)
+
+
+def test_the_demo_store_tells_products_apart() -> None:
+    """The demo is the promise in small: most photos find their product."""
+    from shelflens.dataset import read_dataset
+
+    studio, photos = (read_dataset(DATA / "demo" / f"{name}.csv") for name in ("studio", "photos"))
+    embedder = Embedder.open()
+    _, vectors = embedder.embed_many(studio.paths)
+    catalog = Catalog(studio.labels, vectors, space=embedder.card.space)
+    right = [
+        catalog.match(embedder.embed(item.path), k=1)[0].id == item.product for item in photos.items
+    ]
+    assert np.mean(right) >= 0.8
+
+
+def test_threads_do_not_change_the_answer() -> None:
+    pixels = load_image(DATA / json.loads((DATA / "selftest.json").read_text())["photo"])
+    one, two = (Embedder.open(threads=threads).embed(pixels) for threads in (1, 2))
+    assert float(one @ two) > LITERT

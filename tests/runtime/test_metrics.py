@@ -1,0 +1,142 @@
+"""The figures of an evaluation, against scikit-learn, SciPy and plain loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import binomtest
+from sklearn.metrics import (
+    average_precision_score,
+    det_curve,
+    label_ranking_average_precision_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+from shelflens.evaluation.measure import metrics
+from shelflens.evaluation.measure.metrics import Bin, Share
+
+# Few distinct values, so that ties are the rule.
+COARSE = st.integers(-8, 8).map(lambda tenth: tenth / 8)
+SCORES = st.lists(COARSE, min_size=1, max_size=40).map(np.array)
+
+
+def labelled(known: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([1, 0], [len(known), len(unknown)]), np.concatenate([known, unknown])
+
+
+@given(SCORES, SCORES)
+def test_auroc_is_scikit_learns(known: np.ndarray, unknown: np.ndarray) -> None:
+    expected = roc_auc_score(*labelled(known, unknown))
+    assert metrics.auroc(known, unknown) == pytest.approx(expected)
+    pairs = [(a > b) + (a == b) / 2 for a in known for b in unknown]
+    assert metrics.auroc(known, unknown) == pytest.approx(np.mean(pairs))
+
+
+@given(SCORES, SCORES)
+def test_the_error_curve_is_scikit_learns(known: np.ndarray, unknown: np.ndarray) -> None:
+    curve = metrics.error_curve(known, unknown)
+    ours = dict(zip(curve.thresholds, zip(curve.let_in, curve.missed, strict=True), strict=True))
+    false_accepts, true_accepts, edges = roc_curve(
+        *labelled(known, unknown), drop_intermediate=False
+    )
+    for accepts, hits, edge in zip(false_accepts[1:], true_accepts[1:], edges[1:], strict=True):
+        assert ours[edge] == pytest.approx((accepts, 1 - hits))
+    for accepts, misses, edge in zip(*det_curve(*labelled(known, unknown)), strict=True):
+        if edge in ours:  # the newest scikit-learn adds a point at infinity
+            assert ours[edge] == pytest.approx((accepts, misses))
+    assert (np.diff(curve.missed) >= 0).all()
+    assert (np.diff(curve.let_in) <= 0).all()
+    assert (curve.missed[0], curve.let_in[-1]) == (0, 0)
+
+
+@given(SCORES, SCORES)
+def test_equal_error_rate_by_a_loop(known: np.ndarray, unknown: np.ndarray) -> None:
+    rate, threshold = metrics.error_curve(known, unknown).equal
+    gaps = [
+        abs((known < edge).mean() - (unknown >= edge).mean())
+        for edge in [*np.concatenate([known, unknown]), 2.0]
+    ]
+    missed, let_in = (known < threshold).mean(), (unknown >= threshold).mean()
+    assert abs(missed - let_in) == pytest.approx(min(gaps))
+    assert rate == pytest.approx((missed + let_in) / 2)
+
+
+@given(SCORES, SCORES, st.sampled_from([0.0, 0.01, 0.1, 0.5]))
+def test_threshold_for_a_rate(known: np.ndarray, unknown: np.ndarray, rate: float) -> None:
+    threshold, missed = metrics.error_curve(known, unknown).threshold_for(rate)
+    assert (unknown >= threshold).mean() <= rate
+    assert missed == pytest.approx((known < threshold).mean())
+    lower = [edge for edge in np.concatenate([known, unknown]) if edge < threshold]
+    assert all((unknown >= edge).mean() > rate for edge in lower)
+
+
+def test_fpr_at_tpr_by_hand() -> None:
+    known, unknown = np.arange(1, 101) / 100, np.array([0.01, 0.04, 0.2, 0.9])
+    assert metrics.fpr_at_tpr(known, unknown) == 0.5
+    assert metrics.fpr_at_tpr(known, known) == pytest.approx(0.95)
+
+
+@given(st.lists(st.tuples(COARSE, st.booleans()), min_size=1, max_size=30))
+def test_average_precision_is_scikit_learns(rows: list[tuple[float, bool]]) -> None:
+    scores = np.array([score for score, _ in rows])
+    relevant = np.array([mark for _, mark in rows])
+    relevant[0] = True
+    expected = average_precision_score(relevant, scores)
+    assert metrics.average_precision(scores, relevant) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=30).map(np.array))
+def test_ranks_by_loops_and_scikit_learn(ranks: np.ndarray) -> None:
+    for k in (1, 5, 10):
+        assert metrics.recall_at(ranks, k) == sum(rank <= k for rank in ranks) / len(ranks)
+    truth, table = np.zeros((len(ranks), 20)), np.tile(-np.arange(20.0), (len(ranks), 1))
+    truth[np.arange(len(ranks)), ranks - 1] = 1
+    expected = label_ranking_average_precision_score(truth, table)
+    assert metrics.mean_reciprocal_rank(ranks) == pytest.approx(expected)
+
+
+@given(st.integers(0, 60), st.integers(1, 60))
+def test_wilson_is_scipys(count: int, of: int) -> None:
+    count = min(count, of)
+    expected = binomtest(count, of).proportion_ci(method="wilson")
+    assert Share(count, of).interval == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_a_share_of_nothing() -> None:
+    assert Share(0, 0).value == 0
+    assert Share(0, 0).interval == (0, 1)
+    assert Share(1, 4).to_dict()["share"] == 0.25
+
+
+@given(
+    arrays(np.float64, 50, elements=st.floats(0, 1)),
+    arrays(np.bool_, 50),
+    st.integers(1, 12),
+)
+def test_reliability_by_loops(confidence: np.ndarray, right: np.ndarray, bins: int) -> None:
+    found = metrics.reliability(confidence, right, bins)
+    assert sum(one.count for one in found) == 50
+    gap = 0.0
+    for place in range(bins):
+        inside = [n for n, c in enumerate(confidence) if min(int(c * bins), bins - 1) == place]
+        if inside:
+            promised = sum(confidence[n] for n in inside) / len(inside)
+            gap += len(inside) / 50 * abs(promised - sum(right[n] for n in inside) / len(inside))
+    assert metrics.calibration_error(found) == pytest.approx(gap, abs=1e-9)
+
+
+def test_a_promise_kept_is_no_error() -> None:
+    assert metrics.calibration_error([Bin(3, 0.5, 0.5), Bin(1, 1.0, 1.0)]) == 0
+    assert metrics.calibration_error([Bin(1, 1.0, 0.0), Bin(3, 0.5, 0.5)]) == 0.25
+
+
+def test_a_thinned_curve_keeps_its_ends() -> None:
+    curve = metrics.error_curve(np.arange(300) / 300, np.arange(300) / 400)
+    points = curve.thinned(50)
+    assert len(points) == 50
+    assert points[0]["missed"] == 0
+    assert points[-1]["let_in"] == 0

@@ -1,0 +1,216 @@
+"""Similar products: plain loops as oracle, filters, variety, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from shelflens import Catalog, CatalogError, DataError
+from shelflens.catalog import scores as search
+from shelflens.discovery.filters import Condition, values
+from shelflens.discovery.similar import diversify, similar
+
+Unit = Callable[..., NDArray[np.float32]]
+
+CLOSE = 1e-5
+"""float32 sums in another order."""
+
+
+def store(rows: int = 60, products: int = 20, dim: int = 16, seed: int = 0) -> Catalog:
+    generator = np.random.default_rng(seed)
+    ids = [f"p{number}" for number in generator.integers(0, products, rows)]
+    attributes = {
+        f"p{n}": {"price": str(n), "category": "Milk" if n % 2 else "Apple"}
+        for n in range(products)
+    }
+    vectors = generator.normal(size=(rows, dim)).astype(np.float32)
+    return Catalog(ids, vectors, space="s", attributes=attributes)
+
+
+def loops(catalog: Catalog, product: str) -> list[tuple[str, float]]:
+    """The definition: the mean of the product's pictures against every other's best picture."""
+    pairs = list(zip(catalog.row_ids, catalog.vectors, strict=True))
+    mean = np.mean([row for one, row in pairs if one == product], axis=0)
+    mean /= np.linalg.norm(mean)
+    best: dict[str, float] = {}
+    for one, row in pairs:
+        if one != product:
+            best[one] = max(best.get(one, -2.0), float(row @ mean))
+    return sorted(best.items(), key=lambda item: -item[1])
+
+
+@settings(max_examples=40)
+@given(rows=st.integers(2, 200), products=st.integers(2, 40), seed=st.integers(0, 99))
+def test_similar_equals_plain_loops(rows: int, products: int, seed: int) -> None:
+    catalog = store(rows, products, seed=seed)
+    if len(catalog) < 2:
+        return
+    found = similar(catalog, catalog.ids[0], k=7)
+    expected = loops(catalog, catalog.ids[0])[:7]
+    assert [one.id for one in found] == [one for one, _ in expected]
+    assert [one.score for one in found] == pytest.approx([s for _, s in expected], abs=CLOSE)
+
+
+def test_never_itself_and_a_vector_is_the_same_question() -> None:
+    catalog = store()
+    for product in catalog.ids:
+        everything = similar(catalog, product, k=1000)
+        assert product not in [one.id for one in everything]
+        assert len(everything) == len(catalog) - 1
+    vector = catalog.mean_direction(catalog.index_of("p3"))
+    by_vector = [one.id for one in similar(catalog, 3 * vector, k=6) if one.id != "p3"]
+    assert by_vector[:5] == [one.id for one in similar(catalog, "p3", k=5)][: len(by_vector)]
+
+
+def mmr_loops(vectors: list[list[float]], scores: list[float], k: int, share: float) -> list[int]:
+    """Carbonell and Goldstein's formula, one candidate at a time."""
+    chosen: list[int] = []
+    while len(chosen) < min(k, len(scores)):
+        best, place = -1e9, -1
+        for n in range(len(scores)):
+            if n in chosen:
+                continue
+            near = max((float(np.dot(vectors[n], vectors[c])) for c in chosen), default=0.0)
+            value = (1 - share) * scores[n] - share * near
+            if value > best:
+                best, place = value, n
+        chosen.append(place)
+    return chosen
+
+
+@settings(max_examples=60)
+@given(m=st.integers(1, 25), k=st.integers(1, 30), share=st.floats(0, 1), seed=st.integers(0, 999))
+def test_diversify_equals_plain_loops(m: int, k: int, share: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(m, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = generator.uniform(-1, 1, m)
+    got = diversify(vectors, scores, k, share)
+    assert got == mmr_loops(vectors.tolist(), scores.tolist(), k, share)
+
+
+@settings(max_examples=60)
+@given(m=st.integers(2, 20), seed=st.integers(0, 999), share=st.floats(0, 1))
+def test_twins_are_never_neighbours_while_there_is_another(m: int, seed: int, share: float) -> None:
+    generator = np.random.default_rng(seed)
+    vectors = generator.normal(size=(m, 2))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = diversify(vectors, generator.uniform(0, 1, m), m, share, twins=0.8)
+    assert sorted(order) == list(range(m))
+    for place, (a, b) in enumerate(itertools.pairwise(order)):
+        left = [n for n in order[place + 1 :] if vectors[n] @ vectors[a] < 0.8]
+        assert vectors[a] @ vectors[b] < 0.8 or not left
+
+
+def test_diverse_changes_the_list_and_keeps_the_first() -> None:
+    catalog = store(rows=300, products=150)
+    plain, varied = (similar(catalog, "p3", k=8, diverse=share) for share in (0.0, 0.7))
+    assert plain[0] == varied[0]
+    assert plain != varied
+
+    def closeness(found: list[str]) -> float:
+        rows = np.stack([catalog.mean_direction(catalog.index_of(one)) for one in found])
+        return float((rows @ rows.T)[np.triu_indices(len(rows), 1)].mean())
+
+    assert closeness([m.id for m in varied]) < closeness([m.id for m in plain])
+
+
+@pytest.mark.parametrize(
+    ("text", "attributes", "holds"),
+    [
+        ("category=milk", {"category": "Milk"}, True),
+        ("category = Milk", {"category": "Cream"}, False),
+        ("category==Milk", {"category": "Milk"}, True),
+        ("category!=Milk", {"category": "Milk"}, False),
+        ("category!=Milk", {}, True),
+        ("price<30", {"price": "4"}, True),
+        ("price<30", {"price": "200"}, False),
+        ("price>=30", {"price": "30.0"}, True),
+        ("price=30", {"price": "30.0"}, True),
+        ("price<30", {"price": "cheap"}, False),
+        ("price<30", {}, False),
+        ("until<2026-12-01", {"until": "2026-11-23"}, True),
+        ("diet=vegan", {"diet": "organic | Vegan"}, True),
+        ("diet!=vegan", {"diet": "organic; vegan"}, False),
+        ("size of pack<=2", {"size of pack": "1.5"}, True),
+    ],
+)
+def test_conditions(text: str, attributes: dict[str, str], holds: bool) -> None:
+    assert Condition.parse(text).holds(attributes) is holds
+
+
+def test_several_values() -> None:
+    assert values("a | b;c ;") == ["a", "b", "c"]
+    assert values("") == []
+
+
+@settings(max_examples=40)
+@given(k=st.integers(1, 30), least=st.integers(0, 19), seed=st.integers(0, 20))
+def test_where_equals_filtering_afterwards(k: int, least: int, seed: int) -> None:
+    catalog = store(seed=seed)
+    product = catalog.ids[0]
+    wanted = [
+        one
+        for one in similar(catalog, product, k=1000)
+        if float(one.attributes["price"]) >= least and one.attributes["category"] == "Milk"
+    ]
+    where = [f"price>={least}", "category=Milk"]
+    if wanted:
+        assert similar(catalog, product, k=k, where=where) == wanted[:k]
+    else:
+        with pytest.raises(DataError, match="no other product with"):
+            similar(catalog, product, k=k, where=where)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"where": ["colour=red"]}, "no column 'colour' in the catalog; it has category, price"),
+        ({"where": ["price"]}, "expected COLUMN=VALUE"),
+        ({"where": ["price<"]}, "expected COLUMN=VALUE"),
+        ({"diverse": 1.5}, "expected 0 .* to 1"),
+        ({"k": 0}, "at least 1"),
+    ],
+)
+def test_refusals(options: dict[str, object], message: str) -> None:
+    with pytest.raises((DataError, CatalogError), match=message):
+        similar(store(), "p3", **options)  # type: ignore[arg-type]
+
+
+def test_unknown_product_and_wrong_vector() -> None:
+    with pytest.raises(CatalogError, match="no product 'nope'"):
+        similar(store(), "nope")
+    with pytest.raises(CatalogError, match="expected float32"):
+        similar(store(), np.ones(3, np.float32))
+
+
+def test_number_finds_every_id_and_is_not_fooled(tmp_path: Path) -> None:
+    ids = ['quote " in it', "äpple", "a", "a/b", "b", '{"id":"z"']
+    attributes = {"a": {"name": '{"id":"b"', "id": "b"}}
+    catalog = Catalog(ids, np.eye(6, dtype=np.float32), space="s", attributes=attributes)
+    catalog.save(tmp_path / "a.catalog")
+    for one in (catalog, Catalog.open(tmp_path / "a.catalog")):
+        assert [one.index_of(product) for product in ids] == list(range(6))
+
+
+@settings(max_examples=40)
+@given(n=st.integers(0, 40_000), levels=st.integers(1, 9_000), seed=st.integers(0, 99))
+def test_best_first_is_a_stable_sort(n: int, levels: int, seed: int) -> None:
+    scores = np.random.default_rng(seed).integers(0, levels, n).astype(np.float32)
+    expected = np.argsort(-scores, kind="stable").tolist()
+    assert list(search.best_first(scores)) == expected
+
+
+def test_several_queries_score_like_one_at_a_time(unit: Unit) -> None:
+    rows, scales = search.quantize_rows(unit(5000, 32))
+    queries = unit(5, 32, seed=1)
+    table = search.score_table(rows, scales, queries)
+    for query, scores in zip(queries, table, strict=True):
+        assert np.allclose(scores, search.scores(rows, scales, query), atol=CLOSE)
