@@ -14,7 +14,6 @@ import base64
 import gzip
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from shelflens import Embedder
 from shelflens.model.embedder import BUNDLED_MODEL
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from tests.support.browsing import Host, browser
 
 PACKAGES = ("@litertjs/core@2.5.3", "onnxruntime-web@1.30.0")

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import embedded, facts, photos_of, recall, save
 from PIL import Image, ImageEnhance, ImageFilter
 
+from benchmarks.quality.measuring import embedded, facts, photos_of, recall, save
 from shelflens import Embedder
 from shelflens.dataset import Dataset
 from shelflens.progress import Progress

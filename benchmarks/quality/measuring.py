@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grocery import SHARED, read_classes, read_split
 from numpy.typing import NDArray
 
+from benchmarks.quality.grocery import SHARED, read_classes, read_split
 from shelflens import Catalog, Embedder
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.evaluation.measure import metrics

@@ -23,8 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import embedded, facts, nearest, photos_of, recall, save, separation, shortened
 
+from benchmarks.quality.measuring import (
+    embedded,
+    facts,
+    nearest,
+    photos_of,
+    recall,
+    save,
+    separation,
+    shortened,
+)
 from shelflens import Embedder
 from shelflens.dataset import Dataset
 

@@ -24,12 +24,12 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import numpy as np
-from grocery import SHARED
 from matplotlib import pyplot as plt
-from measuring import Vectors, embedded, photos_of
 from numpy.typing import NDArray
 
 import shelflens
+from benchmarks.quality.grocery import SHARED
+from benchmarks.quality.measuring import Vectors, embedded, photos_of
 from shelflens import Catalog, Embedder, Match
 from shelflens.dataset import Dataset, read_dataset
 from shelflens.render.suggestion_sheet import Card, Shelf, draw_shelves, save_sheet

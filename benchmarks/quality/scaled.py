@@ -15,9 +15,9 @@ import io
 from pathlib import Path
 
 import numpy as np
-from measuring import Vectors, embedded, facts, nearest, photos_of, save
 from PIL import Image
 
+from benchmarks.quality.measuring import Vectors, embedded, facts, nearest, photos_of, save
 from shelflens import Embedder, load_image
 from shelflens.progress import Progress
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grocery import SHARED, read_classes, read_split, write_split
-from measuring import (
+
+from benchmarks.quality.grocery import SHARED, read_classes, read_split, write_split
+from benchmarks.quality.measuring import (
     Vectors,
     embedded,
     facts,
@@ -33,7 +34,6 @@ from measuring import (
     separation,
     shortened,
 )
-
 from shelflens import Embedder
 from shelflens.dataset import Dataset
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.instructions import ACTS, ALONE, ROWS, each, script
+from benchmarks.speed.instructions import ACTS, ALONE, ROWS, each, script
 from tests.device.machines import Machine
 from tests.device.needs import NeedError, call, install
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.device.counting import CPUS
 
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "device" / "results"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 HEAD = (
     "architecture", "engine", "model", "doctor", "selftest, cosine", "demo", "same answers",

@@ -183,17 +183,17 @@ def test_sizes_follow_what_packages_need() -> None:
 
 def test_the_committed_tables_are_whole_and_hold() -> None:
     for name, architecture in ARCHITECTURES.items():
-        report = json.loads((RESULTS / f"{name}.json").read_text())
+        report = json.loads((RESULTS / f"device-{name}.json").read_text())
         ours = [one for one in report["rows"] if one["architecture"] == name]
         assert [one["engine"] for one in ours] == list(architecture.engines)
         assert [line for one in report["rows"] for line in failures(one)] == []
-        assert markdown(report["rows"]) in (RESULTS / f"{name}.md").read_text()
+        assert markdown(report["rows"]) in (RESULTS / f"device-{name}.md").read_text()
 
 
 def test_the_readme_shows_the_measured_sizes() -> None:
     text = README.read_text(encoding="utf-8")
     for name in ARCHITECTURES:
-        report = json.loads((RESULTS / f"{name}.json").read_text())
+        report = json.loads((RESULTS / f"device-{name}.json").read_text())
         first = next(one for one in report["rows"] if one["architecture"] == name)
         assert f"{first['installed_mib'] + first['apt_mib']:.0f} MiB" in text, name
 

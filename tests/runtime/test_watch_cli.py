@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pty
@@ -15,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.speed.soak import soak
 from shelflens import Catalog, Embedder
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import CameraError
@@ -377,23 +376,11 @@ def test_without_retry_a_lost_camera_ends_it(store: Path) -> None:
 # --- for ever ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def soaking() -> ModuleType:
-    """`benchmarks/watch/soak.py`."""
-    path = Path(__file__).parents[2] / "benchmarks" / "watch" / "soak.py"
-    spec = importlib.util.spec_from_file_location("soak", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_is_flat(soaking: ModuleType) -> None:
+def test_memory_is_flat() -> None:
     """Thousands of frames at full speed, with good and bad catalogs dropped on the way."""
     pytest.importorskip("cv2")
-    report = soaking.soak(seconds=20, fps=0, every=0.5, replace=1.0)
+    report = soak(seconds=20, fps=0, every=0.5, replace=1.0)
     assert report["status"] == 0
     assert report["frames"] > 300  # thousands on a machine that is not busy
     assert report["answers"] > 10

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import official
-import unseen
-from grocery import SHARED
-from measuring import averaged, facts, fine_tuned, photos_of, save
+
+from benchmarks.quality import official, unseen
+from benchmarks.quality.grocery import SHARED
+from benchmarks.quality.measuring import averaged, facts, fine_tuned, photos_of, save
 
 COLUMNS = {
     "run": "fine-tune",

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from grocery import SHARED
 from numpy.typing import NDArray
 
+from benchmarks.quality.grocery import SHARED
 from shelflens import Embedder, load_image
 from shelflens.progress import Progress
 

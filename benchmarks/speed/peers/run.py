@@ -47,12 +47,12 @@ def main() -> int:
     if Path(sys.prefix).resolve() != ENVIRONMENT:
         _make_environment()
         return subprocess.call([ENVIRONMENT / "bin" / "python", __file__, *sys.argv[1:]])
-    import tables
+    from benchmarks.speed.peers import tables
 
     if args.table:
         tables.write(HERE / "results", ROOT / "benchmarks" / "README.md")
         return 0
-    import measures
+    from benchmarks.speed.peers import measures
 
     with tempfile.TemporaryDirectory() as folder:
         report = measures.everything(args.model, args.onnx, quick=args.quick, folder=Path(folder))

@@ -29,8 +29,9 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from hard import SPOILT, spoilt
-from measuring import (
+
+from benchmarks.quality.hard import SPOILT, spoilt
+from benchmarks.quality.measuring import (
     Vectors,
     averaged,
     facts,
@@ -41,8 +42,7 @@ from measuring import (
     save,
     separation,
 )
-from unseen import figures, odd_products, only
-
+from benchmarks.quality.unseen import figures, odd_products, only
 from shelflens import load_image
 from shelflens.dataset import LabelledImage, read_dataset
 

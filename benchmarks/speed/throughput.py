@@ -17,17 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.measuring import photos_of
 from shelflens import Embedder
-
-sys.path.insert(0, str(Path(__file__).parent / "quality"))
-from measuring import photos_of
 
 PART = 200
 

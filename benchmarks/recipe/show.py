@@ -23,8 +23,6 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-
 from shelflens.webapp.build import build
 from tests.support import film as counter
 from tests.support import serving

@@ -22,10 +22,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from grocery import SHARED, read_split, write_split
-from measuring import averaged, facts, fine_tuned, photos_of, recall, save
-from unseen import odd_products, only
 
+from benchmarks.quality.grocery import SHARED, read_split, write_split
+from benchmarks.quality.measuring import averaged, facts, fine_tuned, photos_of, recall, save
+from benchmarks.quality.unseen import odd_products, only
 from shelflens.dataset import LabelledImage, read_dataset
 
 OBJECTS = 12

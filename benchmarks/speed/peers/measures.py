@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import adapters
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.speed.peers import adapters
 from shelflens import Catalog, Embedder, load_image
 from shelflens.bench.device import describe, state
 from shelflens.bench.measure import LOOKUP

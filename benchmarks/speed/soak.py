@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from shelflens.cli import main as shelflens
 from tests.support.film import COUNTER, DEMO, HEIGHT, WIDTH, Shot, film, names
 

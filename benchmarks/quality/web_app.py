@@ -19,7 +19,6 @@ import json
 import os
 import signal
 import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -29,18 +28,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grocery import SHARED, read_split, write_split
-from measuring import facts, photos_of
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.quality.grocery import SHARED, read_split, write_split
+from benchmarks.quality.measuring import facts, photos_of
 from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
 from shelflens.files import write_text
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.build import build
 from shelflens.webapp.vendor import VERSION as ENGINE
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from tests.support.browsing import PHONE, Host, browser, film, state
 
 DEMO = BUNDLED_MODEL.parent / "demo"

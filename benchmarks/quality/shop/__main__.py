@@ -38,13 +38,13 @@ from typing import Any
 for _pool in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_pool, "1")  # a busy machine's threads wait for each other
 
-import customers as simulated
 import numpy as np
-import rivals
-from grocery import SHARED, read_classes, read_split
-from measuring import calibration_error, facts
 from numpy.typing import NDArray
 
+from benchmarks.quality import baselines as rivals
+from benchmarks.quality.grocery import SHARED, read_classes, read_split
+from benchmarks.quality.measuring import calibration_error, facts
+from benchmarks.quality.shop import customers as simulated
 from shelflens import Catalog, Embedder
 from shelflens.catalog import scores as search
 from shelflens.catalog.category_axes import CategoryAxes

@@ -21,10 +21,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-from grocery import SHARED
-from measuring import facts, fine_tuned, photos_of, products_of, recall, save
-from unseen import draw, odd_products, only, write
 
+from benchmarks.quality.grocery import SHARED
+from benchmarks.quality.measuring import facts, fine_tuned, photos_of, products_of, recall, save
+from benchmarks.quality.unseen import draw, odd_products, only, write
 from shelflens.dataset import Dataset
 
 CHOICES: dict[str, tuple[object, ...]] = {

@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
 from shelflens.options import add_options, from_options

@@ -30,10 +30,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from grocery import SHARED
-from measuring import Vectors, calibration_error, embedded, facts, photos_of, separation
 from numpy.typing import NDArray
 
+from benchmarks.quality.grocery import SHARED
+from benchmarks.quality.measuring import (
+    Vectors,
+    calibration_error,
+    embedded,
+    facts,
+    photos_of,
+    separation,
+)
 from shelflens import Answer, Catalog, Embedder
 from shelflens.calibration.calibrate import FAR, calibrate
 from shelflens.calibration.logistic import fit_logistic
