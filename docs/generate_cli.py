@@ -1,0 +1,66 @@
+"""Writes docs/cli.md from the `--help` of every subcommand: `python docs/generate_cli.py`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shelflens.cli import RUNTIME, WORKSHOP
+
+PAGE = Path(__file__).with_name("cli.md")
+HEAD = """# Command line
+
+<!-- Written by docs/generate_cli.py; do not edit. -->
+
+`shelflens COMMAND --help` prints what stands here. Exit status: 0 done; 1 something could not be
+done, and one line on standard error says what; 2 the command line itself is wrong; 130
+interrupted. `lookup --status` ends with 0 for `match`, 3 for `ambiguous`, 4 for `unknown`.
+
+| command | what it does | needs |
+| --- | --- | --- |
+"""
+
+
+def parsers() -> Iterator[argparse.ArgumentParser]:
+    """The parser of every command, and of the subcommands below it, as `shelflens` makes them."""
+    for word in (*RUNTIME, *WORKSHOP):
+        command = module(word)
+        parser = argparse.ArgumentParser(prog=f"shelflens {word}", description=command.HELP)
+        command.add_arguments(parser)
+        yield parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                yield from action.choices.values()
+
+
+def module(word: str) -> Any:
+    """The module of a command."""
+    if word in RUNTIME:
+        return importlib.import_module(f"shelflens.commands.{word}")
+    from importlib.metadata import entry_points
+
+    (found,) = entry_points(group="shelflens.commands", name=word)
+    return importlib.import_module(found.value)
+
+
+def page() -> str:
+    """The text of the page, with lines of 80 characters."""
+    os.environ["COLUMNS"] = "80"
+    table = []
+    for word, text in {**RUNTIME, **WORKSHOP}.items():
+        what, _, extra = text.partition("[")
+        needs = f"`pip install 'shelflens[{extra.rstrip(']')}]'`" if extra else ""
+        table.append(f"| [`{word}`](#shelflens-{word}) | {what.strip()} | {needs} |".replace("|  |", "| |"))
+    parts = [HEAD + "\n".join(table)]
+    for parser in parsers():
+        level = "##" if parser.prog.count(" ") == 1 else "###"
+        parts.append(f"{level} {parser.prog}\n\n```text\n{parser.format_help().rstrip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
