@@ -14,6 +14,7 @@ from sklearn.metrics import (
     label_ranking_average_precision_score,
     roc_auc_score,
     roc_curve,
+    top_k_accuracy_score,
 )
 
 from shelflens.evaluation.measure import metrics
@@ -89,10 +90,36 @@ def test_average_precision_is_scikit_learns(rows: list[tuple[float, bool]]) -> N
     assert metrics.average_precision(scores, relevant) == pytest.approx(expected)
 
 
+@given(st.integers(1, 30), st.integers(3, 12), st.integers(1, 15), st.integers(0, 99))
+def test_recall_at_k_is_scikit_learns(queries: int, products: int, k: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    own = generator.integers(0, products, queries)
+    scores = generator.random((queries, products))  # no ties: scikit-learn breaks them its own way
+    ranked = np.argsort(-scores, axis=1)
+    found = metrics.recall_at_k(ranked, own, k)
+    right = sum(own[row] in list(ranked[row])[:k] for row in range(queries))
+    assert found == right / queries
+    if k < products:  # scikit-learn warns where every answer is right
+        expected = top_k_accuracy_score(own, scores, k=k, labels=np.arange(products))
+        assert found == pytest.approx(expected)
+
+
+def test_recall_at_k_of_ids_by_hand() -> None:
+    ranked = [["a", "b"], ["long id", "a"], ["b", "a"]]
+    own = ["a", "long id of another", "a"]
+    assert metrics.recall_at_k(ranked, own) == 1 / 3
+    assert metrics.recall_at_k(ranked, own, 2) == 2 / 3
+    assert metrics.recall_at_k(ranked, own, 10) == 2 / 3, "a catalog of two products has no more"
+
+
+def test_recall_at_k_refuses_other_shapes() -> None:
+    for ranked, own in (([1, 2], [1, 2]), ([[1, 2]], [1, 2]), (np.empty((0, 3)), [])):
+        with pytest.raises(ValueError, match="expected"):
+            metrics.recall_at_k(ranked, own)
+
+
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30).map(np.array))
-def test_ranks_by_loops_and_scikit_learn(ranks: np.ndarray) -> None:
-    for k in (1, 5, 10):
-        assert metrics.recall_at(ranks, k) == sum(rank <= k for rank in ranks) / len(ranks)
+def test_reciprocal_rank_is_scikit_learns(ranks: np.ndarray) -> None:
     truth, table = np.zeros((len(ranks), 20)), np.tile(-np.arange(20.0), (len(ranks), 1))
     truth[np.arange(len(ranks)), ranks - 1] = 1
     expected = label_ranking_average_precision_score(truth, table)

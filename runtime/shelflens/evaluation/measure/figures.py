@@ -56,10 +56,12 @@ def known(looks: Sequence[Lookup]) -> Known:
     ranks = np.array([look.rank for look in looks], np.int64)
     said = Counter((look.decision, look.right) for look in looks)
     n = len(looks)
+    ranked = [[match.id for match in look.matches] for look in looks]
+    own = [look.item.product for look in looks]
     return Known(
         right=Share(int((ranks == 1).sum()), n),
-        recall_at_5=metrics.recall_at(ranks, 5),
-        recall_at_10=metrics.recall_at(ranks, 10),
+        recall_at_5=metrics.recall_at_k(ranked, own, 5),
+        recall_at_10=metrics.recall_at_k(ranked, own, 10),
         mrr=metrics.mean_reciprocal_rank(ranks),
         map=float(np.mean([look.precision for look in looks])),
         named_right=Share(said["match", True], n),

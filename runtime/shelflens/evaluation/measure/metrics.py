@@ -12,19 +12,29 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
-def recall_at(ranks: NDArray[np.int64], k: int) -> float:
-    """The share of photos whose own product is among the first k.
+def recall_at_k(ranked: ArrayLike, own: ArrayLike, k: int = 1) -> float:
+    """Share of queries whose own product is among the first k; called top-k accuracy as well.
 
     Args:
-        ranks: int64 [n], the place of each photo's own product, 1 is first.
-        k: How many products one looks at.
+        ranked: [n, r], the products of each query, best first, as indices or as ids. A catalog of
+            fewer than k products gives fewer than k columns: then all of them count.
+        own: [n], the own product of each query, at least one.
+        k: How many products are looked at.
+
+    Raises:
+        ValueError: shapes other than these.
     """
-    return float((ranks <= k).mean())
+    table, wanted = np.asarray(ranked), np.asarray(own)
+    if table.ndim != 2 or wanted.shape != table.shape[:1] or not len(wanted):
+        raise ValueError(
+            f"ranked has shape {table.shape} and own {wanted.shape}; expected [n, r] and [n], n > 0"
+        )
+    return float((table[:, :k] == wanted[:, np.newaxis]).any(axis=1).mean())
 
 
 def mean_reciprocal_rank(ranks: NDArray[np.int64]) -> float:
