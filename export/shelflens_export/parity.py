@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shelflens import Catalog, Embedder, load_image
 from shelflens.dataset import LabelledImage
 from shelflens.errors import DataError
+from shelflens.evaluation.measure.metrics import recall_at_k
 from shelflens.progress import Progress
 from shelflens_export.config import ExportConfig
 from shelflens_export.probe import trouble
@@ -227,11 +228,7 @@ def _embed(embedder: Embedder, pixels: NDArray[np.uint8], what: str) -> NDArray[
 
 
 def _recall(catalog: Catalog, queries: NDArray[np.float32], labels: list[str]) -> float:
-    right = [
-        catalog.match(query, k=1)[0].id == label
-        for query, label in zip(queries, labels, strict=True)
-    ]
-    return float(np.mean(right))
+    return recall_at_k([[catalog.match(query, k=1)[0].id] for query in queries], labels)
 
 
 def _latency(embedder: Embedder, photo: NDArray[np.uint8]) -> tuple[float, float]:

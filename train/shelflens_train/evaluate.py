@@ -14,7 +14,7 @@ from shelflens.calibration.calibrate import PRECISION
 from shelflens.calibration.thresholds import margin_for
 from shelflens.catalog.answer import DEFAULT_CALIBRATION
 from shelflens.dataset import LabelledImage
-from shelflens.evaluation.measure.metrics import error_curve
+from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
 from shelflens_train.data import PhotoBank
 
 
@@ -59,14 +59,15 @@ def retrieve(
         queries: float32 [m, d], with the product of each row.
     """
     catalog = Catalog(list(gallery_products), gallery, space="evaluation")
-    right, own, other, lead = [], [], [], []
+    ranked, own, other, lead = [], [], [], []
     for vector, product in zip(queries, query_products, strict=True):
         matches = catalog.match(vector, k=len(catalog))
-        right.append(matches[0].id == product)
+        ranked.append([matches[0].id])
         own.append(next(match.score for match in matches if match.id == product))
         other.append(next(match.score for match in matches if match.id != product))
         lead.append(matches[0].score - matches[1].score)
-    return Retrieval(float(np.mean(right)), *(np.array(x, np.float32) for x in (own, other, lead)))
+    recall = recall_at_k(ranked, query_products)
+    return Retrieval(recall, *(np.array(x, np.float32) for x in (own, other, lead)))
 
 
 def default_calibration(found: Retrieval) -> dict[str, float]:
