@@ -1,4 +1,4 @@
-"""The embedders that ours is measured against, as functions from photos to unit vectors.
+"""The embedders that ours is compared with, as functions from photos to unit vectors.
 
 - ImageNet MobileNetV2 1.0 at 224 pixels, pooled features [1280], through Keras; pixels to [-1, 1].
 - MediaPipe's image embedder (MobileNetV3-Small 0.75, [1024]). The model file is run by LiteRT
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.grocery import SHARED
-from shelflens import Embedder, load_image
+from shelflens import load_image
 from shelflens.progress import Progress
 
 Embed = Callable[[Sequence[Path]], NDArray[np.float32]]
@@ -26,22 +26,11 @@ _SIZE = 224
 _BATCH = 32
 
 
-def ours(model: str | None, *, threads: int | None = None) -> Embed:
-    """A ShelfLens model file; None is the bundled one."""
-    embedder = Embedder.open(model, threads=threads)
-
-    def embed(paths: Sequence[Path]) -> NDArray[np.float32]:
-        with Progress("shelflens", len(paths)) as bar:
-            return embedder.embed_many(list(paths), on_done=bar.update)[1]
-
-    return embed
-
-
-def imagenet_mobilenet(weights: Path | None = None) -> Embed:
+def imagenet_mobilenet() -> Embed:
     """Keras' MobileNetV2 with its ImageNet weights, average-pooled."""
     import keras
 
-    path = weights or SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
+    path = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     network = keras.applications.MobileNetV2(
         input_shape=(_SIZE, _SIZE, 3), include_top=False, weights=str(path), pooling="avg"
     )
@@ -56,30 +45,30 @@ def imagenet_mobilenet(weights: Path | None = None) -> Embed:
     return embed
 
 
-def mediapipe(model: Path | None = None) -> Embed:
+def mediapipe() -> Embed:
     """MediaPipe's embedder file, run by LiteRT."""
     from ai_edge_litert.interpreter import Interpreter
 
-    path = model or SHARED / "peers" / "mobilenet_v3_small_075_224_embedder.tflite"
+    path = SHARED / "peers" / "mobilenet_v3_small_075_224_embedder.tflite"
     network = Interpreter(str(path), num_threads=2)
     network.allocate_tensors()
-    entry = network.get_input_details()[0]["index"]
-    exit_ = network.get_output_details()[0]["index"]
+    source = network.get_input_details()[0]["index"]
+    target = network.get_output_details()[0]["index"]
 
     def embed(paths: Sequence[Path]) -> NDArray[np.float32]:
         rows = []
-        for pixels in _batches(paths, "MediaPipe"):
-            for one in pixels:
-                network.set_tensor(entry, one[np.newaxis] / 255)
+        for batch in _batches(paths, "MediaPipe"):
+            for pixels in batch:
+                network.set_tensor(source, pixels[np.newaxis] / 255)
                 network.invoke()
-                rows.append(network.get_tensor(exit_)[0].copy())
+                rows.append(network.get_tensor(target)[0].copy())
         return _unit(np.stack(rows))
 
     return embed
 
 
-def _batches(paths: Sequence[Path], what: str) -> Iterator[NDArray[np.float32]]:
-    with Progress(what, len(paths)) as bar:
+def _batches(paths: Sequence[Path], name: str) -> Iterator[NDArray[np.float32]]:
+    with Progress(name, len(paths)) as bar:
         for start in range(0, len(paths), _BATCH):
             part = paths[start : start + _BATCH]
             yield np.stack([load_image(path, size=_SIZE) for path in part]).astype(np.float32)

@@ -1,11 +1,11 @@
-"""When does `shelflens watch` answer? Its gates on rendered films of the drawn demo photos.
+"""When does `shelflens watch` answer? Its frame filter on rendered films of the demo's photos.
 
-    python benchmarks/watch/gates.py --out benchmarks/watch/results
+    python -m benchmarks.quality.frame_filter --every 3
 
 Every demo photo slides in over the counter, is held by a trembling hand, and goes again
-(`tests/film.py`), at several frame rates and trembles. Counted is how often a showing gets exactly
-one answer that was given while it was held, and how long that took; and how many answers are given
-to things that only pass by. Right products are not counted: that is the model's affair.
+(`tests/support/film.py`), at several frame rates and trembles. Counted is how often a showing gets
+exactly one answer that was given while it was held, and how long that took; and how many answers
+are given to things that only pass by. Right products are not counted: that is the model's affair.
 
 Not measured here: real hands, rolling shutters, exposure and focus that hunt.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.provenance import RESULTS, save, stamp, table
 from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
 from shelflens.options import add_options, from_options
@@ -29,17 +30,28 @@ from tests.support.film import COUNTER, DEMO, Shot, film
 HELD, AWAY, ENTER = 2.0, 1.2, 0.5
 """Seconds that a product is held, that the counter is empty, and that either slides in."""
 
+COLUMNS = {
+    "fps": "frames/s",
+    "tremble_px_of_320": "tremble, px of 320",
+    "one_answer": "exactly one answer",
+    "no_answer": "none",
+    "several": "several",
+    "seconds_p50": "s to the answer, p50",
+    "seconds_p90": "p90",
+}
+
 
 def main() -> None:
-    """Measure and print JSON lines."""
+    """Measure; print each row as JSON."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--every", type=int, default=1, help="every n-th photo (a quick look)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write gates.json and gates.md")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     add_options(parser, FrameFilter)
     args = parser.parse_args()
     names = [path.name for path in sorted((DEMO / "photos").glob("*.jpg"))[:: args.every]]
     gates = from_options(FrameFilter, args)
+    report = stamp(seed="fixed, in tests/support/film.py")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store.catalog")
@@ -51,12 +63,18 @@ def main() -> None:
                 print(json.dumps(rows[-1]), flush=True)
         passing = [Shot(name, 0.15, enter=0.35) for name in names]
         passed = len(times(passing, 15.0, gates, catalog, embedder))
-    report = {"photos": len(names), "every": args.every, "rows": rows, "answers_to_passing": passed}
-    print(json.dumps({"answers_to_passing": passed}))
-    if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "gates.json").write_text(json.dumps(report, indent=1) + "\n")
-        (args.out / "gates.md").write_text(table(report))
+    report |= {"photos": len(names), "rows": rows, "answers_to_passing": passed}
+    save(report, "When `shelflens watch` answers", markdown(report), "frame-filter", args.out)
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The figures as a table."""
+    return (
+        "Not measured: real hands, rolling shutters, exposure and focus that hunt.\n\n"
+        f"{report['photos']} photos of the demo store, each held for {HELD:g} s. To things that "
+        f"only passed by, {report['answers_to_passing']} answers were given.\n"
+        + table(COLUMNS.values(), ([str(row[key]) for key in COLUMNS] for row in report["rows"]))
+    )
 
 
 def held(
@@ -72,20 +90,20 @@ def held(
     for name in names:
         shots += [Shot(COUNTER, AWAY, enter=ENTER), Shot(name, HELD, enter=ENTER, tremble=tremble)]
     frames = {part: round(part * fps) / fps for part in (HELD, AWAY, ENTER)}
-    found = np.array(times(shots, fps, gates, catalog, embedder))
+    answered = np.array(times(shots, fps, gates, catalog, embedder))
     counts, waits, at = [], [], 0.0
     for _ in names:
         start = at + 2 * frames[ENTER] + frames[AWAY]
         at = start + frames[HELD]
-        mine = found[(found >= start) & (found < at)]
-        counts.append(len(mine))
-        waits += (mine[:1] - start).tolist()
+        during = answered[(answered >= start) & (answered < at)]
+        counts.append(len(during))
+        waits += (during[:1] - start).tolist()
     return {
         "fps": fps,
         "tremble_px_of_320": tremble,
         "one_answer": round(counts.count(1) / len(names), 3),
         "no_answer": round(counts.count(0) / len(names), 3),
-        "several": round(sum(one > 1 for one in counts) / len(names), 3),
+        "several": round(sum(count > 1 for count in counts) / len(names), 3),
         "seconds_p50": round(float(np.median(waits)), 2) if waits else None,
         "seconds_p90": round(float(np.percentile(waits, 90)), 2) if waits else None,
     }
@@ -96,27 +114,12 @@ def times(
 ) -> list[float]:
     """When answers were given, s."""
     watcher = Watcher(catalog, embedder, gates=gates)
-    found = []
-    for number, pixels in enumerate(film(shots, fps=fps)):
-        sighting = watcher.see(Frame(pixels, number / fps))
+    seconds = []
+    for index, pixels in enumerate(film(shots, fps=fps)):
+        sighting = watcher.see(Frame(pixels, index / fps))
         if sighting is not None:
-            found.append(sighting.at)
-    return found
-
-
-def table(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    text = (
-        "# The gates of `shelflens watch`\n\n"
-        f"{report['photos']} drawn photos, each held for {HELD:g} s, by "
-        f"`python benchmarks/watch/gates.py --every {report['every']}`. "
-        f"To things that only passed by, {report['answers_to_passing']} answers were given.\n\n"
-        "| frames/s | tremble, px of 320 | exactly one answer | none | several | s to the answer "
-        "p50 | p90 |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-    )
-    for row in report["rows"]:
-        text += "| " + " | ".join(str(value) for value in row.values()) + " |\n"
-    return text
+            seconds.append(sighting.at)
+    return seconds
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ similar store.catalog hot-cocoa-caramel-pomoro -k 3 --where price<5
 profile log me.profile --catalog store.catalog --like hot-cocoa-caramel-pomoro \
  --buy dark-chocolate-orange-solta
 profile log me.profile --view kettle-chips-salt-vinegar-huxden
-recommend store.catalog --profile me.profile -k 4 --sheet for-you.png --pictures products.csv
+recommend store.catalog --profile me.profile -k 4 --contact-sheet for-you.png --images products.csv
 """
 
 

@@ -49,12 +49,18 @@ from shelflens import Catalog, Embedder
 from shelflens.catalog import scores as search
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.confirm import confirm
-from shelflens.discovery.profile import Event
+from shelflens.discovery.events import Event
 from shelflens.discovery.recommend import Recommendation, recommend
 from shelflens.discovery.similar import similar
-from shelflens.discovery.tags import LEAST, Tagger
+from shelflens.discovery.tags import MIN_CONFIDENCE, Tagger
 from shelflens.files import write_text
-from shelflens.render.suggestion_sheet import Shelf, card, draw_shelves, save_sheet, shelves_of
+from shelflens.render.suggestion_sheet import (
+    SuggestionGroup,
+    card,
+    draw_suggestions,
+    groups_of,
+    save_png,
+)
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -260,14 +266,14 @@ def measure_tag(
     new_sure, new_right = _tagged(Tagger(smaller, "category"), test[0][new], test[1][new])
     return {
         "accuracy": _mean(right),
-        "default": {"least": LEAST, **_answered(sure, right, LEAST)},
+        "default": {"least": MIN_CONFIDENCE, **_answered(sure, right, MIN_CONFIDENCE)},
         "chosen on val": {"least": round(chosen, 4), **_answered(sure, right, chosen)},
         "surest 0.9": {"answered": 0.9, "right": _mean(right[most])},
         "0.05 gained": _gained(sure, right, 0.05),
         "calibration error": round(calibration_error(sure, right), 4),
         "new products": {
             "accuracy": _mean(new_right),
-            **_answered(new_sure, new_right, LEAST),
+            **_answered(new_sure, new_right, MIN_CONFIDENCE),
             "calibration error": round(calibration_error(new_sure, new_right), 4),
         },
     }
@@ -479,7 +485,7 @@ def panel(catalog: Catalog, store: simulated.Store, photos: Vectors, seed: int, 
     generator = np.random.default_rng(seed)
     big = [n for n in range(len(IDS)) if COARSE.count(COARSE[n]) >= 4]
     shelves = [
-        Shelf(
+        SuggestionGroup(
             "similar to",
             CLASSES[n]["name"],
             picture(IDS[n]),
@@ -491,10 +497,10 @@ def panel(catalog: Catalog, store: simulated.Store, photos: Vectors, seed: int, 
     found: Recommendation = recommend(
         catalog, events_of(one, catalog, photos, now=1e9), k=10, now=1e9
     )
-    shelves += shelves_of(found, picture)
+    shelves += groups_of(found, picture)
     lines = ["four products drawn by chance and what is similar; then one simulated customer"]
-    save_sheet(
-        draw_shelves(shelves, title="Grocery: the shop's other questions", lines=lines), path
+    save_png(
+        draw_suggestions(shelves, title="Grocery: the shop's other questions", lines=lines), path
     )
 
 
