@@ -132,13 +132,15 @@ def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
-def add_sheet(parser: argparse.ArgumentParser) -> None:
-    """Declare --sheet and --pictures."""
-    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a contact sheet")
+def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
+    """Declare --contact-sheet and --images."""
     parser.add_argument(
-        "--pictures",
-        metavar="DATA",
-        help="the folder or CSV with the products' pictures (default: the column 'picture')",
+        "--contact-sheet", type=Path, metavar="FILE.png", help="draw a contact sheet"
+    )
+    parser.add_argument(
+        "--images",
+        metavar="DATASET",
+        help="the folder or CSV with the products' images (default: the column 'picture')",
     )
 
 

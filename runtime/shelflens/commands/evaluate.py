@@ -19,7 +19,7 @@ from shelflens.evaluation.report.wording import headline, tiles
 from shelflens.evaluation.report.write import write
 from shelflens.model.embedder import Embedder
 from shelflens.progress import Progress
-from shelflens.render.suggestion_sheet import find_pictures
+from shelflens.render.product_images import product_images
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
 
@@ -108,7 +108,7 @@ def _made(embedder: Embedder, gallery: Dataset, source: str) -> tuple[Catalog, l
 def _pictures(catalog: Catalog, data: str | None) -> Callable[[str], Path | None] | None:
     if data is None and not catalog.mentions('"picture":'):
         return None
-    return find_pictures(catalog, data)
+    return product_images(catalog, data)
 
 
 class _Bars:

@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     stock = Reloader(args.catalog, lambda: open_model(args), args.model)
     find = None
     if args.pictures is not None:
-        from shelflens.render.suggestion_sheet import find_pictures
+        from shelflens.render.product_images import product_images
 
-        find = find_pictures(stock.catalog, args.pictures)
+        find = product_images(stock.catalog, args.pictures)
     serve(stock, settings, find_picture=find)
     return 0

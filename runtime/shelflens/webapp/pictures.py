@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import DataError
-from shelflens.render.suggestion_sheet import find_pictures
+from shelflens.render.product_images import product_images
 from shelflens.render.thumbnail import thumbnail
 
 SIDE = 320
@@ -30,7 +30,7 @@ def picture_finder(catalog: Catalog, pictures: Path | None) -> Callable[[str], P
     """
     if pictures is None and not catalog.mentions('"picture":'):
         return lambda _: None
-    find = find_pictures(catalog, None if pictures is None else str(pictures))
+    find = product_images(catalog, None if pictures is None else str(pictures))
     if pictures is not None and not any(find(one) for one in catalog.ids):
         raise DataError(
             f"{pictures}: no picture of any product of the catalog, whose first is "

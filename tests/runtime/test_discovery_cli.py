@@ -1,4 +1,4 @@
-"""similar, recommend, profile, tag and confirm as a person types them."""
+"""similar, recommend, profile, tag and confirm on the command line."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def test_similar_equals_the_library(run: Run, store: Path) -> None:
     found = similar(
         Catalog.open(store), COCOA, k=4, where=["price<5", "category!=Pantry"], diverse=0.4
     )
-    assert json.loads(out) == {"id": COCOA, "similar": [one.to_dict() for one in found]}
+    assert json.loads(out) == {"id": COCOA, "similar": [match.to_dict() for match in found]}
     status, out, _ = run("similar", store, COCOA, *words)
-    assert [one.name for one in found] == [
+    assert [match.name for match in found] == [
         line.split("  ")[2].strip() for line in out.splitlines()[1:] if line.startswith(" ")
     ]
 
@@ -65,33 +65,33 @@ def test_similar_to_a_photo_and_an_id_wins(
 ) -> None:
     status, out, _ = run("similar", store, query, "-k", 3, "--json")
     vector = Embedder.open().embed(query)
-    expected = [one.id for one in similar(Catalog.open(store), vector, k=3)]
-    assert (status, [one["id"] for one in json.loads(out)["similar"]]) == (0, expected)
+    expected = [match.id for match in similar(Catalog.open(store), vector, k=3)]
+    assert (status, [match["id"] for match in json.loads(out)["similar"]]) == (0, expected)
     monkeypatch.chdir(tmp_path)
     shutil.copy(query, tmp_path / COCOA)
     assert "id" in json.loads(run("similar", store, COCOA, "--json")[1])
     assert "photo" in json.loads(run("similar", store, f"./{COCOA}", "--json")[1])
 
 
-def test_sheets_are_pictures(run: Run, store: Path, me: Path, tmp_path: Path) -> None:
-    pictures = ["--pictures", DEMO / "studio.csv"]
+def test_contact_sheets_show_photos(run: Run, store: Path, me: Path, tmp_path: Path) -> None:
+    images = ["--images", DEMO / "studio.csv"]
     for words in (["similar", store, COCOA], ["recommend", store, "--profile", me]):
-        sheet = tmp_path / f"{words[0]}.png"
-        assert run(*words, "--sheet", sheet, *pictures)[0] == 0
-        with Image.open(sheet) as opened:
+        target = tmp_path / f"{words[0]}.png"
+        assert run(*words, "--contact-sheet", target, *images)[0] == 0
+        with Image.open(target) as opened:
             pixels = np.asarray(opened.convert("RGB"))
         assert pixels.shape[1] > 700
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000, "no photos on it"
 
 
-def test_sheet_from_a_picture_column(run: Run, tmp_path: Path) -> None:
+def test_contact_sheet_from_a_picture_column(run: Run, tmp_path: Path) -> None:
     shutil.copy(DEMO / "studio" / f"{COCOA}.jpg", tmp_path / "a.jpg")
     rows = np.eye(2, 4, dtype=np.float32)
     attributes = {"a": {"picture": "a.jpg"}, "b": {"picture": "a.jpg"}}
     Catalog(["a", "b"], rows, space="s", attributes=attributes).save(tmp_path / "s.catalog")
-    sheet = tmp_path / "sheet.png"
-    assert run("similar", tmp_path / "s.catalog", "a", "--sheet", sheet)[0] == 0
-    with Image.open(sheet) as opened:
+    target = tmp_path / "sheet.png"
+    assert run("similar", tmp_path / "s.catalog", "a", "--contact-sheet", target)[0] == 0
+    with Image.open(target) as opened:
         assert len(opened.getcolors(1 << 24) or []) > 1000
 
 
@@ -101,10 +101,10 @@ def test_recommend_equals_the_library(run: Run, store: Path, me: Path) -> None:
         expected = recommend(Catalog.open(store), profile.events(), k=5)
     got = json.loads(out)
     assert (status, got["basis"]) == (0, "profile")
-    assert [one["id"] for one in got["suggestions"]] == [
-        one.product.id for one in expected.suggestions
+    assert [suggestion["id"] for suggestion in got["suggestions"]] == [
+        suggestion.product.id for suggestion in expected.suggestions
     ]
-    assert {one["because"] for one in got["suggestions"]} >= {
+    assert {suggestion["because"] for suggestion in got["suggestions"]} >= {
         "because you liked Pomoro Hot Cocoa Caramel"
     }
 
@@ -114,7 +114,7 @@ def test_an_empty_profile_says_so(run: Run, store: Path, me: Path) -> None:
     _, out, _ = run("recommend", store, "--profile", me, "-k", 3)
     assert out.startswith("nothing is known about this customer yet; products that differ")
     _, out, _ = run("recommend", store, "--profile", me, "-k", 3, "--popular", "price")
-    prices = [float(one["price"]) for one in Catalog.open(store).attributes.values()]
+    prices = [float(attributes["price"]) for attributes in Catalog.open(store).attributes.values()]
     assert f"popular: price {max(prices)}" in out.splitlines()[1]
 
 
@@ -123,7 +123,7 @@ def test_log_show_export_forget(run: Run, store: Path, me: Path, query: Path) ->
     assert run("profile", "log", me, *words)[0] == 0  # the catalog is remembered
     shown = json.loads(run("profile", "show", me, "--json")[1])
     assert shown["kinds"] == {"view": 1, "dislike": 1, "photo": 1, "like": 1, "buy": 1}
-    assert sum(one["share"] for one in shown["interests"]) == pytest.approx(1, abs=0.001)
+    assert sum(interest["share"] for interest in shown["interests"]) == pytest.approx(1, abs=0.001)
     assert run("profile", "show", me)[1].count("\n") >= 6
     exported = json.loads(run("profile", "export", me)[1])
     assert exported["events"][0]["at"] == "2026-01-02T03:04:00Z"
@@ -135,18 +135,18 @@ def test_log_show_export_forget(run: Run, store: Path, me: Path, query: Path) ->
     assert run("profile", "forget", me, COCOA)[1] == f"{me}: 3 removed, 2 events left\n"
 
 
-def test_tag_a_photo_and_a_whole_data(run: Run, store: Path, query: Path, tmp_path: Path) -> None:
+def test_tag_a_photo_and_a_dataset(run: Run, store: Path, query: Path, tmp_path: Path) -> None:
     words = ["--catalog", store, "--attribute", "category", "--attribute", "brand"]
     status, out, _ = run("tag", query, *words, "--json")
     said = json.loads(out)
     assert status == 0
-    assert [one["attribute"] for one in said["tags"]] == ["category", "brand"]
+    assert [tag["attribute"] for tag in said["tags"]] == ["category", "brand"]
     plain = tmp_path / "plain.csv"
     items = list(csv.DictReader((DEMO / "photos.csv").read_text().splitlines()))[:12]
     with plain.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["path", "product", "name"])
-        writer.writerows([DEMO / one["path"], one["product"], one["name"]] for one in items)
+        writer.writerows([DEMO / row["path"], row["product"], row["name"]] for row in items)
     target = tmp_path / "tags.csv"
     status, _, err = run("tag", plain, *words, "--out", target)
     assert status == 0
@@ -155,10 +155,10 @@ def test_tag_a_photo_and_a_whole_data(run: Run, store: Path, query: Path, tmp_pa
     assert list(rows[0]) == [
         "path", "product", "name", "category", "brand", "category confidence", "brand confidence",
     ]  # fmt: skip
-    truth = {one["product"]: one["category"] for one in items}
-    answered = [one for one in rows if one["category"]]
-    assert np.mean([one["category"] == truth[one["product"]] for one in answered]) >= 0.8
-    assert all(0 <= float(one["category confidence"]) <= 1 for one in rows)
+    truth = {row["product"]: row["category"] for row in items}
+    answered = [row for row in rows if row["category"]]
+    assert np.mean([row["category"] == truth[row["product"]] for row in answered]) >= 0.8
+    assert all(0 <= float(row["category confidence"]) <= 1 for row in rows)
     made = tmp_path / "made.catalog"
     assert run("catalog", "build", target, "--out", made)[0] == 0
     assert "category" in next(iter(Catalog.open(made).attributes.values()))
@@ -173,7 +173,9 @@ def test_tag_a_folder_of_loose_photos(run: Run, store: Path, query: Path, tmp_pa
     assert status == 0
     assert out.startswith(str(folder / "one.jpg"))
     assert "skipped" in err
-    _, out, _ = run("tag", query, "--catalog", store, "--attribute", "category", "--least", 1)
+    _, out, _ = run(
+        "tag", query, "--catalog", store, "--attribute", "category", "--min-confidence", 1
+    )
     assert "not sure (" in out
 
 
@@ -198,11 +200,11 @@ def test_confirm_and_take_back(run: Run, store: Path, query: Path) -> None:
         (["similar", "STORE", COCOA, "--where", "colour=red"], "no column 'colour'"),
         (["similar", "STORE", COCOA, "--where", "price<0"], "no other product with price<0"),
         (["similar", "STORE", COCOA, "--where", "price"], "expected COLUMN=VALUE"),
-        (["similar", "STORE", COCOA, "--sheet", "TMP/a.png"], "--pictures DATA"),
+        (["similar", "STORE", COCOA, "--contact-sheet", "TMP/a.png"], "--images DATASET"),
         (["similar", "STORE", COCOA, "--diverse", "2"], "expected a number from 0 to 1"),
         (["recommend", "STORE", "--profile", "TMP/none"], "no such profile"),
         (["recommend", "STORE", "--profile", "STORE"], "not a profile, or damaged"),
-        (["recommend", "STORE", "--profile", "OTHER"], "speaks 'another-space'"),
+        (["recommend", "STORE", "--profile", "OTHER"], "space 'another-space'"),
         (["recommend", "STORE", "--profile", "ME", "--half-life", "0"], "half-life above 0"),
         (["recommend", "STORE", "--profile", "ME", "--where", "price>99"], "no other product"),
         (["profile", "log", "TMP/new", "--like", COCOA], "add --catalog"),
@@ -229,11 +231,11 @@ def test_confirm_and_take_back(run: Run, store: Path, query: Path) -> None:
 def test_what_is_wrong_is_one_line_and_changes_nothing(
     run: Run, store: Path, me: Path, query: Path, tmp_path: Path, words: list[str], message: str
 ) -> None:
-    other = tmp_path / "other.profile"
-    with Profile(other, create=True) as profile:
+    foreign = tmp_path / "other.profile"
+    with Profile(foreign, create=True) as profile:
         profile.log("like", np.ones(4, np.float32), space="another-space", product="x")
-    names = {"STORE": store, "ME": me, "OTHER": other, "PHOTO": query}
-    before = {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    names = {"STORE": store, "ME": me, "OTHER": foreign, "PHOTO": query}
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     typed = [names.get(word, word.replace("TMP", str(tmp_path))) for word in words]
     status, out, err = run(*typed)
     assert status in (1, 2)
@@ -241,4 +243,4 @@ def test_what_is_wrong_is_one_line_and_changes_nothing(
     assert message in err
     if status == 1:
         assert err.count("\n") == 1
-    assert before == {one: one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()}
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
