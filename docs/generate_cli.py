@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from shelflens.cli import RUNTIME, WORKSHOP
 
 PAGE = Path(__file__).with_name("cli.md")
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 HEAD = """# Command line
 
 <!-- Written by docs/generate_cli.py; do not edit. -->
@@ -38,13 +40,16 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
 
 
 def module(word: str) -> Any:
-    """The module of a command."""
+    """The module of a command, as cli.py or pyproject.toml has it.
+
+    Raises:
+        LookupError: no such command.
+    """
     if word in RUNTIME:
         return importlib.import_module(f"shelflens.commands.{word}")
-    from importlib.metadata import entry_points
-
-    (found,) = entry_points(group="shelflens.commands", name=word)
-    return importlib.import_module(found.value)
+    section = PYPROJECT.read_text(encoding="utf-8").partition('entry-points."shelflens.commands"]')
+    found = dict(re.findall(r'^(\w+) = "([\w.]+)"$', section[2].partition("\n[")[0], re.M))
+    return importlib.import_module(found[word])
 
 
 def page() -> str:
@@ -54,7 +59,7 @@ def page() -> str:
     for word, text in {**RUNTIME, **WORKSHOP}.items():
         what, _, extra = text.partition("[")
         needs = f"`pip install 'shelflens[{extra.rstrip(']')}]'`" if extra else ""
-        table.append(f"| [`{word}`](#shelflens-{word}) | {what.strip()} | {needs} |".replace("|  |", "| |"))
+        table.append(f"| [`{word}`](#shelflens-{word}) | {what.strip()} | {needs or '-'} |")
     parts = [HEAD + "\n".join(table)]
     for parser in parsers():
         level = "##" if parser.prog.count(" ") == 1 else "###"

@@ -1,0 +1,136 @@
+"""The documentation is true: its commands parse, its links lead somewhere, its tables are whole."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docs.generate_cli import PAGE, module, page
+from shelflens.cli import RUNTIME, WORKSHOP
+from shelflens.model.embedder import BUNDLED_MODEL
+from tests.docs.test_architecture import FLOORS
+from tests.support.readme import commands, parse
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+MARKDOWN = [
+    *PAGES,
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *(ROOT / folder / "README.md" for folder in ("runtime", "train", "export", "benchmarks")),
+]
+LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)\s]+)\)")
+
+
+def text_of(path: Path) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and MkDocs make them."""
+    heads = re.findall(r"^#+ (.+)$", text_of(path), re.M)
+    slugs = (re.sub(r"[^\w\s-]", "", head.replace("`", "")).strip().lower() for head in heads)
+    return {re.sub(r"[\s]+", "-", slug) for slug in slugs}
+
+
+def words(text: str) -> str:
+    """A text without its line breaks, which differ from one Python to the next."""
+    return " ".join(text.split())
+
+
+def test_the_command_line_page_is_the_help() -> None:
+    written = PAGE.read_text(encoding="utf-8")
+    assert words(written) == words(page()), "run: python docs/generate_cli.py"
+    assert words(module("lookup").HELP) in words(written)
+
+
+@pytest.mark.parametrize("command", [*RUNTIME, *WORKSHOP])
+def test_the_table_of_subcommands_is_whole(command: str) -> None:
+    assert f"| [`{command}`](#shelflens-{command}) |" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [(path.relative_to(ROOT).as_posix(), line) for path in MARKDOWN for line in commands(path)],
+)
+def test_every_command_parses(path: str, line: str) -> None:
+    parse(line)
+
+
+def test_there_are_commands_to_check() -> None:
+    assert sum(len(commands(path)) for path in PAGES) >= 30
+
+
+def test_a_flag_that_is_not_there_is_found() -> None:
+    with pytest.raises(SystemExit):
+        parse("lookup photo.jpg --catalog store.catalog --no-such-flag")
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for link in LINK.findall(text_of(path)):
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), f"{path}: {link}"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{path}: {link}; there are {anchors(target)}"
+
+
+def test_every_page_is_in_the_menu() -> None:
+    menu = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+    assert sorted(menu) == [path.relative_to(DOCS).as_posix() for path in PAGES]
+
+
+def test_the_architecture_page_has_every_room_on_its_floor() -> None:
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| \S", text, re.M)
+    wanted = [(str(floor), room) for floor, rooms in enumerate(FLOORS, 1) for room in rooms]
+    assert rows == wanted
+
+
+@pytest.mark.parametrize("name", ["how-to/python.md"])
+def test_the_python_examples_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shelflens.cli import main
+
+    demo = BUNDLED_MODEL.parent / "demo"
+    monkeypatch.chdir(tmp_path)
+    for file in ("studio", "photos", "unknown"):
+        (tmp_path / file).symlink_to(demo / file)
+        (tmp_path / f"{file}.csv").write_bytes((demo / f"{file}.csv").read_bytes())
+    (tmp_path / "products.csv").write_bytes((demo / "studio.csv").read_bytes())
+    (tmp_path / "photo.jpg").write_bytes(sorted((demo / "photos").glob("*.jpg"))[0].read_bytes())
+    assert main(["catalog", "build", "products.csv", "--out", "store.catalog"]) == 0
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / name).read_text(), re.M | re.S)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, name, "exec"), names)
+
+
+def test_the_address_of_the_repository_stands_once() -> None:
+    """pyproject.toml has it; the wheel's README and the site take it from there."""
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^Source = "(https://\S+)"$', pyproject, re.M)
+    assert found
+    for path in [*MARKDOWN, ROOT / "mkdocs.yml", *DOCS.glob("*.py")]:
+        assert found[1] not in path.read_text(encoding="utf-8"), path
+
+
+def test_no_workplace_and_no_index_is_named() -> None:
+    for path in MARKDOWN:
+        text = path.read_text(encoding="utf-8")
+        for word in ("/work/", "/tmp/", "/root/", "index-url", "files.pythonhosted"):
+            assert word not in text, f"{path}: {word}"
+
+
+def test_parsers_are_made_without_running_anything() -> None:
+    parser = argparse.ArgumentParser()
+    module("lookup").add_arguments(parser)
+    assert parser.format_help()
