@@ -1,7 +1,7 @@
-"""Each rival as one small function: what it is given, how it is asked.
+"""Each other library as one small function: what it is given, how it is asked.
 
 An index adapter takes the stored rows as unit float32 [n, d] and gives a function from a query,
-float32 [d], to the places of the ten nearest. Every rival runs on one thread.
+float32 [d], to the indices of the ten nearest. Each runs on one thread.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Places = NDArray[np.integer[Any]]
-Ask = Callable[[Floats], Places]
+Indices = NDArray[np.integer[Any]]
+Ask = Callable[[Floats], Indices]
 
 K = 10
 
@@ -23,7 +23,7 @@ K = 10
 def numpy_float32(rows: Floats) -> Ask:
     """A matrix product and a partition, as everybody writes it."""
 
-    def ask(query: Floats) -> Places:
+    def ask(query: Floats) -> Indices:
         scores = rows @ query
         near = np.argpartition(-scores, K)[:K]
         return near[np.argsort(-scores[near])]
@@ -42,7 +42,7 @@ def faiss_flat(rows: Floats) -> Ask:
 
 
 def faiss_sq8(rows: Floats) -> Ask:
-    """faiss scalar quantizer, 8 bits a number."""
+    """faiss scalar quantizer, 8 bits per dimension."""
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -59,9 +59,9 @@ def usearch_exact(rows: Floats) -> Ask:
 
     small = np.rint(rows * 127).astype(np.int8)
 
-    def ask(query: Floats) -> Places:
-        one = np.rint(query * 127).astype(np.int8)
-        return np.asarray(search(small, one, K, MetricKind.IP, exact=True, threads=1).keys)
+    def ask(query: Floats) -> Indices:
+        rounded = np.rint(query * 127).astype(np.int8)
+        return np.asarray(search(small, rounded, K, MetricKind.IP, exact=True, threads=1).keys)
 
     return ask
 
@@ -86,10 +86,11 @@ def sqlite_vec(rows: Floats) -> Ask:
         ((number, row.tobytes()) for number, row in enumerate(small)),
     )
 
-    def ask(query: Floats) -> Places:
-        one = np.rint(query * (127 / np.abs(query).max())).astype(np.int8).tobytes()
+    def ask(query: Floats) -> Indices:
+        rounded = np.rint(query * (127 / np.abs(query).max())).astype(np.int8).tobytes()
         found = base.execute(
-            "SELECT rowid FROM v WHERE e MATCH vec_int8(?) AND k = ? ORDER BY distance", (one, K)
+            "SELECT rowid FROM v WHERE e MATCH vec_int8(?) AND k = ? ORDER BY distance",
+            (rounded, K),
         )
         return np.array([row[0] for row in found])
 
@@ -118,7 +119,7 @@ ROUNDED: dict[str, Callable[[Floats], Ask]] = {
     "usearch exact int8": usearch_exact,
     "sqlite-vec int8": sqlite_vec,
 }
-"""Round rows or queries in their own way; their recall is told."""
+"""Round rows or queries in their own way; their recall is stated."""
 
 
 def mediapipe_embedder(model: Path) -> tuple[Callable[[str], Floats], Callable[[], None]]:

@@ -8,7 +8,7 @@ photo decoders::
     numpy.save("pixels.npy", pixels)
     numpy.save("vectors.npy", embedder.embed_pixels(pixels))
 
-    python mediapipe_parity.py int8.tflite --pixels pixels.npy --vectors vectors.npy
+    python -m benchmarks.speed.peers.mediapipe_parity int8.tflite --pixels pixels.npy --vectors vectors.npy
 
 Exit status: 0 when every photo reaches the bar, 1 otherwise.
 """
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Compare, print, judge."""
+    """Compare and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", type=Path, help="a .tflite made by shelflens export")
     parser.add_argument("--pixels", type=Path, required=True, help="uint8 [n, size, size, 3]")
@@ -67,7 +67,7 @@ def embed(model: Path, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def compare(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> dict[str, Any]:
-    """Cosines between rows, and how far MediaPipe's lengths are from 1."""
+    """Cosines between rows, and the largest difference of MediaPipe's lengths from 1."""
     lengths = np.linalg.norm(theirs, axis=1)
     cosines = np.einsum("nd,nd->n", ours, theirs) / (lengths * np.linalg.norm(ours, axis=1))
     return {

@@ -1,13 +1,12 @@
-"""ShelfLens beside its rivals, on the same photos and the same vectors, in one run.
+"""ShelfLens beside other libraries, on the same photos and the same vectors, in one run.
 
-    python benchmarks/peers/run.py          measure, write results/MACHINE.json and README.md
-    python benchmarks/peers/run.py --check  measure, and compare ratios with the committed file
-    python benchmarks/peers/run.py --quick  a look, in about a minute; writes nothing
-    python benchmarks/peers/run.py --table  README.md again from the committed files
+    python -m benchmarks.speed.peers.run            measure, write results/peers.json and peers.md
+    python -m benchmarks.speed.peers.run --check    measure, compare ratios with the committed file
+    python -m benchmarks.speed.peers.run --quick    a look, in about a minute; writes nothing
 
 The first call makes the environment `.venv-peers` in the root of the repository (about 600 MB) and
 every call goes on inside it. Nothing is timed before its answer was compared with a float64 oracle.
-Rivals and ShelfLens take turns, round by round, so a busy moment falls on all. About ten minutes.
+The libraries take turns, round by round, so a busy moment falls on all. About ten minutes.
 
 With --check, a ratio may be worse than the committed one by at most BAND; exit status 1 otherwise.
 """
@@ -15,10 +14,7 @@ With --check, a ratio may be worse than the committed one by at most BAND; exit 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
@@ -26,7 +22,8 @@ import venv
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.provenance import RESULTS, ROOT, read, save, stamp
+
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv-peers"
 
@@ -35,43 +32,34 @@ BAND = 0.35
 
 
 def main() -> int:
-    """Enter the environment, measure, tell."""
+    """Enter the environment, measure, write or compare."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--model", type=Path, help="a .tflite (default: bundled)")
     parser.add_argument("--onnx", type=Path, help="the int8 .onnx of the same training")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    if Path(sys.prefix).resolve() != ENVIRONMENT:
+    if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         _make_environment()
-        return subprocess.call([ENVIRONMENT / "bin" / "python", __file__, *sys.argv[1:]])
-    from benchmarks.speed.peers import tables
+        command = [ENVIRONMENT / "bin" / "python", "-m", "benchmarks.speed.peers.run"]
+        return subprocess.call([*command, *sys.argv[1:]], cwd=ROOT)
+    from benchmarks.speed.peers import measures, report
 
-    if args.table:
-        tables.write(HERE / "results", ROOT / "benchmarks" / "README.md")
-        return 0
-    from benchmarks.speed.peers import measures
-
+    libraries = [line.partition("==")[0] for line in requirements()]
+    result = stamp(seed="fixed, in shelflens.bench.samples", libraries=libraries)
     with tempfile.TemporaryDirectory() as folder:
-        report = measures.everything(args.model, args.onnx, quick=args.quick, folder=Path(folder))
-    print(tables.of_report(report))
-    path = HERE / "results" / f"{machine(report['device'])}.json"
+        result |= measures.everything(args.model, args.onnx, quick=args.quick, folder=Path(folder))
     if args.check:
-        return check(json.loads(path.read_text()), report) if path.exists() else _nothing(path)
-    if not args.quick:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(report, indent=1) + "\n")
-        tables.write(path.parent, ROOT / "benchmarks" / "README.md")
-        print(f"written: {path.relative_to(ROOT)}, benchmarks/README.md")
+        return check(read("peers"), result)
+    if args.quick:
+        print(report.markdown(result))
+        return 0
+    save(result, "ShelfLens beside other libraries", report.markdown(result), "peers", args.out)
+    for name, content in report.plots(result).items():
+        (args.out / f"peers-{name}.svg").write_text(content, encoding="utf-8")
     return 0
-
-
-def machine(device: dict[str, Any]) -> str:
-    """A file name for this kind of machine."""
-    what = device.get("board") or device.get("processor") or platform.machine()
-    return re.sub(r"[^a-z0-9]+", "-", f"{what} {device['cores']} cores".lower()).strip("-")
 
 
 def check(committed: dict[str, Any], now: dict[str, Any]) -> int:
@@ -87,9 +75,10 @@ def check(committed: dict[str, Any], now: dict[str, Any]) -> int:
     return 1 if bad else 0
 
 
-def _nothing(path: Path) -> int:
-    print(f"{path}: nothing committed for this machine; run without --check first")
-    return 1
+def requirements() -> list[str]:
+    """The lines of requirements.txt that name a library."""
+    lines = (HERE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _make_environment() -> None:
@@ -101,7 +90,7 @@ def _make_environment() -> None:
         install: list[str | Path] = [python, "-m", "pip", "install", "-q"]
         subprocess.check_call([*install, "-r", HERE / "requirements.txt"])
         subprocess.check_call([*install, "--no-deps", "-e", ROOT])
-    # One thread for every matrix product: rivals are compared thread by thread.
+    # One thread for every matrix product: libraries are compared thread by thread.
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
 
