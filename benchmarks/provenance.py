@@ -47,9 +47,6 @@ def stamp(
         card: Of the model that is measured; default: the bundled one.
         libraries: Distributions beside ShelfLens, NumPy and Pillow whose versions matter.
         command: Default: the `python -m` line of this process, folders of this machine left out.
-
-    Raises:
-        RuntimeError: this is not a working tree of Git.
     """
     card = card or read_tflite_card(BUNDLED_MODEL)
     device = describe()
@@ -121,13 +118,12 @@ def _command() -> str:
 
 
 def _commit() -> str:
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(f"a result names its commit: {done.stderr.strip()}")
-        return done.stdout.strip()
+    changed = _git("status", "--porcelain", "--", "runtime", "train", "export", "benchmarks/*.py")
+    commit = _git("rev-parse", "--short=7", "HEAD")
+    return (commit or "unknown") + (", with uncommitted changes" if changed else "")
 
-    changed = git("status", "--porcelain", "--", "runtime", "train", "export", "benchmarks/*.py")
-    return git("rev-parse", "--short=7", "HEAD") + (", with uncommitted changes" if changed else "")
+
+def _git(*words: str) -> str:
+    """What Git prints; nothing where there is no working tree, as in an sdist."""
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout.strip()

@@ -1,6 +1,6 @@
 """The bundled model as an int8 ONNX file for Arm, for `tests/device/run arm64 --onnx FILE`.
 
-    .venv-dev/bin/python tests/device/bundled_onnx.py FILE
+    .venv-dev/bin/python -m tests.device.bundled_onnx FILE
 
 The float weights are those of the int8 `.tflite`, so the two share a space and the selftest.
 Needs the [train] and [export] extras; a minute.
@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from shelflens_train.model import starting_model
 
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -20,7 +21,6 @@ from shelflens.model.image import load_image
 from shelflens_export.metadata import pack_onnx
 from shelflens_export.to_onnx import quantize, to_onnx
 from shelflens_train.config import TrainConfig
-from shelflens_train.model import starting_model
 
 
 def main(out: Path) -> None:
