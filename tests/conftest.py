@@ -117,7 +117,7 @@ def trained_run(small_grocery: Path) -> Path:
     words = ["train", small_grocery / "train.csv", "--out", out, "--weights", weights]
     # Few photos and few steps: a high rate or strong augmentation would only undo the start.
     sizes = ["--size", 128, "--dim", 64, "--batch", 16, "--epochs", 5]
-    sizes += ["--rate", 1e-4, "--augment", 0.3]
+    sizes += ["--learning-rate", 1e-4, "--augment", 0.3]
     command = [sys.executable, "-m", "shelflens", *map(str, [*words, *sizes])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -41,13 +41,13 @@ WORKSHOP = {
     "train": "fine-tune an embedding on photos of your products      [train]",
     "average": "fine-tunes of one start, averaged into a better one     [train]",
     "export": "quantize and convert a trained model, with a gate      [export]",
-    "draw": "draw a store of packaged products to try things on     [train]",
+    "synthesize": "make a store of synthetic products to try things on      [train]",
 }
 GROUP = "shelflens.commands"
 EXTRA = {
     "train": "train",
     "average": "train",
-    "draw": "train",
+    "synthesize": "train",
     "export": "export",
     "serve": "serve",
 }

@@ -27,7 +27,7 @@ MAY_IMPORT = {
 RUNTIME_LIBRARIES = {"numpy", "PIL"}
 KERNELS = {"simsimd", "numkong"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
-SERVER = {"starlette", "uvicorn", "h11"}
+SERVER = {"starlette", "uvicorn", "h11", "python_multipart"}
 """Only in `serve/`, which a device without the [serve] extra never imports."""
 LIBRARIES = {
     "engines.py": ENGINES,
@@ -162,12 +162,12 @@ def test_a_lookup_imports_only_what_it_needs() -> None:
 def test_workshop_commands_show_help_without_heavy_imports() -> None:
     code = (
         "from shelflens.cli import main\n"
-        "for word in ('train', 'average', 'export', 'draw'):\n"
+        "for word in ('train', 'average', 'export', 'synthesize'):\n"
         "    try: main([word, '--help'])\n"
         "    except SystemExit as end: assert end.code == 0"
     )
     loaded = loaded_by(code)
-    assert "shelflens_train.command" in loaded
+    assert "shelflens_train.train_command" in loaded
     assert not loaded & {"keras", "tensorflow", "onnx", "matplotlib"}
 
 
