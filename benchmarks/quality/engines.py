@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from shelflens import Embedder
 from shelflens.model.embedder import BUNDLED_MODEL
-from tests.support.browsing import Host, browser
+from tests.support.browser_host import Host, browser
 
 PACKAGES = ("@litertjs/core@2.5.3", "onnxruntime-web@1.30.0")
 LITERT, ORT = "node_modules/@litertjs/", "node_modules/onnxruntime-web/dist/"

@@ -3,9 +3,10 @@
     python -m benchmarks.quality.frame_filter --every 3
 
 Every demo photo slides in over the counter, is held by a trembling hand, and goes again
-(`tests/support/film.py`), at several frame rates and trembles. Counted is how often a showing gets
-exactly one answer that was given while it was held, and how long that took; and how many answers
-are given to things that only pass by. Right products are not counted: that is the model's affair.
+(`tests/support/rendered_video.py`), at several frame rates and trembles. Counted is how often a
+showing gets exactly one answer that was given while it was held, and how long that took; and how
+many answers are given to things that only pass by. Right products are not counted: that is the
+model's affair.
 
 Not measured here: real hands, rolling shutters, exposure and focus that hunt.
 """
@@ -25,7 +26,7 @@ from shelflens import Catalog, Embedder
 from shelflens.cli import main as shelflens
 from shelflens.options import add_options, from_options
 from shelflens.watch import Frame, FrameFilter, Watcher
-from tests.support.film import COUNTER, DEMO, Shot, film
+from tests.support.rendered_video import DEMO, EMPTY, Shot, render_frames
 
 HELD, AWAY, ENTER = 2.0, 1.2, 0.5
 """Seconds that a product is held, that the counter is empty, and that either slides in."""
@@ -51,7 +52,7 @@ def main() -> None:
     args = parser.parse_args()
     names = [path.name for path in sorted((DEMO / "photos").glob("*.jpg"))[:: args.every]]
     gates = from_options(FrameFilter, args)
-    report = stamp(seed="fixed, in tests/support/film.py")
+    report = stamp(seed="fixed, in tests/support/rendered_video.py")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder, "store.catalog")
@@ -88,7 +89,7 @@ def held(
     """Show every photo once."""
     shots = []
     for name in names:
-        shots += [Shot(COUNTER, AWAY, enter=ENTER), Shot(name, HELD, enter=ENTER, tremble=tremble)]
+        shots += [Shot(EMPTY, AWAY, enter=ENTER), Shot(name, HELD, enter=ENTER, tremble=tremble)]
     frames = {part: round(part * fps) / fps for part in (HELD, AWAY, ENTER)}
     answered = np.array(times(shots, fps, gates, catalog, embedder))
     counts, waits, at = [], [], 0.0
@@ -115,7 +116,7 @@ def times(
     """When answers were given, s."""
     watcher = Watcher(catalog, embedder, gates=gates)
     seconds = []
-    for index, pixels in enumerate(film(shots, fps=fps)):
+    for index, pixels in enumerate(render_frames(shots, fps=fps)):
         sighting = watcher.see(Frame(pixels, index / fps))
         if sighting is not None:
             seconds.append(sighting.at)

@@ -107,6 +107,7 @@ def markdown(report: dict[str, Any]) -> str:
 def measure(embedder: Embedder, train: Dataset, test: Dataset) -> list[dict[str, Any]]:
     """One row for each way to perturb a photo."""
     gallery = embedded(embedder, train, "train")
+    model = f"{embedder.card.variant}.tflite"
     rows: list[dict[str, Any]] = []
     for name, perturb in PERTURBED.items():
         vectors = []
@@ -116,7 +117,7 @@ def measure(embedder: Embedder, train: Dataset, test: Dataset) -> list[dict[str,
                 bar.update(index + 1)
         fine = recall(gallery, train.labels, np.stack(vectors), test.labels)
         clean = rows[0]["fine"] if rows else fine
-        rows.append({"photo": name, "fine": fine, "share": fine / clean})
+        rows.append({"model": model, "photo": name, "fine": fine, "share": fine / clean})
     return rows
 
 

@@ -76,4 +76,4 @@ def separation(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> tupl
 
 def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Expected calibration error over ten equal bins of confidence."""
-    return metrics.calibration_error(metrics.reliability(confidence, right))
+    return metrics.calibration_error(metrics.reliability_bins(confidence, right))

@@ -32,7 +32,7 @@ from shelflens.cli import main as shelflens
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.build import build
 from shelflens.webapp.vendor import VERSION as ENGINE
-from tests.support.browsing import PHONE, Host, browser, film, state
+from tests.support.browser_host import PHONE, Host, browser, state, write_camera_video
 
 DEMO = BUNDLED_MODEL.parent / "demo"
 PHOTOS, EVERY = 300, 8
@@ -62,7 +62,8 @@ def main() -> None:
     report = stamp()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        camera = film(DEMO / "photos" / "granola-honey-almond-halren-1.jpg", work / "camera.mjpeg")
+        photo = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"
+        camera = write_camera_video(photo, work / "camera.mjpeg")
         with sync_playwright() as playwright, browser(playwright, camera) as running:
             report["versions"] |= {"chromium": running.version, "@litertjs/core": ENGINE}
             report |= {"accuracy": accuracy(running, work), **demo(running, work)}

@@ -1,27 +1,27 @@
 """How much a seed matters, and what averaging the seeds' fine-tunes gives.
 
-    python benchmarks/quality/seeds.py --work runs/seeds --out results
+    python -m benchmarks.recipe.seeds --work runs/seeds
 
-Short fine-tunes of the bundled recipe (Grocery photos and studio pictures, half the changes of
+Short fine-tunes of the bundled recipe (Grocery photos and studio images, half the changes of
 colour), alike but for their seed, for two protocols: `official.py` (fine, coarse, iconic) and
 `unseen.py` (unseen iconic, 5 photos). Every model is exported, and measured as its int8 file. One
-row a seed, one with the spread, and one for the mean of the seeds' weights (`shelflens average`),
-a file of the same size. A training or an export that is there already is not done again.
+row per seed, one with the spread, and one for the mean of the seeds' weights (`shelflens
+average`), a file of the same size. A training or an export that is there already is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.provenance import save, stamp, table
 from benchmarks.quality import official, unseen
-from benchmarks.quality.grocery import SHARED
-from benchmarks.quality.measuring import averaged, facts, fine_tuned, photos_of, save
+from benchmarks.quality.grocery import SHARED, write_splits
+from benchmarks.quality.measuring import photos_of
+from benchmarks.recipe.commands import averaged, exported, fine_tuned
 
 COLUMNS = {
     "run": "fine-tune",
@@ -39,60 +39,59 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--keep", type=float, default=0.15, help="share of the start weights")
+    parser.add_argument("--start-share", type=float, default=0.15, help="of the start weights")
     args = parser.parse_args()
-    run(sys.executable, Path(__file__).with_name("grocery.py"), "--out", args.work / "official")
+    args.work = args.work.resolve()
+    write_splits(args.work / "official")
     unseen.write(args.work / "unseen")
     models = {
         name: fitted(args.work / name, photos, args)
         for name, photos in (("official", "fit.csv"), ("unseen", "even.csv"))
     }
+    report = stamp(seed=f"0 to {args.seeds - 1}", libraries=("keras", "tensorflow"))
+    report["rows"] = measured(models, args.seeds)
+    body = table(COLUMNS.values(), ([row[key] for key in COLUMNS] for row in report["rows"]))
+    save(report, "Seeds, and the mean of their weights", body, "seeds", args.work)
+
+
+def measured(models: dict[str, dict[str, Path]], seeds: int) -> list[dict[str, Any]]:
+    """A row per file, then the spread of the single seeds."""
     splits = {name: photos_of(name) for name in ("train", "test", "iconic")}
     rows: list[dict[str, Any]] = []
-    for name, seen in models["official"].items():
-        known = official.measure(str(seen), splits, [], None)[0]
-        new = unseen.measure(str(models["unseen"][name]), [], 10)[0]
-        found = {"unseen_iconic": new["iconic"], "unseen_5": new["shots_5"]}
-        rows.append({"run": name, **{one: known[one] for one in FIGURES[:3]}, **found})
-    single = rows[: args.seeds]
+    for name, file in models["official"].items():
+        known = official.measure(file, splits, [], None)[0]
+        new = unseen.measure(models["unseen"][name], [], 10)[0]
+        row = {key: known[key] for key in FIGURES[:3]}
+        row |= {"unseen_iconic": new["iconic"], "unseen_5": new["shots_5"]}
+        rows.append({"run": name, **row})
+    single = rows[:seeds]
     for name, what in (("mean", np.mean), ("lowest", np.min), ("highest", np.max)):
-        told = {one: float(what([row[one] for row in single])) for one in FIGURES}
-        rows.append({"run": f"{name} of the seeds", **told})
-    report = facts("seeds.py")
-    report["seeds"] = f"0 to {args.seeds - 1}"
-    report["rows"] = rows
-    save(report, COLUMNS, args.out, "seeds")
+        spread = {key: float(what([row[key] for row in single])) for key in FIGURES}
+        rows.append({"run": f"{name} of the seeds", **spread})
+    return rows
 
 
 def fitted(work: Path, photos: str, args: argparse.Namespace) -> dict[str, Path]:
-    """The int8 files of every seed, and of the mean of their weights with and without `--keep`."""
+    """The int8 files of every seed, and of their mean with and without a share of the start."""
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
     data = [work / photos, *[work / "iconic.csv"] * 6]
     common = ["--val", work / "judge.csv", "--weights", weights, "--colour", 0.5]
     common += ["--size", args.size, "--epochs", args.epochs]
-    made = {
+    runs = {
         f"seed {seed}": fine_tuned(work / f"seed-{seed}", data, *common, "--seed", seed)
         for seed in range(args.seeds)
     }
-    runs = list(made.values())
-    for name, keep in (("weights averaged", 0.0), (f"and {args.keep:g} of the start", args.keep)):
-        made[name] = averaged(runs, work / f"average-{keep:g}", "--keep", keep)
-    files = {}
-    for name, folder in made.items():
-        files[name] = work / "export" / folder.name / "int8.tflite"
-        if not files[name].exists():
-            wanted = ["--out", files[name].parent, "--formats", "int8"]
-            run(sys.executable, "-m", "shelflens", "export", folder, *wanted)
-    return files
-
-
-def run(*words: object) -> None:
-    """Run a command."""
-    subprocess.run([str(word) for word in words], check=True)
+    single = list(runs.values())
+    share = args.start_share
+    for name, start in (("weights averaged", 0.0), (f"and {share:g} of the start", share)):
+        runs[name] = averaged(single, work / f"average-{start:g}", "--start-share", start)
+    return {
+        name: exported(folder, work / f"{folder.name}.tflite", "int8")
+        for name, folder in runs.items()
+    }
 
 
 if __name__ == "__main__":

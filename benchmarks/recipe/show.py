@@ -1,11 +1,10 @@
-"""What the README shows: the output of its commands on the demo store, and its pictures.
+"""What README and docs show: the output of the commands on the demo store, and the pictures.
 
-    python benchmarks/bundle/show.py --out benchmarks/bundle
+    python -m benchmarks.recipe.show
 
-writes contact-sheet.jpg (`demo`), for-you.jpg (`recommend --sheet`), report.jpg (`evaluate`),
-page.jpg (`page build`, in Chromium with a camera that shows demo photos), and prints each command
-with its output, `serve` and `watch` too, to be put into the README after the bundled model was
-replaced.
+writes contact-sheet.jpg (`demo`), for-you.jpg (`recommend --contact-sheet`), report.jpg
+(`evaluate`), web-app.jpg (`page build`, in Chromium with a camera that shows demo photos), and
+show.md with each command and its output, `serve` and `watch` too. Needs Chromium; two minutes.
 """
 
 from __future__ import annotations
@@ -19,22 +18,24 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.provenance import RESULTS, save, stamp
 from shelflens.webapp.build import build
-from tests.support import film as counter
-from tests.support import serving
-from tests.support.browsing import (
+from tests.support import rendered_video as video
+from tests.support import server_process
+from tests.support.browser_host import (
     DEMO,
     PHONE,
     Host,
     browser,
-    film,
     restart_camera,
     state,
-    store_with_twin,
+    store_with_family_pack,
+    write_camera_video,
 )
 
 PHOTO = DEMO / "photos" / "chickpeas-no-salt-tinlo-1.jpg"
@@ -45,11 +46,16 @@ FILMED = (
     "raw-honey-acacia-norsa-ash-1.jpg",
     "granola-honey-almond-halren-1.jpg",
 )
+PICTURES = ("contact-sheet", "for-you", "report", "web-app")
+Shown = tuple[str, str]
+"""A command and what it prints."""
+
 COMMANDS = """
 demo
 catalog build products.csv --out store.catalog
 lookup photo.jpg --catalog store.catalog -k 3
-catalog calibrate calibrated.catalog --queries photos.csv --unknowns other-things --far 0.05
+catalog calibrate calibrated.catalog --queries photos.csv --unknowns other-things \
+ --false-accept-rate 0.05
 evaluate --gallery products.csv --queries photos.csv --unknowns other-things --out report
 similar store.catalog hot-cocoa-caramel-pomoro -k 3 --where price<5
 profile log me.profile --catalog store.catalog --like hot-cocoa-caramel-pomoro \
@@ -63,73 +69,106 @@ def main() -> None:
     """Run, print, draw."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
+    report = stamp(libraries=("playwright", "starlette", "uvicorn"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # The demo's folders under the names that the README gives them.
-        for part in ("studio", "photos"):
-            shutil.copytree(DEMO / part, folder / part)
-        shutil.copy(DEMO / "studio.csv", folder / "products.csv")
-        shutil.copy(DEMO / "photos.csv", folder)
-        for photo in (DEMO / "unknown").iterdir():
-            thing = folder / "other-things" / photo.stem[:-2]
-            thing.mkdir(parents=True, exist_ok=True)
-            shutil.copy(photo, thing)
-        shutil.copy(PHOTO, folder / "photo.jpg")
-        for line in COMMANDS.strip().splitlines():
-            print(f"$ shelflens {line}", flush=True)
-            command = [sys.executable, "-m", "shelflens", *line.split()]
-            subprocess.run(command, cwd=folder, check=True)
-            if line.startswith("catalog build"):
-                shutil.copy(folder / "store.catalog", folder / "calibrated.catalog")
-        served(folder)
-        watched(folder)
-        sheet = Image.open(folder / "shelflens-demo" / "contact-sheet.png")
-        photograph(
-            sheet.resize((sheet.width * 2 // 3, sheet.height * 2 // 3)), out / "contact-sheet.jpg"
-        )
+        prepare(folder)
+        shown = [*commands(folder), served(folder), watched(folder)]
+        report["shown"] = [
+            {"command": command, "output": output.replace(f"{folder}/", "")}
+            for command, output in shown
+        ]
+        contact_sheet = Image.open(folder / "shelflens-demo" / "contact-sheet.png")
+        width, height = contact_sheet.size
+        smaller = contact_sheet.resize((width * 2 // 3, height * 2 // 3))
+        photograph(smaller, out / "contact-sheet.jpg")
         photograph(Image.open(folder / "for-you.png"), out / "for-you.jpg")
         with sync_playwright() as playwright:
-            camera = film(SCANNED, folder / "camera.mjpeg")
+            camera = write_camera_video(SCANNED, folder / "camera.mjpeg")
             with browser(playwright, camera) as running:
-                photograph(report(running, folder), out / "report.jpg")
-                photograph(phone(running, camera, folder), out / "page.jpg")
+                photograph(screenshot(running, folder), out / "report.jpg")
+                photograph(phone(running, camera, folder), out / "web-app.jpg")
+    save(report, "What the commands show", markdown(report), "show", out)
 
 
-def served(folder: Path) -> None:
+def markdown(report: dict[str, Any]) -> str:
+    """Commands, outputs, pictures."""
+    blocks = [
+        f"```\n$ {item['command']}\n{item['output'].strip()}\n```" for item in report["shown"]
+    ]
+    pictures = [f"![{name}]({name}.jpg)" for name in PICTURES]
+    return "\n\n".join([*blocks, *pictures])
+
+
+def prepare(folder: Path) -> None:
+    """The demo's folders under the names that the README gives them."""
+    for part in ("studio", "photos"):
+        shutil.copytree(DEMO / part, folder / part)
+    shutil.copy(DEMO / "studio.csv", folder / "products.csv")
+    shutil.copy(DEMO / "photos.csv", folder)
+    for photo in (DEMO / "unknown").iterdir():
+        thing = folder / "other-things" / photo.stem[:-2]
+        thing.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, thing)
+    shutil.copy(PHOTO, folder / "photo.jpg")
+
+
+def commands(folder: Path) -> list[Shown]:
+    """`COMMANDS`, in order."""
+    shown = []
+    for line in COMMANDS.strip().splitlines():
+        command = [sys.executable, "-m", "shelflens", *line.split()]
+        done = subprocess.run(
+            command, cwd=folder, check=True, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        shown.append((f"shelflens {line}", done.stdout))
+        if line.startswith("catalog build"):
+            shutil.copy(folder / "store.catalog", folder / "calibrated.catalog")
+    return shown
+
+
+def served(folder: Path) -> Shown:
     """What the server says, and its answer to a photo."""
-    with serving.running("--catalog", folder / "store.catalog") as server:
-        print("$ shelflens serve", *server.lines, sep="\n")
+    with server_process.running("--catalog", folder / "store.catalog") as server:
         asked = urllib.request.Request(
             f"http://127.0.0.1:{server.port}/lookup?k=1",
             data=(folder / "photo.jpg").read_bytes(),
             headers={"Content-Type": "image/jpeg"},
         )
         with urllib.request.urlopen(asked) as answer:
-            print(answer.read().decode(), flush=True)
+            text = answer.read().decode()
+    return "shelflens serve --catalog store.catalog", "\n".join([*server.lines, text])
 
 
-def watched(folder: Path) -> None:
+def watched(folder: Path) -> Shown:
     """A counter, filmed at 15 frames a second: products come, are held, and go."""
     shots = [
         shot
         for name in FILMED
-        for shot in (counter.Shot(name, 2.0, enter=0.4), counter.Shot(counter.COUNTER, 0.6, 0.4))
+        for shot in (video.Shot(name, 2.0, enter=0.4), video.Shot(video.EMPTY, 0.6, 0.4))
     ]
-    print("$ shelflens watch", flush=True)
     command = [sys.executable, "-m", "shelflens", "watch", "-", "--catalog", "store.catalog"]
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE) as watching:
+    log = folder / "watch.txt"
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT
+        ) as watching,
+    ):
         assert watching.stdin
         time.sleep(2)
-        for pixels in counter.film(shots, fps=15):
+        for pixels in video.render_frames(shots, fps=15):
             file = io.BytesIO()
             Image.fromarray(pixels).save(file, "JPEG", quality=90)
             watching.stdin.write(file.getvalue())
             watching.stdin.flush()
             time.sleep(1 / 15)
         watching.stdin.close()
+    return "shelflens watch picamera --catalog store.catalog", log.read_text()
 
 
 def photograph(picture: Image.Image, file: Path) -> None:
@@ -138,7 +177,7 @@ def photograph(picture: Image.Image, file: Path) -> None:
     print(f"{file}: {picture.width} x {picture.height}")
 
 
-def report(running: Browser, folder: Path) -> Image.Image:
+def screenshot(running: Browser, folder: Path) -> Image.Image:
     """The upper part of the report."""
     page = running.new_page(viewport={"width": 960, "height": 1097})
     page.goto((folder / "report" / "report.html").as_uri())
@@ -148,9 +187,9 @@ def report(running: Browser, folder: Path) -> Image.Image:
 
 
 def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
-    """Four screens of the phone page: ready, a match, look-alikes, and a match in the dark look."""
+    """Four screens of the web app: ready, a match, look-alikes, and a match in the dark look."""
     (folder / "page-store").mkdir()
-    store = store_with_twin(folder / "page-store")
+    store = store_with_family_pack(folder / "page-store")
     pictures = store / "products.csv"
     made = build(store / "store.catalog", store / "page", pictures=pictures, title="Corner Shop")
     host = Host(made)
@@ -158,7 +197,7 @@ def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
 
     def look(photo: Path | None, scheme: str) -> None:
         """Open the page, scan, take its picture."""
-        film(photo or SCANNED, camera)
+        write_camera_video(photo or SCANNED, camera)
         dark = scheme == "dark"
         context = running.new_context(
             viewport=PHONE, permissions=["camera"], color_scheme="dark" if dark else "light"
@@ -183,8 +222,8 @@ def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
     row = Image.new("RGB", (26 + 326 * len(screens), 701), "#ddd5c8")
     corners = Image.new("L", (1200, 2596))  # four times as large: the rim becomes smooth
     ImageDraw.Draw(corners).rounded_rectangle((0, 0, 1199, 2595), 120, fill=255)
-    for place, screen in enumerate(screens):
-        row.paste(screen, (26 + 326 * place, 26), corners.resize(screen.size))
+    for index, screen in enumerate(screens):
+        row.paste(screen, (26 + 326 * index, 26), corners.resize(screen.size))
     return row
 
 

@@ -35,13 +35,13 @@ ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": 
 PREPARE = """
 import numpy as np
 from shelflens import load_image
-from shelflens.bench.samples import directions, draw, unit
+from shelflens.bench.samples import random_queries, random_rows, synthetic_photo
 from shelflens.catalog.topk import top_products, top_products_with_numpy
 from shelflens.catalog.simd import kernel
 """
 ROWS = """
-rows, scales = directions({n}, {dim})
-first, query = np.arange({n}), unit(1, {dim})
+rows, scales = random_rows({n}, {dim})
+first, query = np.arange({n}), random_queries(1, {dim})
 kernel(False)
 """
 
@@ -109,7 +109,7 @@ def counted(name: str, times: int) -> int:
         RuntimeError: valgrind failed.
     """
     rows = ROWS.format(n=20_000, dim=128)
-    photo = f"photo = draw{PHOTOS[name]}\n" if name in PHOTOS else ""
+    photo = f"photo = synthetic_photo{PHOTOS[name]}\n" if name in PHOTOS else ""
     code = script(f"{rows}{photo}", ACTS[name], times)
     environment = os.environ | ALONE
     with tempfile.TemporaryDirectory() as folder:

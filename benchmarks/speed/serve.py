@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.provenance import RESULTS, save, stamp, table
 from shelflens import Catalog, Embedder
-from shelflens.bench.samples import draw
+from shelflens.bench.samples import synthetic_photo
 from shelflens.catalog.lookup import answer_queries, embed_query
 from shelflens.cli import main as shelflens
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -73,7 +73,7 @@ def measure(folder: Path, turns: int) -> dict[str, Any]:
     if shelflens(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(store)]):
         raise RuntimeError("no catalog to measure with")
     small = sorted((DEMO / "photos").glob("*.jpg"))[0].read_bytes()
-    photos = {"demo photo": small, "12 MP": draw(4032, 3024)}
+    photos = {"demo photo": small, "12 MP": synthetic_photo(4032, 3024)}
     catalog, embedder = Catalog.open(store), Embedder.open()
     begin = time.perf_counter()
     command = [sys.executable, "-m", "shelflens", "serve", "--port", "0", "--catalog", str(store)]

@@ -2,10 +2,10 @@
 
     python -m benchmarks.speed.soak --minutes 60
 
-A video of the demo products (`tests/support/film.py`: each slides in, is held, and goes) is watched
-in a loop by a process of its own, as a person would start it, and that process's resident memory is
-read from /proc every few seconds. On the way the catalog is replaced by an equal one, by a broken
-one, and by the good one again, over and over. Needs the [camera] extra and Linux.
+A video of the demo products (`tests/support/rendered_video.py`: each slides in, is held, and goes)
+is watched in a loop by a process of its own, as a person would start it, and that process's
+resident memory is read from /proc every few seconds. On the way the catalog is replaced by an equal
+one, by a broken one, and by the good one again, over and over. Needs the [camera] extra and Linux.
 
 Not measured here: a camera's driver, a Raspberry Pi.
 """
@@ -28,7 +28,15 @@ import numpy as np
 
 from benchmarks.provenance import RESULTS, save, stamp, table
 from shelflens.cli import main as shelflens
-from tests.support.film import COUNTER, DEMO, HEIGHT, WIDTH, Shot, film, names
+from tests.support.rendered_video import (
+    DEMO,
+    EMPTY,
+    HEIGHT,
+    WIDTH,
+    Shot,
+    photo_names,
+    render_frames,
+)
 
 SETTLED = 0.1
 """Share of the run that is left out of the slope: caches fill, the allocator finds its size."""
@@ -44,7 +52,9 @@ def main() -> None:
     parser.add_argument("--replace", type=float, default=60.0, help="seconds between replacements")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
-    report = stamp(seed="fixed, in tests/support/film.py", libraries=("opencv-python-headless",))
+    report = stamp(
+        seed="fixed, in tests/support/rendered_video.py", libraries=("opencv-python-headless",)
+    )
     report |= soak(args.minutes * 60, args.fps, args.every, args.replace)
     save(report, "`shelflens watch` on a looped video", markdown(report), "soak", args.out)
 
@@ -147,12 +157,12 @@ def write_film(path: Path, fps: float) -> int:
     """Write the video; gives how many things are shown in it."""
     import cv2
 
-    things = [*names(), *names("unknown")]
+    things = [*photo_names(), *photo_names("unknown")]
     shots = []
     for name in things:
-        shots += [Shot(name, seconds=2.0, enter=0.6), Shot(COUNTER, seconds=1.5, enter=0.6)]
+        shots += [Shot(name, seconds=2.0, enter=0.6), Shot(EMPTY, seconds=1.5, enter=0.6)]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (WIDTH, HEIGHT))
-    for pixels in film(shots, fps=fps):
+    for pixels in render_frames(shots, fps=fps):
         writer.write(np.ascontiguousarray(pixels[..., ::-1]))
     writer.release()
     return len(things)

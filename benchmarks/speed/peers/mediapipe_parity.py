@@ -8,7 +8,8 @@ photo decoders::
     numpy.save("pixels.npy", pixels)
     numpy.save("vectors.npy", embedder.embed_pixels(pixels))
 
-    python -m benchmarks.speed.peers.mediapipe_parity int8.tflite --pixels pixels.npy --vectors vectors.npy
+    python -m benchmarks.speed.peers.mediapipe_parity int8.tflite \\
+        --pixels pixels.npy --vectors vectors.npy
 
 Exit status: 0 when every photo reaches the bar, 1 otherwise.
 """

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.speed.peers import adapters
 from benchmarks.speed.peers.ratios import Row, in_ms
 from shelflens import Catalog, Embedder, load_image
-from shelflens.bench.samples import PHOTOS, draw
+from shelflens.bench.samples import PHOTOS, synthetic_photo
 from shelflens.bench.timing import interleaved
 
 SAME_VECTOR = 0.999
@@ -31,7 +31,7 @@ def photos(
     try:
         for name, (width, height) in PHOTOS.items():
             path = folder / f"{width}.jpg"
-            path.write_bytes(draw(width, height))
+            path.write_bytes(synthetic_photo(width, height))
             small = folder / f"{width}.png"
             Image.fromarray(load_image(path, size=size)).save(small)
             same = float(theirs(str(small)) @ embedder.embed_pixels(load_image(small)[None])[0])
@@ -62,7 +62,7 @@ def photos(
 
 def embed(model: Path, onnx: Path | None, embedder: Embedder, seconds: float) -> list[Row]:
     """`Embedder.embed_pixels` beside the bare interpreter, the same file and threads."""
-    pixels = embedder.load(draw(348, 348))[np.newaxis]
+    pixels = embedder.load(synthetic_photo(348, 348))[np.newaxis]
     ours = embedder.embed_pixels(pixels)[0]
     rows = []
     for threads in sorted({1, min(4, os.cpu_count() or 1)}):

@@ -119,8 +119,8 @@ def plots(report: dict[str, Any]) -> dict[str, str]:
     first = {name: {"ms": scan["ms"][name]["p50"]} for name in names if "sqlite" not in name}
     title = f"One query, exact or nearly, {scan['products']:,} x {scan['dim']}"
     return {
-        "photo": charts.stacks(
+        "photo": charts.bar_chart(
             bars, title="File to answer, and MediaPipe's file to embedding", x="ms, p50"
         ),
-        "scan": charts.stacks(first, title=title, x="ms, p50 (sqlite-vec is off the scale)"),
+        "scan": charts.bar_chart(first, title=title, x="ms, p50 (sqlite-vec is off the scale)"),
     }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.speed.peers import adapters
 from benchmarks.speed.peers.ratios import Row, in_ms
 from shelflens import Catalog
-from shelflens.bench.samples import directions, unit
+from shelflens.bench.samples import random_queries, random_rows
 from shelflens.bench.timing import interleaved
 from shelflens.catalog.simd import kernel
 from shelflens.catalog.topk import nearest, with_numpy_alone
@@ -23,11 +23,11 @@ from shelflens.catalog.topk import nearest, with_numpy_alone
 
 def scan(n: int, dim: int, seconds: float, *, graph: bool) -> Row:
     """One query, one thread, the ten nearest of n stored rows."""
-    rows, scales = directions(n, dim)
+    rows, scales = random_rows(n, dim)
     first = np.arange(n)
     wide = rows.astype(np.float32) * scales[:, np.newaxis]
     # Queries near stored rows, as a photo is near its product.
-    queries = wide[:: max(1, n // 40)][:40] + 0.7 * unit(40, dim)
+    queries = wide[:: max(1, n // 40)][:40] + 0.7 * random_queries(40, dim)
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
     oracle = _oracle(rows, scales, queries)
     words = rows.reshape(-1)[: rows.size // 8 * 8].view(np.uint64)
@@ -70,8 +70,8 @@ def scan(n: int, dim: int, seconds: float, *, graph: bool) -> Row:
 
 def batch(n: int, dim: int, seconds: float) -> Row:
     """64 queries at once, on one thread and on all."""
-    rows, scales = directions(n, dim)
-    queries, first = unit(64, dim), np.arange(n)
+    rows, scales = random_rows(n, dim)
+    queries, first = random_queries(64, dim), np.arange(n)
     alone = [nearest(rows, scales, first, query[None], 10)[0][0].tolist() for query in queries]
     together = nearest(rows, scales, first, queries, 10)
     assert alone == [indices.tolist() for indices, _ in together]
