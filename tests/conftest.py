@@ -122,3 +122,13 @@ def trained_run(small_grocery: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return out
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist a file stays on one worker, and the trained run is made on one only."""
+    for item in items:
+        if item.get_closest_marker("install"):  # independent, and each takes a minute
+            continue
+        trained = "trained_run" in getattr(item, "fixturenames", ())
+        group = "trained" if trained else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))

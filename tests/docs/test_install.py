@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from tests.support.readme import block
+from tests.support.skips import ALLOWED, skipped
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "runtime" / "shelflens" / "data" / "demo"
@@ -98,14 +99,17 @@ def test_the_readme_of_the_wheel_needs_no_repository(wheel: Path) -> None:
 
 
 def test_the_tests_of_an_unpacked_sdist_pass(tmp_path: Path, wheel: Path) -> None:
-    """The runtime's tests read nothing that the sdist does not have."""
+    """The runtime's tests need the extra [test] alone, and read nothing that the sdist has not."""
     run(sys.executable, "-m", "build", "--sdist", "-o", tmp_path, wheel.parent / "source")
     (archive,) = tmp_path.glob("*.tar.gz")
     shutil.unpack_archive(archive, tmp_path)
     (root,) = tmp_path.glob("shelflens-*/")
     bin_ = environment(tmp_path / "env", f"{root}[test]")
-    out = run(bin_ / "python", "-m", "pytest", "-q", "tests/runtime", "tests/docs", cwd=root)
+    report = tmp_path / "report.xml"
+    words = ["-q", "--junitxml", report, "tests/runtime", "tests/docs"]
+    out = run(bin_ / "python", "-m", "pytest", *words, cwd=root)
     assert re.search(r"\d{3,} passed", out)
+    assert set(skipped(report)) <= set(ALLOWED)
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).parts[-3])
