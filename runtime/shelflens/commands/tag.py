@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, embed_photos, open_model, share
+from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.discovery.tags import MIN_CONFIDENCE, Tag, Tagger
 from shelflens.files import write_text
@@ -59,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
     columns = list(dict.fromkeys(args.attribute))
     photos, grouped = _photos(Path(args.data))
     taggers = [Tagger(catalog, column) for column in columns]
-    rows, vectors, _ = embed_photos(embedder, _numbered(photos), source=args.data)
-    kept = [photos.items[int(row)] for row in rows]
+    kept, vectors = embed_dataset(embedder, photos, source=args.data)
     # Photos of one product are tagged together, by their mean.
     owners = [item.product if grouped else str(item.path) for item in kept]
     means = _means(owners, vectors)
@@ -91,11 +90,6 @@ def _photos(source: Path) -> tuple[Dataset, bool]:
     if not source.exists():
         raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))
     return Dataset([LabelledImage(source, source.stem)]), False
-
-
-def _numbered(photos: Dataset) -> Dataset:
-    """The same photos, labelled by their index, so that those skipped can be told."""
-    return Dataset([LabelledImage(item.path, str(n)) for n, item in enumerate(photos.items)])
 
 
 def _means(owners: list[str], vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import DEFAULT_CALIBRATION, Match
+from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import WEIGHT
-from shelflens.catalog.scores import best_first, top
+from shelflens.catalog.scores import indices_best_first, top_indices
 from shelflens.discovery.filters import conditions
 from shelflens.errors import CatalogError, DataError
 
@@ -92,7 +92,7 @@ def _with_category_scores(
     """
     if not catalog.category_axes:
         return scores
-    near = top(scores, SIMILAR_CANDIDATES)
+    near = top_indices(scores, SIMILAR_CANDIDATES)
     directions = np.stack([catalog.mean_direction(index) for index in near.tolist()])
     mixed = (scores - WEIGHT) / np.float32(1 + WEIGHT)
     mixed[near] = catalog.category_axes.mixed(vector, directions, scores[near])
@@ -118,7 +118,7 @@ def select_top(
     """
     indices: list[int] = []
     found: list[Match] = []
-    for index in best_first(scores):
+    for index in indices_best_first(scores):
         product = catalog.at(index, float(scores[index]))
         if fits(index, product):
             indices.append(index)
@@ -170,7 +170,7 @@ def diversify(
 
 def near_duplicate_threshold(catalog: Catalog) -> float:
     """Cosine similarity of near-duplicates: that from which the catalog answers `match`."""
-    return float({**DEFAULT_CALIBRATION, **catalog.calibration}["threshold"])
+    return catalog.calibration.threshold
 
 
 def pool_size(k: int) -> int:

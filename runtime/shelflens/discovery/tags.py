@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shelflens.calibration.logistic import fit_logistic, logistic
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.scores import top
+from shelflens.catalog.scores import top_indices
 from shelflens.discovery.filters import require_columns, values
 
 NEIGHBOURS = 20
@@ -111,7 +111,7 @@ class Tagger:
 
     def _votes(self, scores: NDArray[np.float32]) -> list[tuple[str, NDArray[np.float64]]]:
         """Each value's features, most votes first; scores float32 [len(self._rows)]."""
-        nearest = top(scores, NEIGHBOURS)
+        nearest = top_indices(scores, NEIGHBOURS)
         nearest = nearest[np.isfinite(scores[nearest])]
         share: dict[str, float] = {}
         best: dict[str, float] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import DEFAULT_CALIBRATION, Answer
+from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.fuse import fuse
 from shelflens.errors import PhotoError
@@ -138,7 +138,7 @@ class Watcher:
         answer = fuse(self._catalog, self._burst, self._k)
         scene, count = self._scene, len(self._burst)
         still = (self._at - scene.since) * 1e3
-        alike = float(self._catalog.calibration.get("threshold", DEFAULT_CALIBRATION["threshold"]))
+        alike = self._catalog.calibration.threshold
         looks = np.mean(self._burst, axis=0)
         news = self._debounce.news(answer, looks, scene.away, alike=alike)
         self._burst.clear()

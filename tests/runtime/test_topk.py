@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shelflens.catalog import scores as search
-from shelflens.catalog import simd
-from shelflens.catalog import topk as scan
-from shelflens.catalog.topk import nearest
+from shelflens.catalog import simd, topk
+from shelflens.catalog.rows import quantize_rows
+from shelflens.catalog.topk import top_products
 
 KERNELS: dict[str, Callable[[], simd.Kernel]] = {
     "simsimd": simd._simsimd,
@@ -30,11 +29,11 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if name != "numpy" and not importlib.util.find_spec(name):
         pytest.skip(f"{name} is not installed: pip install -e '.[dev]'")
     found = KERNELS[name]() if name in KERNELS else None
-    monkeypatch.setattr(simd, "kernel", lambda several: found)
+    monkeypatch.setattr(topk, "kernel", lambda several: found)
     # Small blocks and parts, so that small catalogs are cut up and shared out too.
-    monkeypatch.setattr(scan, "_BLOCK_BYTES", 1 << 10)
-    for part in ("_PART", "_PYTHON_PART", "_BLOCK_SCORES"):
-        monkeypatch.setattr(scan, part, 1 << 10)
+    monkeypatch.setattr(topk, "_BLOCK_BYTES", 1 << 10)
+    for size in ("_KERNEL_THREAD_BYTES", "_PYTHON_THREAD_BYTES", "_BLOCK_SCORES"):
+        monkeypatch.setattr(topk, size, 1 << 10)
     return name
 
 
@@ -53,14 +52,14 @@ def by_definition(
 
 
 def catalog(
-    n: int, products: int, dim: int, kinds: int, seed: int
+    n: int, products: int, dim: int, clusters: int, seed: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
     """Rows of which many are the same or nearly so, and 11 queries near to some of them."""
     generator = np.random.default_rng(seed)
-    middles = generator.normal(size=(kinds, dim))
-    near = middles[generator.integers(0, kinds, n)]
+    centres = generator.normal(size=(clusters, dim))
+    near = centres[generator.integers(0, clusters, n)]
     near = near + generator.choice([0, 0, 1e-3, 0.3], n)[:, None] * generator.normal(size=(n, dim))
-    rows, scales = search.quantize_rows(near.astype(np.float32))
+    rows, scales = quantize_rows(near.astype(np.float32))
     starts = np.sort(generator.choice(np.arange(1, n), min(products, n) - 1, replace=False))
     queries = near[generator.integers(0, n, 11)] + 0.1 * generator.normal(size=(11, dim))
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
@@ -75,38 +74,38 @@ def catalog(
     n=st.integers(1, 600),
     products=st.integers(1, 600),
     dim=st.sampled_from([1, 2, 31, 64, 100, 256]),
-    kinds=st.integers(1, 40),
+    clusters=st.integers(1, 40),
     k=st.integers(1, 40),
     count=st.integers(1, 11),
     threads=st.integers(1, 3),
     seed=st.integers(0, 999),
 )
 def test_equals_scoring_every_row_in_float64(
-    n: int, products: int, dim: int, kinds: int, k: int, count: int, threads: int, seed: int
+    n: int, products: int, dim: int, clusters: int, k: int, count: int, threads: int, seed: int
 ) -> None:
-    rows, scales, first, queries = catalog(n, products, dim, kinds, seed)
-    found = nearest(rows, scales, first, queries[:count], k, threads=threads)
+    rows, scales, first, queries = catalog(n, products, dim, clusters, seed)
+    found = top_products(rows, scales, first, queries[:count], k, threads=threads)
     assert len(found) == count
-    for (numbers, scores), query in zip(found, queries, strict=False):
+    for (indices, scores), query in zip(found, queries, strict=False):
         expected, right = by_definition(rows, scales, first, query, k)
-        assert numbers.tolist() == expected
+        assert indices.tolist() == expected
         assert scores.tolist() == pytest.approx(right, abs=1e-7)
 
 
 def test_a_larger_catalog_on_threads() -> None:
     rows, scales, first, queries = catalog(30_000, 20_000, 48, 500, 1)
     for threads in (1, 4):
-        for query, (numbers, _) in zip(
-            queries, nearest(rows, scales, first, queries, 10, threads=threads), strict=True
+        for query, (indices, _) in zip(
+            queries, top_products(rows, scales, first, queries, 10, threads=threads), strict=True
         ):
-            assert numbers.tolist() == by_definition(rows, scales, first, query, 10)[0]
+            assert indices.tolist() == by_definition(rows, scales, first, query, 10)[0]
 
 
 def test_rows_wider_than_a_kernel_sums_exactly() -> None:
-    dim = simd.MOST_DIM + 1
+    dim = simd.MAX_DIM + 1
     rows, scales, first, queries = catalog(50, 50, dim, 5, 0)
-    numbers, _ = nearest(rows, scales, first, queries[:1], 3)[0]
-    assert numbers.tolist() == by_definition(rows, scales, first, queries[0], 3)[0]
+    indices, _ = top_products(rows, scales, first, queries[:1], 3)[0]
+    assert indices.tolist() == by_definition(rows, scales, first, queries[0], 3)[0]
 
 
 def test_an_error_on_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +114,9 @@ def test_an_error_on_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(*_: Any) -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(scan, "_candidates", fail)
+    monkeypatch.setattr(topk, "_candidates", fail)
     with pytest.raises(RuntimeError, match="no memory"):
-        nearest(rows, scales, first, queries, 3, threads=3)
+        top_products(rows, scales, first, queries, 3, threads=3)
 
 
 def test_a_kernel_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from shelflens import Catalog, CatalogError
-from shelflens.catalog import container as catalog_store
 from shelflens.catalog.confirm import confirm, unconfirm
+from shelflens.catalog.container import read_container, write_container
 from shelflens.catalog.provenance import UNDO_LIMIT
 
 
@@ -35,7 +35,7 @@ def saved(catalog: Catalog, folder: Path) -> bytes:
 
 def test_a_confirmed_photo_is_found(tmp_path: Path) -> None:
     catalog, done = confirm(shop(), "p3", photo(0))
-    assert done.to_dict() == {"id": "p3", "kept": True, "replaced": False, "views": 1}
+    assert done.to_dict() == {"id": "p3", "kept": True, "replaced": False, "confirmed": 1}
     catalog.save(tmp_path / "a.catalog")
     best = Catalog.open(tmp_path / "a.catalog").match(photo(0), k=1)[0]
     assert (best.id, round(best.score, 2)) == ("p3", 1.0)
@@ -45,21 +45,21 @@ def test_a_confirmed_photo_is_found(tmp_path: Path) -> None:
 @settings(max_examples=30)
 @given(
     acts=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), min_size=1, max_size=25),
-    most=st.integers(1, 4),
+    limit=st.integers(1, 4),
 )
 def test_undo_gives_back_every_byte(
-    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[int, int]], most: int
+    tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[int, int]], limit: int
 ) -> None:
     folder = tmp_path_factory.mktemp("undo")
     catalog = shop()
     states = [saved(catalog, folder)]
     done: list[str] = []
     for product, seed in acts:
-        catalog, what = confirm(catalog, f"p{product}", photo(seed), most=most)
-        if what.kept:
+        catalog, confirmed = confirm(catalog, f"p{product}", photo(seed), limit=limit)
+        if confirmed.kept:
             done.append(f"p{product}")
             states.append(saved(catalog, folder))
-        assert what.views <= most
+        assert confirmed.confirmed <= limit
         catalog = Catalog.open(folder / "saved.catalog")
     for last in reversed(done):
         assert saved(catalog, folder) == states.pop()
@@ -68,10 +68,10 @@ def test_undo_gives_back_every_byte(
     assert saved(catalog, folder) == states.pop()
 
 
-def test_enrolled_pictures_stay_and_the_number_is_bounded() -> None:
+def test_enrolled_images_stay_and_confirmed_ones_are_bounded() -> None:
     catalog = shop()
     for seed in range(30):
-        catalog, _ = confirm(catalog, "p2", photo(seed), most=3)
+        catalog, _ = confirm(catalog, "p2", photo(seed), limit=3)
     rows = catalog.vectors_of(catalog.rows_of(catalog.index_of("p2")))
     assert len(rows) == 2 + 3
     assert np.array_equal(rows[:2], shop().vectors[4:6])
@@ -85,11 +85,11 @@ def test_what_is_seen_already_is_not_kept_again() -> None:
     assert again is catalog
     assert not done.kept
     same, done = confirm(shop(), "p0", shop().vectors[0])
-    assert (same.row_count, done.kept, done.views) == (12, False, 0)
+    assert (same.row_count, done.kept, done.confirmed) == (12, False, 0)
 
 
 def test_a_wrong_photo_is_the_first_to_go() -> None:
-    """Good views lie around the product; a photo of another product must not push them out."""
+    """Good photos lie around the product; one of another product must not push them out."""
     generator = np.random.default_rng(0)
     centres = np.eye(4, 24, dtype=np.float32)
     catalog = Catalog([f"p{n}" for n in range(4)], centres, space="s")
@@ -101,10 +101,10 @@ def test_a_wrong_photo_is_the_first_to_go() -> None:
 
     wrong = near(1)
     for vector in [near(0), wrong, near(0), near(0), near(0), near(0), near(0)]:
-        catalog, _ = confirm(catalog, "p0", vector, most=3)
-    views = catalog.vectors_of(catalog.rows_of(0))
-    assert len(views) == 4
-    assert float((views @ (wrong / np.linalg.norm(wrong))).max()) < 0.9
+        catalog, _ = confirm(catalog, "p0", vector, limit=3)
+    rows = catalog.vectors_of(catalog.rows_of(0))
+    assert len(rows) == 4
+    assert float((rows @ (wrong / np.linalg.norm(wrong))).max()) < 0.9
 
 
 def test_adding_and_removing_keeps_what_was_confirmed(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_adding_and_removing_keeps_what_was_confirmed(tmp_path: Path) -> None:
     catalog = catalog.add(["new", "p2"], np.stack([photo(2), photo(3)])).remove(["p0"])
     catalog.save(tmp_path / "a.catalog")
     opened = Catalog.open(tmp_path / "a.catalog")
-    steps = opened.provenance.of_rows(opened.row_count)
-    confirmed = [opened.row_ids[row] for row in np.flatnonzero(steps)]
+    numbers = opened.provenance.of_rows(opened.row_count)
+    confirmed = [opened.row_ids[row] for row in np.flatnonzero(numbers)]
     assert confirmed == ["p2", "p4"]
     smaller, gone = unconfirm(opened, "p2")
     assert gone == 1
@@ -126,7 +126,7 @@ def test_adding_and_removing_keeps_what_was_confirmed(tmp_path: Path) -> None:
 def test_all_at_once(tmp_path: Path) -> None:
     catalog = shop()
     for seed in range(9):
-        catalog, _ = confirm(catalog, "p2", photo(seed), most=4)
+        catalog, _ = confirm(catalog, "p2", photo(seed), limit=4)
     back, gone = unconfirm(catalog, "p2", everything=True)
     assert gone == 4
     assert saved(back, tmp_path) == saved(shop(), tmp_path)
@@ -136,36 +136,36 @@ def test_the_file_stays_a_catalog_of_format_1(tmp_path: Path) -> None:
     """An older reader takes the five tensors it knows; another library opens the file."""
     catalog = shop()
     for seed in range(5):
-        catalog, _ = confirm(catalog, "p2", photo(seed), most=2)
+        catalog, _ = confirm(catalog, "p2", photo(seed), limit=2)
     catalog.save(tmp_path / "a.catalog")
     with safe_open(tmp_path / "a.catalog", "np") as opened:
         names = set(opened.keys())
-        steps = opened.get_tensor("confirmed")
+        numbers = opened.get_tensor("confirmed")
         metadata = opened.metadata()
     assert names == {"rows", "scales", "first_row", "first_byte", "products", "confirmed"}
     assert metadata["version"] == "1"
-    assert (steps > 0).sum() == 2
-    assert {one["id"] for one in json.loads(metadata["dropped"])} == {"p2"}
-    tensors, facts = catalog_store.read(tmp_path / "a.catalog")
+    assert (numbers > 0).sum() == 2
+    assert {row["id"] for row in json.loads(metadata["dropped"])} == {"p2"}
+    tensors, metadata = read_container(tmp_path / "a.catalog")
     del tensors["confirmed"]
-    plain = {key: value for key, value in facts.items() if key in ("space", "calibration")}
-    catalog_store.write(tmp_path / "old.catalog", tensors, plain)
+    plain = {key: metadata[key] for key in ("space", "calibration")}
+    write_container(tmp_path / "old.catalog", tensors, plain)
     assert np.array_equal(Catalog.open(tmp_path / "old.catalog").vectors, catalog.vectors)
 
 
 @pytest.mark.parametrize("damage", ["short", "dtype", "json", "dropped"])
 def test_tables_that_do_not_fit_are_refused(tmp_path: Path, damage: str) -> None:
     confirm(shop(), "p2", photo(0))[0].save(tmp_path / "a.catalog")
-    tensors, facts = catalog_store.read(tmp_path / "a.catalog")
-    facts = {key: facts[key] for key in ("space", "calibration")}
-    tensors = {name: np.array(one) for name, one in tensors.items()}
+    tensors, metadata = read_container(tmp_path / "a.catalog")
+    metadata = {key: metadata[key] for key in ("space", "calibration")}
+    tensors = {name: np.array(tensor) for name, tensor in tensors.items()}
     if damage == "short":
         tensors["confirmed"] = tensors["confirmed"][:-1]
     elif damage == "dtype":
         tensors["confirmed"] = tensors["confirmed"].astype(np.float32)
     else:
-        facts["dropped"] = "{" if damage == "json" else '[{"id": "p2"}]'
-    catalog_store.write(tmp_path / "b.catalog", tensors, facts)
+        metadata["dropped"] = "{" if damage == "json" else '[{"id": "p2"}]'
+    write_container(tmp_path / "b.catalog", tensors, metadata)
     with pytest.raises(CatalogError, match="build it again"):
         Catalog.open(tmp_path / "b.catalog")
 
@@ -174,7 +174,7 @@ def test_refusals() -> None:
     with pytest.raises(CatalogError, match="no product 'nope'"):
         confirm(shop(), "nope", photo(0))
     with pytest.raises(CatalogError, match="at least 1"):
-        confirm(shop(), "p2", photo(0), most=0)
+        confirm(shop(), "p2", photo(0), limit=0)
     with pytest.raises(CatalogError, match="expected float32"):
         confirm(shop(), "p2", photo(0, dim=5))
     with pytest.raises(CatalogError, match="no confirmed photo"):

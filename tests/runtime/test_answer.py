@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shelflens import Catalog, CatalogError, Match
-from shelflens.catalog.answer import MOST_LEAD, chance, decide, default_curve
+from shelflens import Calibration, Catalog, CatalogError, Match
+from shelflens.catalog.answer import decide
+from shelflens.catalog.calibration import MARGIN_CAP
 from shelflens.catalog.fuse import AGREEMENT, fuse
 
 Unit = Callable[..., NDArray[np.float32]]
-CALIBRATION = {"threshold": 0.6, "margin": 0.05}
+CALIBRATION = Calibration(threshold=0.6, margin=0.05)
 
 
 def matches(*scores: float) -> list[Match]:
@@ -39,23 +41,23 @@ def matches(*scores: float) -> list[Match]:
 def test_the_three_answers(scores: Any, decision: str, candidates: list[str]) -> None:
     answer = decide(matches(*scores), CALIBRATION)
     assert answer.decision == decision
-    assert [one.id for one in answer.candidates] == candidates
+    assert [match.id for match in answer.candidates] == candidates
     assert (answer.best is not None) == (decision == "match")
     assert answer.basis == "default"
-    told = answer.to_dict()
-    assert told.get("candidates", []) == candidates
-    assert told["basis"] == "default"
+    values = answer.to_dict()
+    assert values.get("candidates", []) == candidates
+    assert values["basis"] == "default"
 
 
 def test_candidates_do_not_depend_on_how_many_are_shown(unit: Unit) -> None:
     row = unit(1, 16)
     catalog = Catalog(list("abcd"), np.repeat(row, 4, axis=0), space="s", calibration=CALIBRATION)
     answer = catalog.answer(row[0], k=1)
-    assert [one.id for one in answer.matches] == ["a"]
-    assert [one.id for one in answer.candidates] == list("abcd")
+    assert [match.id for match in answer.matches] == ["a"]
+    assert [match.id for match in answer.candidates] == list("abcd")
 
 
-def test_a_calibration_of_an_older_version_decides_as_before() -> None:
+def test_a_calibration_without_a_curve_has_the_default_curve() -> None:
     answer = decide(matches(0.7, 0.3), CALIBRATION)
     assert answer.decision == "match"
     assert answer.confidence > 0.5
@@ -64,36 +66,36 @@ def test_a_calibration_of_an_older_version_decides_as_before() -> None:
 
 
 def test_measured_is_said() -> None:
-    curve = [-20.0, 30.0, 5.0]
-    answer = decide(matches(0.7, 0.3), {**CALIBRATION, "basis": "measured", "confidence": curve})
+    measured = replace(CALIBRATION, basis="measured", confidence=(-20.0, 30.0, 5.0))
+    answer = decide(matches(0.7, 0.3), measured)
     assert answer.basis == "measured"
-    assert answer.confidence == pytest.approx(1 / (1 + np.exp(-(-20 + 21 + 5 * MOST_LEAD))))
+    assert answer.confidence == pytest.approx(1 / (1 + np.exp(-(-20 + 21 + 5 * MARGIN_CAP))))
 
 
 @given(
     score=st.floats(-1, 1),
-    lead=st.floats(0, 2),
+    margin=st.floats(0, 2),
     more=st.floats(0, 1),
     threshold=st.floats(-1, 1),
-    margin=st.floats(0, 0.5),
+    min_margin=st.floats(0, 0.5),
 )
-def test_confidence_is_a_chance_and_rises(
-    score: float, lead: float, more: float, threshold: float, margin: float
+def test_confidence_is_a_probability_and_rises(
+    score: float, margin: float, more: float, threshold: float, min_margin: float
 ) -> None:
-    curve = default_curve(threshold, margin)
-    sure = chance(curve, score, lead)
-    assert 0 <= sure <= 1
-    assert chance(curve, score + more, lead) >= sure
-    assert chance(curve, score, lead + more) >= sure
+    calibration = Calibration(threshold=threshold, margin=min_margin)
+    probability = calibration.probability(score, margin)
+    assert 0 <= probability <= 1
+    assert calibration.probability(score + more, margin) >= probability
+    assert calibration.probability(score, margin + more) >= probability
 
 
 def test_one_photo_fused_is_that_photo(unit: Unit) -> None:
     catalog = Catalog([str(n) for n in range(40)], unit(40, 32), space="s", calibration=CALIBRATION)
     for query in unit(20, 32, seed=1):
-        one, alone = fuse(catalog, [query]), catalog.answer(query)
-        assert [m.id for m in one.matches] == [m.id for m in alone.matches]
-        assert [m.score for m in one.matches] == pytest.approx([m.score for m in alone.matches])
-        assert one.confidence == pytest.approx(alone.confidence, abs=1e-5)
+        fused, alone = fuse(catalog, [query]), catalog.answer(query)
+        assert [m.id for m in fused.matches] == [m.id for m in alone.matches]
+        assert [m.score for m in fused.matches] == pytest.approx([m.score for m in alone.matches])
+        assert fused.confidence == pytest.approx(alone.confidence, abs=1e-5)
 
 
 def test_fusing_is_the_mean_direction_times_its_length(unit: Unit) -> None:
@@ -101,11 +103,12 @@ def test_fusing_is_the_mean_direction_times_its_length(unit: Unit) -> None:
     three = unit(3, 32, seed=1)
     mean = three.mean(axis=0)
     length = float(np.linalg.norm(mean))
-    expected = [(one.id, one.score * length**AGREEMENT) for one in catalog.match(mean, 3)]
+    expected = catalog.match(mean, 3)
     # The length of each photo's vector must not weigh it.
     got = fuse(catalog, three * np.array([[1.0], [5.0], [0.1]], np.float32), k=3)
-    assert [one.id for one in got.matches] == [one for one, _ in expected]
-    assert [one.score for one in got.matches] == pytest.approx([s for _, s in expected], abs=1e-5)
+    assert [match.id for match in got.matches] == [match.id for match in expected]
+    scores = [match.score * length**AGREEMENT for match in expected]
+    assert [match.score for match in got.matches] == pytest.approx(scores, abs=1e-5)
 
 
 def test_noisy_photos_fused_find_what_one_does_not(unit: Unit) -> None:
@@ -113,10 +116,10 @@ def test_noisy_photos_fused_find_what_one_does_not(unit: Unit) -> None:
     rows = unit(50, 32)
     catalog = Catalog([str(n) for n in range(50)], rows, space="s")
     alone, together = 0, 0
-    for number, row in enumerate(rows):
+    for index, row in enumerate(rows):
         photos = row + generator.normal(0, 0.35, (3, 32)).astype(np.float32)
-        alone += catalog.match(photos[0], 1)[0].id == str(number)
-        together += fuse(catalog, photos).matches[0].id == str(number)
+        alone += catalog.match(photos[0], 1)[0].id == str(index)
+        together += fuse(catalog, photos).matches[0].id == str(index)
     assert together > alone + 5
 
 
