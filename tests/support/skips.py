@@ -7,7 +7,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-GROUP = re.compile(r"@(tests/\S+|trained)$")
+GROUP = re.compile(r"@tests/\S+$")
 """What pytest-xdist appends to a test's name."""
 
 ALLOWED = {
