@@ -1,10 +1,10 @@
-// The plain page of `shelflens serve`: sends the chosen photos, shows the answer.
+// The photo form of `shelflens serve`: sends the chosen photos, shows the answer.
 "use strict";
 
 const form = document.querySelector("form");
 const button = form.querySelector("button");
 const section = document.getElementById("answer");
-const withPictures = document.documentElement.dataset.pictures === "yes";
+const withImages = document.documentElement.dataset.images === "yes";
 
 function element(name, text, kind) {
   const made = document.createElement(name);
@@ -14,7 +14,7 @@ function element(name, text, kind) {
 }
 
 function headline(answer) {
-  const names = new Map(answer.matches.map((one) => [one.id, one.name]));
+  const names = new Map(answer.matches.map((match) => [match.id, match.name]));
   if (answer.decision === "match") return answer.matches[0].name;
   if (answer.decision === "ambiguous") {
     const known = answer.candidates.map((id) => names.get(id) ?? id);
@@ -25,19 +25,19 @@ function headline(answer) {
 
 function item(match) {
   const made = element("li");
-  if (withPictures) {
-    const picture = element("img");
-    picture.alt = "";
-    picture.src = "/pictures/" + match.id.split("/").map(encodeURIComponent).join("/");
-    picture.addEventListener("error", () => picture.remove());
-    made.append(picture);
+  if (withImages) {
+    const image = element("img");
+    image.alt = "";
+    image.src = "/pictures/" + match.id.split("/").map(encodeURIComponent).join("/");
+    image.addEventListener("error", () => image.remove());
+    made.append(image);
   }
   const text = element("div");
   text.append(element("strong", match.name));
-  const told = Object.entries(match.attributes)
+  const attributes = Object.entries(match.attributes)
     .filter(([key]) => key !== "name" && key !== "picture")
     .map(([key, value]) => `${key} ${value}`);
-  text.append(element("span", told.join(" · "), "soft"));
+  text.append(element("span", attributes.join(" · "), "soft"));
   made.append(text, element("span", match.score.toFixed(2), "soft"));
   return made;
 }

@@ -1,4 +1,4 @@
-"""Files for the browser: the folder of `shelflens page build`, or the plain page built in."""
+"""Files for the browser: the web app of `shelflens page build`, or the photo form built in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-HERE = Path(__file__).parent / "page"
+FORM = Path(__file__).parent / "form"
+"""The photo form, and the style of the documentation."""
 
 TYPES = {
     ".wasm": "application/wasm",  # a browser compiles no other type while it loads
@@ -46,47 +47,47 @@ class Files(StaticFiles):
         """A file, or 304 when the browser has it."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         name = os.fspath(full_path)
-        kind = TYPES.get(Path(name).suffix.lower())
-        if kind and response.status_code == 200:
-            response.headers["content-type"] = kind
+        content_type = TYPES.get(Path(name).suffix.lower())
+        if content_type and response.status_code == 200:
+            response.headers["content-type"] = content_type
         response.headers["cache-control"] = cache_control(name)
         return response
 
 
 def cache_control(name: str) -> str:
-    """How long a browser may keep a file: for ever when its name says what is in it.
+    """How long a browser may keep a file: for ever when its name holds a hash of its content.
 
-    Else it asks each time, and is told 304 when nothing is new. A service worker (`sw.js`) above
-    all: an old one would keep the whole page old.
+    Else it asks each time, and gets a 304 when nothing is new; the service worker (`sw.js`) always,
+    since an old one would keep the whole web app old.
     """
     if _HASHED.search(name) and Path(name).name != "sw.js":
         return "private, max-age=31536000, immutable"
     return "no-cache"
 
 
-def built_page(folder: Path) -> list[BaseRoute]:
+def web_app_routes(folder: Path) -> list[BaseRoute]:
     """Routes of a folder that `shelflens page build` made; it may be replaced while served."""
     return [Mount("/", Files(directory=folder, html=True))]
 
 
-def plain_page(pictures: bool) -> list[BaseRoute]:
-    """Routes of the plain page: choose photos, see the answer."""
-    text = (HERE / "index.html").read_text(encoding="utf-8")
-    text = text.replace('data-pictures="no"', f'data-pictures="{"yes" if pictures else "no"}"')
+def photo_form_routes(images: bool) -> list[BaseRoute]:
+    """Routes of the photo form: choose photos, see the answer."""
+    text = (FORM / "index.html").read_text(encoding="utf-8")
+    text = text.replace('data-images="no"', f'data-images="{"yes" if images else "no"}"')
 
     async def index(_: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    return [Route("/", index), Mount("/plain", Files(directory=HERE))]
+    return [Route("/", index), Mount("/plain", Files(directory=FORM))]
 
 
-def html_page(make: Callable[[], str]) -> Any:
-    """A handler of a page that is made when it is first asked for."""
-    kept: list[str] = []
+def html_once(make: Callable[[], str]) -> Any:
+    """A handler of an HTML document that is made when it is first requested."""
+    html: list[str] = []
 
-    async def answer(_: Request) -> Response:
-        if not kept:
-            kept.append(make())
-        return HTMLResponse(kept[0], headers={"cache-control": "no-cache"})
+    async def respond(_: Request) -> Response:
+        if not html:
+            html.append(make())
+        return HTMLResponse(html[0], headers={"cache-control": "no-cache"})
 
-    return answer
+    return respond

@@ -1,7 +1,7 @@
-"""Frames of a camera that watches a counter, rendered from the package's drawn demo photos.
+"""Frames of a camera above a counter, rendered from the package's synthetic demo photos.
 
-A film is a list of `Shot`s; each gives uint8 RGB frames [240, 320, 3] with sensor noise and the
-tremble of a hand. The product is a demo photo scaled to cover the picture, slid over a background.
+A video is a list of `Shot`s; each gives uint8 RGB frames [240, 320, 3] with sensor noise and the
+tremble of a hand. The product is a demo photo scaled to cover the frame, slid over a background.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from shelflens.model.embedder import BUNDLED_MODEL
 
 DEMO = BUNDLED_MODEL.parent / "demo"
 WIDTH, HEIGHT = 320, 240
-COUNTER = "counter"
-"""In place of a photo: the counter, with nothing on it."""
+EMPTY = "empty"
+"""In place of a photo: the counter with nothing on it."""
 
 Pixels = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ class Shot:
     enter: float = 0.0
     """Seconds of sliding in from the right, over what was shown before."""
     tremble: float = 0.5
-    """Standard deviation of the hand's place, in pixels of 320."""
+    """Standard deviation of the hand's position, in pixels of 320."""
     blur: float = 0.0
     """Motion blur in pixels of 320, while held."""
 
@@ -44,33 +44,37 @@ HELD = (Shot("chickpeas-no-salt-tinlo-1.jpg", 3.0),)
 """One product, held."""
 
 
-def film(shots: Sequence[Shot], *, fps: float = 30.0, seed: int = 0) -> Iterator[Pixels]:
+def render_frames(shots: Sequence[Shot], *, fps: float = 30.0, seed: int = 0) -> Iterator[Pixels]:
     """Render the shots one after the other."""
     generator = np.random.default_rng(seed)
-    before = picture(COUNTER)
+    before = photo_frame(EMPTY)
     for shot in shots:
-        product = picture(shot.photo)
+        product = photo_frame(shot.photo)
         entering = round(shot.enter * fps)
-        for number in range(entering):
-            part = (number + 1) / (entering + 1)
+        for index in range(entering):
+            part = (index + 1) / (entering + 1)
             step = WIDTH / (entering + 1)
             moved = _beside(before, product, part)
             yield _sensed(_smeared(moved, step / 2), generator)  # the shutter is open half the time
         for _ in range(round(shot.seconds * fps)):
-            tremble = 0.0 if shot.photo == COUNTER else shot.tremble
+            tremble = 0.0 if shot.photo == EMPTY else shot.tremble
             held = _shifted(product, generator.normal(0, tremble, 2))
             yield _sensed(_smeared(held, shot.blur), generator)
         before = product
 
 
 @cache
-def picture(name: str) -> NDArray[np.float32]:
-    """A demo photo covering the frame, or the counter: float32 [240, 320, 3]."""
-    if name == COUNTER:
+def photo_frame(name: str) -> NDArray[np.float32]:
+    """A demo photo covering the frame, or the empty counter: float32 [240, 320, 3]."""
+    if name == EMPTY:
         y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
         wood = 120 + 30 * y / HEIGHT + 8 * np.sin(x / 3 + 2 * np.sin(y / 40))
         return np.stack([wood, wood * 0.85, wood * 0.65], -1).astype(np.float32)
-    path = next(one for one in (DEMO / "photos" / name, DEMO / "unknown" / name) if one.exists())
+    path = next(
+        candidate
+        for candidate in (DEMO / "photos" / name, DEMO / "unknown" / name)
+        if candidate.exists()
+    )
     with Image.open(path) as opened:
         whole = opened.convert("RGB")
     scale = max(WIDTH / whole.width, HEIGHT / whole.height)
@@ -82,7 +86,7 @@ def picture(name: str) -> NDArray[np.float32]:
     return wide[top : top + HEIGHT, left : left + WIDTH]
 
 
-def names(folder: str = "photos") -> list[str]:
+def photo_names(folder: str = "photos") -> list[str]:
     """The files of `demo/photos` or `demo/unknown` that lie as the frame does, in order."""
     found = []
     for path in sorted((DEMO / folder).glob("*.jpg")):
@@ -107,14 +111,14 @@ def _shifted(pixels: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np
     for axis in (0, 1):
         whole = int(np.floor(by[axis]))
         part = np.float32(by[axis] - whole)
-        one, two = _rolled(pixels, whole, axis), _rolled(pixels, whole + 1, axis)
-        pixels = one * (1 - part) + two * part
+        first, second = _rolled(pixels, whole, axis), _rolled(pixels, whole + 1, axis)
+        pixels = first * (1 - part) + second * part
     return pixels
 
 
 def _rolled(pixels: NDArray[np.float32], by: int, axis: int) -> NDArray[np.float32]:
-    places = np.clip(np.arange(pixels.shape[axis]) - by, 0, pixels.shape[axis] - 1)
-    rolled: NDArray[np.float32] = np.take(pixels, places, axis)
+    indices = np.clip(np.arange(pixels.shape[axis]) - by, 0, pixels.shape[axis] - 1)
+    rolled: NDArray[np.float32] = np.take(pixels, indices, axis)
     return rolled
 
 

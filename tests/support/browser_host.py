@@ -22,15 +22,18 @@ from shelflens.model.embedder import BUNDLED_MODEL
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 DEMO = BUNDLED_MODEL.parent / "demo"
-TWIN = "Pomoro Hot Cocoa Caramel Family Pack"
+FAMILY_PACK = "Pomoro Hot Cocoa Caramel Family Pack"
 
 
-def store_with_twin(root: Path) -> Path:
-    """products.csv and store.catalog of the demo store, and of a family pack whose front is that
-    of the small one; returns `root`, their folder."""
+def store_with_family_pack(root: Path) -> Path:
+    """products.csv and store.catalog of the demo store with a second product of the same front.
+
+    Returns:
+        `root`, their folder.
+    """
     with (DEMO / "studio.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    rows.append({**rows[0], "product": "cocoa-family", "name": TWIN, "price": "9.49"})
+    rows.append({**rows[0], "product": "cocoa-family", "name": FAMILY_PACK, "price": "9.49"})
     with (root / "products.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
@@ -108,21 +111,21 @@ def browser(playwright: Playwright, camera: Path | None) -> Iterator[Browser]:
     running.close()
 
 
-def film(
+def write_camera_video(
     photo: Path, out: Path, *, size: tuple[int, int] = (960, 1280), share: float = 0.8
 ) -> Path:
     """Let the fake camera see a photo: an .mjpeg of it before a blurred background.
 
     Args:
-        photo: A picture file.
+        photo: An image file.
         out: The .mjpeg file; replaced at once, for a camera may be reading it.
         size: Width and height of the camera's frames, pixels.
         share: Of the frame's sides that the photo may take.
     """
-    picture = Image.open(photo).convert("RGB")
-    frame = picture.resize(size).filter(ImageFilter.GaussianBlur(40))
-    scale = share * min(size[0] / picture.width, size[1] / picture.height)
-    inner = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    image = Image.open(photo).convert("RGB")
+    frame = image.resize(size).filter(ImageFilter.GaussianBlur(40))
+    scale = share * min(size[0] / image.width, size[1] / image.height)
+    inner = image.resize((round(image.width * scale), round(image.height * scale)))
     frame.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
     buffer = BytesIO()
     frame.save(buffer, "JPEG", quality=93, subsampling=2)
@@ -139,5 +142,5 @@ def restart_camera(page: Any) -> None:
 
 
 def state(page: Any, wanted: str, timeout: float = 60_000) -> None:
-    """Wait until the page is loading, ready, working, answered or broken."""
+    """Wait until the web app is loading, ready, working, answered or broken."""
     page.wait_for_selector(f"body[data-state={wanted}]", timeout=timeout)
