@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,11 @@ import pytest
 from PIL import Image
 
 from shelflens import ModelCard
-from shelflens.errors import DataError, ModelError
+from shelflens.errors import ModelError
 
 pytestmark = pytest.mark.train
 
-# The pictures grow from 64 to 96 pixels half way.
+# The images grow from 64 to 96 pixels half way.
 SMALL = (
     "--alpha",
     "0.35",
@@ -125,37 +126,26 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     assert done.returncode == 0, done.stderr
     assert "epoch 1 (" not in done.stdout, "it goes on, it does not start again"
     before, after = (
-        json.loads((one / "metrics.json").read_text())["history"] for one in (finished, out)
+        json.loads((run_folder / "metrics.json").read_text())["history"]
+        for run_folder in (finished, out)
     )
     assert [entry["epoch"] for entry in after] == [1, 2, 3, 4]
     # Threads add up floats in another order: the same kind of result, not the same bits.
     assert after[-1]["loss"] == pytest.approx(before[-1]["loss"], rel=0.2)
 
 
-def test_a_later_epoch_is_kept_unless_it_is_worse_by_more_than_chance() -> None:
-    from shelflens_train.fit import standard_error
-
-    # Of 147 photos one more or less is chance, three are not.
-    assert 146 / 147 - standard_error(146 / 147, 147) < 145 / 147
-    assert 146 / 147 - standard_error(146 / 147, 147) > 143 / 147
-    # The binomial's own figure where there are enough of both kinds; none is ever certain.
-    assert standard_error(0.8, 10_000) == pytest.approx(0.004, rel=1e-3)
-    assert 0 < standard_error(1.0, 147) < 0.01
-    assert standard_error(-1.0, 147) > 0
-
-
 def test_the_epoch_that_is_kept_is_the_last_good_one(finished: Path) -> None:
-    from shelflens_train.fit import standard_error
+    from shelflens_train.epoch_monitor import standard_error
     from shelflens_train.state import StateFolder
 
     state = StateFolder(finished).read()
     assert state
     queries = json.loads((finished / "metrics.json").read_text())["val_queries"]
     best, kept = -1.0, 0
-    for one in state.history:
-        if one["val_recall_at_1"] >= best - standard_error(best, queries):
-            kept = one["epoch"]
-        best = max(best, one["val_recall_at_1"])
+    for entry in state.history:
+        if entry["val_recall_at_1"] >= best - standard_error(best, queries):
+            kept = entry["epoch"]
+        best = max(best, entry["val_recall_at_1"])
     assert state.best == best
     assert state.best_weights == f"best-{kept:03d}.weights.h5"
 
@@ -170,118 +160,26 @@ def test_a_taken_folder_is_not_overwritten(finished: Path, photos: Path) -> None
 
 
 def test_an_earlier_run_is_a_start(finished: Path, photos: Path, tmp_path: Path) -> None:
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.model import starting_model
+    from shelflens_train.spec import BackboneSpec
+    from shelflens_train.start_weights import starting_network
 
-    config = TrainConfig(data=("x",), weights=str(finished), alpha=0.35, size=96, dim=32)
-    model = starting_model(config)
+    spec = BackboneSpec(alpha=0.35, size=96, dim=32)
+    model = starting_network(spec, str(finished))
     import keras
 
     old = keras.models.load_model(finished / "model.keras", compile=False)
     for before, now in zip(old.get_weights(), model.get_weights(), strict=True):
         assert np.array_equal(before, now)
-    other = TrainConfig(data=("x",), weights=str(finished), alpha=0.5, size=96, dim=32)
     with pytest.raises(ModelError, match=r"alpha 0\.35, asked for 0\.5"):
-        starting_model(other)
+        starting_network(replace(spec, alpha=0.5), str(finished))
 
 
-@pytest.mark.parametrize(
-    ("backbone", "options"),
-    [
-        ("mobilenet_v3_small", {"alpha": 0.75}),
-        ("mobilenet_v3_large", {"alpha": 0.75, "minimalistic": True}),
-        ("vgg16", {}),
-        ("resnet50", {}),
-        ("inception_v3", {"size": 128}),
-    ],
-)
-def test_every_backbone_builds_and_scales_its_own_input(
-    backbone: str, options: dict[str, object]
-) -> None:
-    import keras
-
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.model import starting_model
-
-    keras.utils.set_random_seed(0)
-    config = TrainConfig(
-        data=("x",),
-        backbone=backbone,
-        weights="none",
-        dim=16,
-        **{"size": 64, **options},  # type: ignore[arg-type]
-    )
-    model = starting_model(config)
-    pixels = np.random.default_rng(0).integers(0, 255, (2, config.size, config.size, 3))
-    vectors = np.asarray(model(pixels.astype(np.float32)))
-    assert vectors.shape == (2, 16)
-    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
-
-
-def test_the_caffe_backbones_get_what_keras_would_give_them() -> None:
-    import keras
-
-    from shelflens_train.model import _caffe_scaling
-
-    pixels = np.random.default_rng(0).integers(0, 255, (1, 5, 6, 3)).astype(np.float32)
-    oracle = keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="caffe")
-    assert np.allclose(np.asarray(_caffe_scaling()(pixels)), oracle, atol=1e-4)
-
-
-def test_start_weights_are_the_weights_file(grocery: Path) -> None:
-    import keras
-
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.model import starting_model
-
-    weights = grocery.parents[1] / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
-    ours = starting_model(TrainConfig(data=("x",), weights=str(weights), size=96))
-    theirs = keras.applications.MobileNetV2(
-        input_shape=(96, 96, 3), include_top=False, weights=weights, pooling="avg"
-    )
-    mine = next(layer for layer in ours.layers if layer.name.startswith("mobilenet"))
-    for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
-        assert np.array_equal(a, b)
-    with pytest.raises(ModelError, match=r"no-top weights of mobilenet_v2 with alpha 0\.5"):
-        starting_model(TrainConfig(data=("x",), weights=str(weights), size=96, alpha=0.5))
-
-
-def test_a_column_of_kinds_must_be_there(photos: Path, tmp_path: Path) -> None:
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.data import split_photos
-
-    with pytest.raises(DataError, match="--kinds category: expected a column with at least 2"):
-        split_photos(TrainConfig(data=(str(photos),), kinds="category"), workers=2)
-    rows = photos.read_text().splitlines()
-    kinds = ["path,product,category"] + [
-        f"{row},{'fruit' if place % 16 < 8 else 'pack'}" for place, row in enumerate(rows[1:])
-    ]
-    (tmp_path / "kinds.csv").write_text("\n".join(kinds))
-    split = split_photos(
-        TrainConfig(data=(str(tmp_path / "kinds.csv"),), kinds="category"), workers=2
-    )
-    assert set(split.kinds) == {"fruit", "pack"}
-
-
-def test_what_cannot_be_trained_on(tmp_path: Path, photos: Path) -> None:
+def test_what_cannot_be_trained_on_gets_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = run(*command(tmp_path / "empty", tmp_path / "a"))
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
     assert "no photos in product folders" in done.stderr
     assert not (tmp_path / "a" / "model.keras").exists()
-
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.data import split_photos
-
-    rows = photos.read_text().splitlines()
-    (tmp_path / "one.csv").write_text("\n".join([rows[0], *rows[1:5]]))
-    with pytest.raises(DataError, match="1 products with readable photos; expected at least 2"):
-        split_photos(TrainConfig(data=(str(tmp_path / "one.csv"),)), workers=2)
-    (tmp_path / "singles.csv").write_text("\n".join([rows[0], rows[1], rows[12]]))
-    with pytest.raises(DataError, match="nothing to validate on"):
-        split_photos(TrainConfig(data=(str(tmp_path / "singles.csv"),)), workers=2)
-    with pytest.raises(DataError, match="--size: expected a multiple of 32"):
-        TrainConfig(data=("x",), size=100)
 
 
 def test_without_a_network_imagenet_says_what_to_do(tmp_path: Path, photos: Path) -> None:

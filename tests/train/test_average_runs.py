@@ -39,20 +39,21 @@ def runs(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "together"
-    done = shelflens("average", *runs, "--out", out, "--keep", 0.25)
+    done = shelflens("average", *runs, "--out", out, "--start-share", 0.25)
     assert done.returncode == 0, done.stderr
     assert "seed 1: recall@1" in done.stdout
     import keras
 
-    from shelflens_train.average import average
-    from shelflens_train.axes import evening_axes, telling_axes, turned
+    from shelflens_train.average_runs import average
+    from shelflens_train.backbones import embedding_network
     from shelflens_train.config import saved_config
-    from shelflens_train.data import PhotoBank, split_photos
     from shelflens_train.evaluate import embed
-    from shelflens_train.model import embedding_model
+    from shelflens_train.photo_bank import PhotoBank
+    from shelflens_train.split import split_photos
+    from shelflens_train.whitening import discriminative_rotation, partial_whitening, transform
 
-    # The same, made by hand; only the head differs, evened and turned as for a single run.
-    network = embedding_model(saved_config(runs[0]), weights=None, side=64)
+    # The same, made by hand; only the head differs, transformed as for a single run.
+    network = embedding_network(saved_config(runs[0]).spec, side=64)
     files = [next((run / "state").glob("best*")) for run in runs]
     files.append(runs[0] / "state" / "start.weights.h5")
     parts = []
@@ -69,23 +70,23 @@ def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path
     axes, left, *_ = np.linalg.lstsq(kernel, head)
     assert np.sum(left) < 1e-6 * np.sum(head**2)
     assert np.allclose(bias @ axes, shifted, atol=1e-4)
-    photos = split_photos(saved_config(out), workers=1).train
+    photos = split_photos(saved_config(out).data, workers=1).train
     vectors = embed(network, photos, PhotoBank(64, budget=0))
-    even = evening_axes(vectors)
-    after = turned(vectors, even)
-    rest = np.linalg.solve(even, axes)
+    whitening = partial_whitening(vectors)
+    after = transform(vectors, whitening)
+    rest = np.linalg.solve(whitening, axes)
     square = rest.T @ rest
     assert np.allclose(square, np.diag(np.diag(square)), atol=1e-3)
     assert np.diag(square).max() <= 1 + 1e-3
-    wanted = even @ telling_axes(after, [item.product for item in photos])
+    wanted = whitening @ discriminative_rotation(after, [item.product for item in photos])
     assert np.allclose(axes @ axes.T, wanted @ wanted.T, atol=1e-2 * np.abs(wanted).max() ** 2)
     card = ModelCard.from_json((out / "card.json").read_text(), where="card.json")
     assert card.training["seed"] == [1, 2]
     assert card.space.startswith("together-")
     metrics = json.loads((out / "metrics.json").read_text())
     assert [part["seed"] for part in metrics["averaged"]] == [1, 2]
-    told = [json.loads((run / "metrics.json").read_text())["seconds"] for run in runs]
-    assert metrics["seconds"] == pytest.approx(sum(told), abs=0.2)
+    seconds = [json.loads((run / "metrics.json").read_text())["seconds"] for run in runs]
+    assert metrics["seconds"] == pytest.approx(sum(seconds), abs=0.2)
     with pytest.raises(DataError, match="no weights in its state/"):
         average([out, *runs], tmp_path / "again")
     average(runs, tmp_path / "larger", size=96)
@@ -97,7 +98,7 @@ def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path
 
 
 def test_runs_whose_mean_means_nothing(runs: list[Path], trained_run: Path, tmp_path: Path) -> None:
-    from shelflens_train.average import average
+    from shelflens_train.average_runs import average
 
     out = tmp_path / "out"
     with pytest.raises(DataError, match="expected at least 2"):
@@ -107,15 +108,15 @@ def test_runs_whose_mean_means_nothing(runs: list[Path], trained_run: Path, tmp_
     with pytest.raises(DataError, match=r"trained with size 128, .* with 64"):
         average([runs[0], trained_run], out)
 
-    other = tmp_path / "other"
-    shutil.copytree(runs[1], other)
-    photos = (other / "photos.csv").read_text().splitlines(keepends=True)
-    (other / "photos.csv").write_text("".join(photos[:-1]))
+    changed = tmp_path / "changed"
+    shutil.copytree(runs[1], changed)
+    photos = (changed / "photos.csv").read_text().splitlines(keepends=True)
+    (changed / "photos.csv").write_text("".join(photos[:-1]))
     with pytest.raises(DataError, match="trained on other photos"):
-        average([runs[0], other], out)
-    shutil.copy(runs[1] / "photos.csv", other)
-    start = other / "state" / "start.weights.h5"
-    shutil.copy(next((other / "state").glob("best-*")), start)
+        average([runs[0], changed], out)
+    shutil.copy(runs[1] / "photos.csv", changed)
+    start = changed / "state" / "start.weights.h5"
+    shutil.copy(next((changed / "state").glob("best-*")), start)
     with pytest.raises(DataError, match="started from other weights"):
-        average([runs[0], other], out)
+        average([runs[0], changed], out)
     assert not out.exists()
