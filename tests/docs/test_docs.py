@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from docs.generate_cli import PAGE, module, page
-from shelflens.cli import RUNTIME, WORKSHOP
+from shelflens.cli import RUNTIME, WORKSHOP, main
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.docs.test_architecture import FLOORS
-from tests.support.readme import commands, parse
+from tests.support.readme import commands, commands_in, parse
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -94,24 +96,71 @@ def test_the_architecture_page_has_every_room_on_its_floor() -> None:
 
 
 @pytest.mark.parametrize("name", ["how-to/python.md"])
-def test_the_python_examples_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from shelflens.cli import main
-
-    demo = BUNDLED_MODEL.parent / "demo"
-    monkeypatch.chdir(tmp_path)
-    for file in ("studio", "photos", "unknown"):
-        (tmp_path / file).symlink_to(demo / file)
-        (tmp_path / f"{file}.csv").write_bytes((demo / f"{file}.csv").read_bytes())
-    (tmp_path / "products.csv").write_bytes((demo / "studio.csv").read_bytes())
-    (tmp_path / "photo.jpg").write_bytes(sorted((demo / "photos").glob("*.jpg"))[0].read_bytes())
-    assert main(["catalog", "build", "products.csv", "--out", "store.catalog"]) == 0
+@pytest.mark.usefixtures("demo_store")
+def test_the_python_examples_run(name: str) -> None:
     names: dict[str, Any] = {}
     blocks = re.findall(r"^```python\n(.*?)^```$", (DOCS / name).read_text(), re.M | re.S)
     assert blocks
     for block in blocks:
         exec(compile(block, name, "exec"), names)
+
+
+SHOWN = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to/store.md",
+    "docs/how-to/calibration.md",
+    "docs/how-to/evaluate.md",
+    "docs/how-to/discovery.md",
+)
+"""Pages whose commands are run on the demo store: what they show is what is printed."""
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.M | re.S)
+
+
+@pytest.fixture
+def demo_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder, with the demo store under the names that the pages use."""
+    demo = BUNDLED_MODEL.parent / "demo"
+    monkeypatch.chdir(tmp_path)
+    for name in ("studio", "photos", "unknown"):
+        shutil.copytree(demo / name, tmp_path / name)
+        shutil.copy(demo / f"{name}.csv", tmp_path)
+    shutil.copy(demo / "studio.csv", tmp_path / "products.csv")
+    shutil.copy(demo / "photos" / "chickpeas-no-salt-tinlo-1.jpg", tmp_path / "photo.jpg")
+    for source, target in (("photos", "test-photos"), ("unknown", "other-things")):
+        for photo in (demo / source).iterdir():
+            product = tmp_path / target / photo.stem.rpartition("-")[0]
+            product.mkdir(parents=True, exist_ok=True)
+            shutil.copy(photo, product)
+    assert main(["catalog", "build", "products.csv", "--out", "store.catalog"]) == 0
+
+
+def without_times(text: str) -> list[str]:
+    """The lines of an output, milliseconds left out, and what stands for lines left out."""
+    lines = (re.sub(r"[\d.]+ ms", "ms", line).rstrip() for line in text.splitlines())
+    return [line for line in lines if line and not line.lstrip().startswith("...")]
+
+
+@pytest.mark.usefixtures("demo_store")
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_is_shown_is_what_is_printed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    printed: list[str] = []
+    pending: list[str] = []
+    checked = 0
+    for language, body in FENCE.findall((ROOT / name).read_text(encoding="utf-8")):
+        if language == "sh":
+            pending += commands_in(body)
+        elif language in ("", "text"):
+            for line in pending:
+                assert main(shlex.split(line)) == 0, line
+            pending = []
+            printed += without_times(capsys.readouterr().out)
+            rest = iter(printed)
+            for line in without_times(body):  # each line, in this order, others between them
+                assert line in rest, f"{name}: not printed: {line}"
+            checked += 1
+    assert checked
 
 
 def test_the_address_of_the_repository_stands_once() -> None:

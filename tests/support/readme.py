@@ -38,13 +38,18 @@ def block(name: str, *, language: str = "sh") -> str:
 
 def commands(path: Path) -> list[str]:
     """Every `shelflens ...` line of a page's shell blocks."""
-    lines = []
     text = path.read_text(encoding="utf-8")
-    for body in re.findall(r"^```(?:sh|console).*?\n(.*?)^```$", text, re.M | re.S):
-        for line in body.replace("\\\n", " ").splitlines():
-            found = re.match(r"(?:\$ |.* && )?(?:\S*/)?shelflens (.+)", line.strip())
-            if found:
-                lines.append(found[1].partition(" #")[0].partition(" | ")[0])
+    blocks = re.findall(r"^```(?:sh|console).*?\n(.*?)^```$", text, re.M | re.S)
+    return [line for body in blocks for line in commands_in(body)]
+
+
+def commands_in(body: str) -> list[str]:
+    """Every `shelflens ...` line of a shell block, without the word itself."""
+    lines = []
+    for line in body.replace("\\\n", " ").splitlines():
+        found = re.match(r"(?:\$ |.* && )?(?:\S*/)?shelflens (.+)", line.strip())
+        if found:
+            lines.append(found[1].partition(" #")[0].partition(" | ")[0])
     return lines
 
 
