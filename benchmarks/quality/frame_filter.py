@@ -114,7 +114,7 @@ def times(
     shots: list[Shot], fps: float, gates: FrameFilter, catalog: Catalog, embedder: Embedder
 ) -> list[float]:
     """When answers were given, s."""
-    watcher = Watcher(catalog, embedder, gates=gates)
+    watcher = Watcher(catalog, embedder, frame_filter=gates)
     seconds = []
     for index, pixels in enumerate(render_frames(shots, fps=fps)):
         sighting = watcher.see(Frame(pixels, index / fps))

@@ -59,7 +59,11 @@ def main() -> int:
         return 1
     write(rows, args.architecture, args.out, quick=args.quick)
     wrong = [line for row in rows for line in failures(row)]
-    print("\n".join(wrong) if wrong else f"{args.architecture}: the answers are those of x86-64")
+    print(
+        "\n".join(wrong)
+        if wrong
+        else f"{args.architecture}: the answers are those of x86-64, but for rounding"
+    )
     return 1 if wrong else 0
 
 

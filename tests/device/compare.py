@@ -17,6 +17,10 @@ DEMO_MAY_MOVE = 2
 """Of the demo's 76 photos, how many more or fewer may be answered in one way than on x86-64: a
 score that lies on a threshold is moved across it by rounding."""
 
+LOOKUPS_MAY_MOVE = 1
+"""Of the lookups, how many may have another decision than on x86-64, for the same reason; the first
+product must be the same in all."""
+
 
 def compare(engine: str, here: Answers, there: Answers) -> dict[str, Any]:
     """What is the same, by name; `lowest_cosine` and `max_score_change` say how near.
@@ -40,6 +44,7 @@ def compare(engine: str, here: Answers, there: Answers) -> dict[str, Any]:
         **demo(here.demo, there.demo),
         "ids": there.ids == here.ids,
         "same_answers": sum(answer(mine) == answer(theirs) for mine, theirs in pairs),
+        "same_products": sum(answer(mine)[1] == answer(theirs)[1] for mine, theirs in pairs),
         "photos": len(pairs),
         "lowest_cosine": round(float(cosines.min()), 6),
         "tolerance": MIN_COSINE[engine],
@@ -78,7 +83,8 @@ def answer(line: dict[str, Any]) -> tuple[str, str]:
 def failures(row: dict[str, Any]) -> list[str]:
     """What must hold in a row of the table and does not, a line each."""
     found = [f"{name} is {row[name]}" for name in ("doctor", "demo", "ids") if row[name] is False]
-    if row["same_answers"] != row["photos"]:
+    moved = row["photos"] - row["same_answers"]
+    if moved > LOOKUPS_MAY_MOVE or row["same_products"] != row["photos"]:
         found.append(f"{row['same_answers']} of {row['photos']} answers are those of x86-64")
     if not row["lowest_cosine"] >= row["tolerance"]:
         found.append(f"cosine with x86-64 {row['lowest_cosine']}, at least {row['tolerance']}")

@@ -18,7 +18,8 @@ NOTES = """\
 Debian bookworm, under QEMU's emulation of user programs: what is answered, never how fast.
 `selftest`: cosine with the vector in the package. `demo`: photos of enrolled products that have the
 right product first; rounding may move one or two across a threshold. Same answers: decision and
-first product of `lookup`, in a catalog that was built, added to and removed from on that machine.
+first product of `lookup`, in a catalog that was built, added to and removed from on that machine;
+one decision of twelve may be moved by rounding, the first product may not.
 Cosine: of each photo's vector with that of x86-64 (of LiteRT for tflite-runtime); tolerance in
 brackets. Installed: what pip installs; for ONNX Runtime what it and the `[fast]` kernels add.
 Memory: the maximum that a `lookup` held, QEMU's own left out."""

@@ -18,7 +18,7 @@ from shelflens import Catalog
 from shelflens.bench.samples import random_queries, random_rows
 from shelflens.bench.timing import interleaved
 from shelflens.catalog.simd import kernel
-from shelflens.catalog.topk import nearest, with_numpy_alone
+from shelflens.catalog.topk import top_products, top_products_with_numpy
 
 
 def scan(n: int, dim: int, seconds: float, *, graph: bool) -> Row:
@@ -34,10 +34,10 @@ def scan(n: int, dim: int, seconds: float, *, graph: bool) -> Row:
     turn = _Turn(queries)
 
     def ours(query: NDArray[np.float32], threads: int = 1) -> Any:
-        return nearest(rows, scales, first, query[np.newaxis], 10, threads=threads)[0][0]
+        return top_products(rows, scales, first, query[np.newaxis], 10, threads=threads)[0][0]
 
     def bare(query: NDArray[np.float32]) -> Any:
-        return with_numpy_alone(rows, scales, first, query[np.newaxis], 10)[0][0]
+        return top_products_with_numpy(rows, scales, first, query[np.newaxis], 10)[0][0]
 
     asks: dict[str, Callable[[Any], Any]] = {"shelflens": ours, "shelflens, NumPy alone": bare}
     cores = os.cpu_count() or 1
@@ -72,14 +72,14 @@ def batch(n: int, dim: int, seconds: float) -> Row:
     """64 queries at once, on one thread and on all."""
     rows, scales = random_rows(n, dim)
     queries, first = random_queries(64, dim), np.arange(n)
-    alone = [nearest(rows, scales, first, query[None], 10)[0][0].tolist() for query in queries]
-    together = nearest(rows, scales, first, queries, 10)
+    alone = [top_products(rows, scales, first, query[None], 10)[0][0].tolist() for query in queries]
+    together = top_products(rows, scales, first, queries, 10)
     assert alone == [indices.tolist() for indices, _ in together]
     cores = os.cpu_count() or 1
     times = interleaved(
         {
-            "single": lambda: nearest(rows, scales, first, queries, 10, threads=1),
-            "all": lambda: nearest(rows, scales, first, queries, 10, threads=cores),
+            "single": lambda: top_products(rows, scales, first, queries, 10, threads=1),
+            "all": lambda: top_products(rows, scales, first, queries, 10, threads=cores),
         },
         seconds,
     )
