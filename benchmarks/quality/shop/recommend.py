@@ -72,4 +72,5 @@ def by_popularity(store: Store, seed: int) -> list[int]:
     for customer in customers(store, 1000, seed):
         for act in customer.acts:
             counts[act.product] += 1
-    return np.argsort(-counts, kind="stable").tolist()
+    order: list[int] = np.argsort(-counts, kind="stable").tolist()
+    return order

@@ -35,8 +35,12 @@ class Shop:
     def read(cls) -> Shop:
         """From the dataset."""
         classes = [columns for _, columns in sorted(read_classes().items())]
-        names = ([columns[key] for columns in classes] for key in ("product", "name", "category"))
-        return cls(*names, [GROCERY / columns["iconic"] for columns in classes])
+        return cls(
+            [columns["product"] for columns in classes],
+            [columns["name"] for columns in classes],
+            [columns["category"] for columns in classes],
+            [GROCERY / columns["iconic"] for columns in classes],
+        )
 
     @property
     def attributes(self) -> dict[str, dict[str, str]]:

@@ -43,7 +43,7 @@ def main() -> int:
     args = parser.parse_args()
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         _make_environment()
-        command = [ENVIRONMENT / "bin" / "python", "-m", "benchmarks.speed.peers.run"]
+        command = [str(ENVIRONMENT / "bin" / "python"), "-m", "benchmarks.speed.peers.run"]
         return subprocess.call([*command, *sys.argv[1:]], cwd=ROOT)
     from benchmarks.speed.peers import measures, report
 
