@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shelflens.cli import RUNTIME, WORKSHOP
+from shelflens.cli import COMMANDS, Command
 
 PAGE = Path(__file__).with_name("cli.md")
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -29,37 +29,37 @@ interrupted. `lookup --status` ends with 0 for `match`, 3 for `ambiguous`, 4 for
 
 def parsers() -> Iterator[argparse.ArgumentParser]:
     """The parser of every command, and of the subcommands below it, as `shelflens` makes them."""
-    for word in (*RUNTIME, *WORKSHOP):
-        command = module(word)
-        parser = argparse.ArgumentParser(prog=f"shelflens {word}", description=command.HELP)
-        command.add_arguments(parser)
+    for command in COMMANDS:
+        found = module(command)
+        parser = argparse.ArgumentParser(prog=f"shelflens {command.word}", description=found.HELP)
+        found.add_arguments(parser)
         yield parser
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
                 yield from action.choices.values()
 
 
-def module(word: str) -> Any:
+def module(command: Command) -> Any:
     """The module of a command, as cli.py or pyproject.toml has it.
 
     Raises:
         LookupError: no such command.
     """
-    if word in RUNTIME:
-        return importlib.import_module(f"shelflens.commands.{word}")
+    if command.ours:
+        return importlib.import_module(f"shelflens.commands.{command.word}")
     section = PYPROJECT.read_text(encoding="utf-8").partition('entry-points."shelflens.commands"]')
     found = dict(re.findall(r'^(\w+) = "([\w.]+)"$', section[2].partition("\n[")[0], re.M))
-    return importlib.import_module(found[word])
+    return importlib.import_module(found[command.word])
 
 
 def page() -> str:
     """The text of the page, with lines of 80 characters."""
     os.environ["COLUMNS"] = "80"
     table = []
-    for word, text in {**RUNTIME, **WORKSHOP}.items():
-        what, _, extra = text.partition("[")
-        needs = f"`pip install 'shelflens[{extra.rstrip(']')}]'`" if extra else ""
-        table.append(f"| [`{word}`](#shelflens-{word}) | {what.strip()} | {needs or '-'} |")
+    for command in COMMANDS:
+        needs = f"`pip install 'shelflens[{command.extra}]'`" if command.extra else "-"
+        link = f"[`{command.word}`](#shelflens-{command.word})"
+        table.append(f"| {link} | {command.text} | {needs} |")
     parts = [HEAD + "\n".join(table)]
     for parser in parsers():
         level = "##" if parser.prog.count(" ") == 1 else "###"

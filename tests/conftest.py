@@ -95,7 +95,7 @@ def small_grocery(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Pa
     """Eight real products: train.csv with 12 photos each, test.csv with 5 each."""
     root = tmp_path_factory.mktemp("small-grocery")
     products: list[str] = []
-    for split, most in (("train", 12), ("test", 5)):
+    for split, limit in (("train", 12), ("test", 5)):
         rows: dict[str, list[Path]] = {}
         for line in (grocery / f"{split}.txt").read_text().splitlines():
             path = grocery / line.split(",")[0].strip()
@@ -107,7 +107,7 @@ def small_grocery(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Pa
             writer.writerow(["path", "product", "name"])
             for product in products:
                 name = product.replace("-", " ")
-                writer.writerows([path, product, name] for path in rows[product][:most])
+                writer.writerows([path, product, name] for path in rows[product][:limit])
     return root
 
 

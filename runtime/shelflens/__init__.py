@@ -19,12 +19,12 @@ from shelflens.errors import (
     DataError,
     EngineError,
     ModelError,
-    PageError,
     PhotoError,
     ProfileError,
     ServeError,
     ShelfLensError,
     SpaceError,
+    WebAppError,
 )
 from shelflens.model.card import ModelCard
 from shelflens.model.embedder import Embedder
@@ -45,12 +45,12 @@ __all__ = [
     "Match",
     "ModelCard",
     "ModelError",
-    "PageError",
     "PhotoError",
     "ProfileError",
     "ServeError",
     "ShelfLensError",
     "SpaceError",
+    "WebAppError",
     "build_catalog",
     "load_image",
     "read_dataset",

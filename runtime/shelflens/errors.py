@@ -9,7 +9,7 @@
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
         ├── CameraError     a camera, video or stream that cannot be watched
-        ├── PageError       a phone page that cannot be built
+        ├── WebAppError     a web app that cannot be built
         ├── ProfileError    a profile file that cannot be used
         ├── ServeError      settings that the server does not start with
         └── CatalogError    a catalog file or its contents that cannot be used
@@ -42,8 +42,8 @@ class EngineError(ModelError):
     """No inference engine on this machine can run the model."""
 
 
-class PageError(ShelfLensError):
-    """A phone page that cannot be built."""
+class WebAppError(ShelfLensError):
+    """A web app that cannot be built."""
 
 
 class ProfileError(ShelfLensError):

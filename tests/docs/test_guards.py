@@ -152,7 +152,6 @@ def test_a_lookup_imports_only_what_it_needs() -> None:
     assert "shelflens.commands.lookup" in loaded
     assert not loaded & NOT_FOR_A_LOOKUP
     assert not ours & {
-        "shelflens.dataset",
         "shelflens.render.contact_sheet",
         "shelflens.discovery.tags",
         "shelflens.discovery.profile",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shelflens import Catalog, Embedder
+from shelflens import Calibration, Catalog, Embedder
 from shelflens.catalog.fuse import fuse
 from shelflens.cli import main
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -35,11 +35,11 @@ def test_calibrate_is_told_and_stored(run: Run, calibrated: Path) -> None:
     status, out, _ = run("catalog", "info", calibrated)
     assert status == 0
     assert "measured with 60 photos of its products and 16 of unknown things" in out
-    assert "95 % sure" in out
+    assert "95 % interval" in out
     assert "target 1.0%" in out
     assert "calibrate again" not in out
-    facts = json.loads(run("catalog", "info", calibrated, "--json")[1])["calibration"]
-    assert facts["basis"] == "measured"
+    stored = json.loads(run("catalog", "info", calibrated, "--json")[1])["calibration"]
+    assert stored["basis"] == "measured"
     _, out, _ = run("lookup", PHOTOS[0], "--catalog", calibrated)
     assert "not calibrated" not in out
     assert json.loads(run("lookup", PHOTOS[0], "--catalog", calibrated, "--json")[1])["basis"] == (
@@ -62,7 +62,7 @@ def test_calibrating_again_gives_the_same(run: Run, calibrated: Path, tmp_path: 
     status, out, _ = run("catalog", "calibrate", path, *words)
     assert status == 0
     assert path.read_bytes() == calibrated.read_bytes()
-    assert json.loads(out) == Catalog.open(path).calibration
+    assert json.loads(out) == Catalog.open(path).calibration.to_dict()
 
 
 def test_without_unknowns_products_are_left_out(run: Run, built: Path, tmp_path: Path) -> None:
@@ -74,20 +74,20 @@ def test_without_unknowns_products_are_left_out(run: Run, built: Path, tmp_path:
     assert "--unknowns" in out
     removed = Catalog.open(path).ids[0]
     run("catalog", "remove", path, removed)
-    assert "30 products and 30 pictures then: calibrate again" in run("catalog", "info", path)[1]
+    assert "30 products and 30 images then: calibrate again" in run("catalog", "info", path)[1]
 
 
 def test_fuse_is_one_answer_for_all(run: Run, built: Path, tmp_path: Path) -> None:
-    names = [str(one) for one in PHOTOS[:2]]
+    names = [str(path) for path in PHOTOS[:2]]
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     status, out, err = run("lookup", *names, "--fuse", "--catalog", built, "--json")
     assert (status, err) == (0, "")
-    told = json.loads(out)
-    assert told["photos"] == names
+    answer = json.loads(out)
+    assert answer["photos"] == names
     embedder = Embedder.open()
-    expected = fuse(Catalog.open(built), [embedder.embed(one) for one in PHOTOS[:2]])
-    assert [one["id"] for one in told["matches"]] == [one.id for one in expected.matches]
-    assert told["confidence"] == pytest.approx(expected.confidence, abs=1e-3)
+    expected = fuse(Catalog.open(built), [embedder.embed(path) for path in PHOTOS[:2]])
+    assert [match["id"] for match in answer["matches"]] == [match.id for match in expected.matches]
+    assert answer["confidence"] == pytest.approx(expected.confidence, abs=1e-3)
     status, out, err = run("lookup", tmp_path / "bad.jpg", *names, "--fuse", "--catalog", built)
     assert status == 1
     assert "bad.jpg: not a picture" in err
@@ -96,20 +96,19 @@ def test_fuse_is_one_answer_for_all(run: Run, built: Path, tmp_path: Path) -> No
     assert (status, out) == (1, "")
 
 
-def test_exit_status_tells_the_decision(run: Run, built: Path, tmp_path: Path) -> None:
+def test_exit_status_is_the_decision(run: Run, built: Path, tmp_path: Path) -> None:
     embedder = Embedder.open()
-    rows = np.stack([embedder.embed(one) for one in PHOTOS[:2]])
-    far_off = -rows.mean(axis=0)
-    sure = {"threshold": 0.5, "margin": 0.01}
+    rows = np.stack([embedder.embed(path) for path in PHOTOS[:2]])
+    distant = -rows.mean(axis=0)
+    calibration = Calibration(threshold=0.5, margin=0.01)
     catalogs = {
-        0: Catalog(["a", "b"], np.stack([rows[0], far_off]), space=embedder.card.space),
+        0: Catalog(["a", "b"], np.stack([rows[0], distant]), space=embedder.card.space),
         3: Catalog(["a", "b"], np.stack([rows[0], rows[0]]), space=embedder.card.space),
-        4: Catalog(["a", "b"], np.stack([far_off, far_off]), space=embedder.card.space),
+        4: Catalog(["a", "b"], np.stack([distant, distant]), space=embedder.card.space),
     }
     for expected, catalog in catalogs.items():
-        catalog.calibration = dict(sure)
         path = tmp_path / f"{expected}.catalog"
-        catalog.save(path)
+        catalog.with_calibration(calibration).save(path)
         assert run("lookup", PHOTOS[0], "--catalog", path)[0] == 0
         assert run("lookup", PHOTOS[0], "--catalog", path, "--status")[0] == expected
     status, out, _ = run("lookup", PHOTOS[0], "--catalog", tmp_path / "3.catalog")
@@ -120,17 +119,17 @@ def test_exit_status_tells_the_decision(run: Run, built: Path, tmp_path: Path) -
 
 
 def bad_data(folder: Path) -> dict[str, Path]:
-    """A DATA for every mistake."""
+    """A dataset for every mistake."""
     photo = PHOTOS[0]
     lists = {
         "none of 1 products is in the catalog": f"{photo},never-there",
-        "1 of 2 products are not in": f"{photo},{photo.stem.rpartition('-')[0]}\n{photo},other",
+        "1 of 2 products are not in": f"{photo},{photo.stem.rpartition('-')[0]}\n{photo},missing",
     }
     paths = {}
-    for number, (message, rows) in enumerate(lists.items()):
-        paths[message] = folder / f"{number}.csv"
+    for index, (message, rows) in enumerate(lists.items()):
+        paths[message] = folder / f"{index}.csv"
         paths[message].write_text(f"path,product\n{rows}\n")
-    paths["are pictures of the catalog itself"] = DEMO / "studio.csv"
+    paths["are images of the catalog itself"] = DEMO / "studio.csv"
     return paths
 
 
@@ -141,9 +140,9 @@ def test_bad_input_is_one_line_and_the_catalog_stays(run: Run, built: Path, tmp_
     good = ["--queries", DEMO / "photos.csv"]
     cases = [(["--queries", data], message) for message, data in bad_data(tmp_path).items()]
     cases += [
-        ([*good, "--far", "0"], "far: expected a share above 0"),
-        ([*good, "--far", "1.5"], "far: expected a share above 0"),
-        ([*good, "--strangers", "1"], "strangers: expected a share"),
+        ([*good, "--false-accept-rate", "0"], "false accept rate: expected a share above 0"),
+        ([*good, "--false-accept-rate", "1.5"], "false accept rate: expected a share above 0"),
+        ([*good, "--unknown-share", "1"], "unknown share: expected a share"),
         ([*good, "--unknowns", DEMO / "photos.csv"], "is in the catalog"),
         ([*good, "--unknowns", tmp_path / "none"], "no such folder or CSV"),
     ]
@@ -154,20 +153,18 @@ def test_bad_input_is_one_line_and_the_catalog_stays(run: Run, built: Path, tmp_
         assert len(lines) == 1
         assert message in lines[0]
         assert "Traceback" not in err
-    other = tmp_path / "other.catalog"
-    Catalog(["a", "b"], np.eye(2, Embedder.open().card.dim, dtype=np.float32), space="x").save(
-        other
-    )
-    status, _, err = run("catalog", "calibrate", other, *good)
+    foreign = tmp_path / "foreign.catalog"
+    rows = np.eye(2, Embedder.open().card.dim, dtype=np.float32)
+    Catalog(["a", "b"], rows, space="x").save(foreign)
+    status, _, err = run("catalog", "calibrate", foreign, *good)
     assert status == 1
     assert "made in embedding space 'x'" in err
     assert path.read_bytes() == before
 
 
 def test_a_calibration_of_another_writer_is_shown(run: Run, built: Path, tmp_path: Path) -> None:
-    catalog = Catalog.open(built)
-    catalog.calibration = {"threshold": 0.7, "margin": 0.1, "basis": "measured", "new": [1]}
-    catalog.save(tmp_path / "s.catalog")
+    measured = Calibration(threshold=0.7, margin=0.1, basis="measured")
+    Catalog.open(built).with_calibration(measured).save(tmp_path / "s.catalog")
     status, out, _ = run("catalog", "info", tmp_path / "s.catalog")
     assert status == 0
-    assert "threshold 0.7, margin 0.1, basis measured, new [1]" in out
+    assert "threshold 0.7, margin 0.1, basis measured" in out

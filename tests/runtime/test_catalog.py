@@ -292,7 +292,7 @@ def test_bad_queries(unit: Unit) -> None:
             catalog.match(query.astype(np.float32))
     with pytest.raises(CatalogError, match="at least 1"):
         catalog.match(np.ones(8, np.float32), k=0)
-    with pytest.raises(CatalogError, match="expected 8 numbers a row"):
+    with pytest.raises(CatalogError, match="expected 8 dimensions per row"):
         catalog.add(["b"], np.ones((1, 9), np.float32))
 
 

@@ -1,4 +1,4 @@
-"""DATA: folders and CSVs."""
+"""Datasets: folders and CSVs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shelflens import DataError
-from shelflens.dataset import merge, read_dataset
+from shelflens import DataError, read_dataset
+from shelflens.dataset import merge
 
 
 def touch(root: Path, *names: str) -> None:
@@ -20,9 +20,9 @@ def touch(root: Path, *names: str) -> None:
 def test_a_folder_per_product_nested_as_deep_as_one_likes(tmp_path: Path) -> None:
     touch(tmp_path, "milk/oat/1.jpg", "milk/oat/2.PNG", "milk/soy/1.webp", "tea/x.bmp", "tea/y.txt")
     touch(tmp_path, ".hidden/1.jpg", "tea/.thumb.jpg", "loose.jpg")
-    photos = read_dataset(tmp_path)
-    assert photos.labels == ["milk/oat", "milk/oat", "milk/soy", "tea"]
-    assert [path.name for path in photos.paths] == ["1.jpg", "2.PNG", "1.webp", "x.bmp"]
+    dataset = read_dataset(tmp_path)
+    assert dataset.labels == ["milk/oat", "milk/oat", "milk/soy", "tea"]
+    assert [path.name for path in dataset.paths] == ["1.jpg", "2.PNG", "1.webp", "x.bmp"]
 
 
 def test_csv_columns_become_attributes(tmp_path: Path) -> None:
@@ -34,9 +34,9 @@ def test_csv_columns_become_attributes(tmp_path: Path) -> None:
         "3.jpg,p2,,2.50\n",
         encoding="utf-8",
     )
-    photos = read_dataset(path)
-    assert photos.paths == [tmp_path / "photos/1.jpg", Path("/abs/2.jpg"), tmp_path / "3.jpg"]
-    assert photos.attributes == {
+    dataset = read_dataset(path)
+    assert dataset.paths == [tmp_path / "photos/1.jpg", Path("/abs/2.jpg"), tmp_path / "3.jpg"]
+    assert dataset.attributes == {
         "p1": {"name": "Milk, 1 l", "price": "1.20"},
         "p2": {"price": "2.50"},
     }

@@ -15,7 +15,7 @@ from shelflens.cli import main
 pytestmark = pytest.mark.train
 
 LEARNT = 0.6
-"""Least recall@1 over eight products after a minute of training; chance is 0.125."""
+"""Smallest recall@1 over eight products after a minute of training; guessing gives 0.125."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_photos_never_seen_find_their_product(
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(answers) == len(rows) >= 30
     first = [answer["matches"][0] for answer in answers]
-    right = [one["id"] == row["product"] for one, row in zip(first, rows, strict=True)]
+    right = [match["id"] == row["product"] for match, row in zip(first, rows, strict=True)]
     assert sum(right) / len(right) >= LEARNT
     assert first[0]["name"] == first[0]["id"].replace("-", " ")
 
@@ -78,7 +78,7 @@ def test_the_library_says_the_same(
     capsys.readouterr()
     main([str(word) for word in [*words, "--json"]])
     got = json.loads(capsys.readouterr().out)["matches"]
-    assert [one["id"] for one in got] == [match.id for match in matches]
+    assert [match["id"] for match in got] == [match.id for match in matches]
 
 
 def test_a_second_model_cannot_touch_the_catalog(

@@ -20,7 +20,7 @@ TAIL, MIN_TAIL = 0.1, 10
 least."""
 
 EXCESS, EXCESS_SCORES = 0.05, 2
-"""Mean excess without scores, and how many scores it is worth: two equal ones prove no short tail."""
+"""Mean excess without scores, and how many scores it is worth: two equal scores prove nothing."""
 
 PRIOR = 0.15
 """Standard deviation of catalogs' true thresholds about their model's default. Catalogs with one

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 WEIGHT = 0.3
-"""Of the cosine along the axes, beside 1 for the whole embedding. Chosen on Grocery's reference
-images by benchmarks/quality/shop.py: more helps categories that were trained on, and harms others."""
+"""Of the cosine along the axes, beside 1 for the whole embedding. Chosen by
+benchmarks/quality/shop: more helps categories that were trained on, and harms others."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from shelflens.errors import CatalogError
 
 AGREEMENT = 0.2
 """Power of the mean's length that scores are multiplied with; see `fuse`. Chosen by
-benchmarks/quality/answers.py: 0 accepts more unknown things, 1 fewer photos of products."""
+benchmarks/quality/answers: 0 accepts more unknown things, 1 fewer photos of products."""
 
 
 def fuse(

@@ -14,11 +14,11 @@ _TABLE_BLOCK = 2048
 """The same where several queries are asked at once and need room beside it."""
 
 MATCH_CANDIDATES = 10
-"""Products with the best rows whose score is worked out; chosen by benchmarks/quality/answers.py."""
+"""Products with the best rows that are scored; chosen by benchmarks/quality/answers."""
 
 MEAN_SHARE = 0.75
 """Weight of the mean direction in a product's score; the rest is its best row's. Chosen by
-benchmarks/quality/answers.py."""
+benchmarks/quality/answers."""
 
 BEST_ROW_FALL = 4.0
 """A product's score is at least 1 - BEST_ROW_FALL * (1 - best row): a product whose images differ,

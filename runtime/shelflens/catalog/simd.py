@@ -83,8 +83,7 @@ def _right(dots: Dots) -> bool:
         for count in (1, 2, 5):
             queries = np.maximum(rows[::-1][:count], -127)
             queries[0] = -127
-            # On one thread, at every start: more threads only part the rows, and waking them takes longer
-            # than all of this on a busy machine.
+            # One thread: more only part the rows, and waking them takes longer than all of this.
             expected = queries.astype(np.int32) @ rows.astype(np.int32).T
             if not np.array_equal(dots(queries, rows, 1), expected):
                 return False

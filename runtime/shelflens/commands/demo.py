@@ -23,7 +23,7 @@ from shelflens.render.contact_sheet import Panel, PanelMatch, Verdict, contact_s
 
 HELP = "Enrol a small store from reference images, look up phone photos, show the result."
 
-DEMO = Path(__file__).parent.parent / "data" / "demo"
+DEMO = Path(__file__).parents[1] / "data" / "demo"
 _PANELS = 24
 
 
