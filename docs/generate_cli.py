@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shelflens.cli import COMMANDS, Command
+from shelflens.cli import COMMANDS
 
 PAGE = Path(__file__).with_name("cli.md")
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -30,7 +30,7 @@ interrupted. `lookup --status` ends with 0 for `match`, 3 for `ambiguous`, 4 for
 def parsers() -> Iterator[argparse.ArgumentParser]:
     """The parser of every command, and of the subcommands below it, as `shelflens` makes them."""
     for command in COMMANDS:
-        found = module(command)
+        found = module(command.word)
         parser = argparse.ArgumentParser(prog=f"shelflens {command.word}", description=found.HELP)
         found.add_arguments(parser)
         yield parser
@@ -39,17 +39,17 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
                 yield from action.choices.values()
 
 
-def module(command: Command) -> Any:
+def module(word: str) -> Any:
     """The module of a command, as cli.py or pyproject.toml has it.
 
     Raises:
         LookupError: no such command.
     """
-    if command.ours:
-        return importlib.import_module(f"shelflens.commands.{command.word}")
+    if any(command.ours and command.word == word for command in COMMANDS):
+        return importlib.import_module(f"shelflens.commands.{word}")
     section = PYPROJECT.read_text(encoding="utf-8").partition('entry-points."shelflens.commands"]')
     found = dict(re.findall(r'^(\w+) = "([\w.]+)"$', section[2].partition("\n[")[0], re.M))
-    return importlib.import_module(found[command.word])
+    return importlib.import_module(found[word])
 
 
 def page() -> str:

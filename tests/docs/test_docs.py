@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from docs.generate_cli import PAGE, module, page
-from shelflens.cli import RUNTIME, WORKSHOP, main
+from shelflens.cli import COMMANDS, main
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.docs.test_architecture import FLOORS
 from tests.support.readme import commands, commands_in, parse
@@ -51,7 +51,7 @@ def test_the_command_line_page_is_the_help() -> None:
     assert words(module("lookup").HELP) in words(written)
 
 
-@pytest.mark.parametrize("command", [*RUNTIME, *WORKSHOP])
+@pytest.mark.parametrize("command", [command.word for command in COMMANDS])
 def test_the_table_of_subcommands_is_whole(command: str) -> None:
     assert f"| [`{command}`](#shelflens-{command}) |" in PAGE.read_text(encoding="utf-8")
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
+from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress
 
 
@@ -39,23 +38,6 @@ def open_model(args: argparse.Namespace) -> Embedder:
     """The embedder that the arguments ask for, without the engine's greeting on the screen."""
     with without_greeting():
         return Embedder.open(args.model, engine=args.engine, threads=args.threads)
-
-
-@contextmanager
-def without_greeting() -> Iterator[None]:
-    """Drop what C++ prints on standard error: LiteRT announces its delegate at every start.
-
-    What fails inside still raises. For commands only: a library must not touch its host's files.
-    """
-    sys.stderr.flush()
-    kept, void = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(void, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(void)
 
 
 def positive(text: str) -> int:

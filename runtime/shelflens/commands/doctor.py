@@ -15,10 +15,10 @@ from PIL import features
 
 from shelflens import __version__
 from shelflens.catalog.simd import kernel
-from shelflens.commands.arguments import without_greeting
 from shelflens.errors import ModelError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.model.engines import ENGINE_TYPES, IS_64_BIT, open_engine
+from shelflens.model.quiet import without_greeting
 
 PROBES = {".tflite": BUNDLED_MODEL, ".onnx": BUNDLED_MODEL.with_name("probe.onnx")}
 """A model of each format for engines to construct an interpreter for."""
