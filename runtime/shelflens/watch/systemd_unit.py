@@ -1,4 +1,4 @@
-"""A systemd unit for `shelflens watch`, with no more rights than a camera needs."""
+"""A systemd unit for `shelflens watch`, with only the rights that a camera needs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ WantedBy=multi-user.target
 _HOMES = ("/home", "/root", "/run/user")
 
 
-def unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
+def systemd_unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
     """The text of a unit.
 
     Args:
@@ -86,51 +86,52 @@ def unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
     Raises:
         DataError: a word that cannot stand in a unit.
     """
-    wanted = list(paths)
-    home = any(str(one).startswith(tuple(f"{home}/" for home in _HOMES)) for one in wanted)
-    # Their folders: a file that is bound itself would be the old one after a replacement.
-    folders = dict.fromkeys(one if one.is_dir() else one.parent for one in wanted)
-    lines = "".join(f"ReadOnlyPaths={_quoted(f'-{one}')}\n" for one in folders)
+    all_paths = list(paths)
+    home = any(str(path).startswith(tuple(f"{home}/" for home in _HOMES)) for path in all_paths)
+    # Their folders: a file bound itself would stay the old one after a replacement.
+    folders = dict.fromkeys(path if path.is_dir() else path.parent for path in all_paths)
+    lines = "".join(f"ReadOnlyPaths={_quoted(f'-{path}')}\n" for path in folders)
     return _UNIT.format(
-        command=" ".join(_quoted(word, first=place == 0) for place, word in enumerate(words)),
+        command=" ".join(_quoted(word, first=index == 0) for index, word in enumerate(words)),
         home="read-only" if home else "yes",
         paths=lines,
         families="AF_UNIX AF_NETLINK" if picamera else "AF_UNIX",
     )
 
 
-def hidden(path: Path, *, private: Sequence[str] = ("/tmp", "/var/tmp")) -> str:
+def unreadable_reason(path: Path, *, private: Sequence[str] = ("/tmp", "/var/tmp")) -> str:
     """Why the unit's own user cannot read a file, or nothing.
 
     Args:
         path: Absolute.
-        private: Folders of which the service has its own, empty.
+        private: Folders that are private to the service, and empty.
     """
     for folder in private:
         if path.is_relative_to(folder):
             return f"{path}: the service has a {folder} of its own and does not see it; move it"
-    for one in [path, *path.parents]:
+    for ancestor in [path, *path.parents]:
         try:
-            mode = one.stat().st_mode
+            mode = ancestor.stat().st_mode
         except OSError:
-            return f"{one}: is not there yet"
+            return f"{ancestor}: is not there yet"
         wanted = stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH
         if not mode & wanted:
-            return f"{one}: the service's own user may not read it; chmod o+rX it, or move the file"
+            advice = "chmod o+rX it, or move the file"
+            return f"{ancestor}: the service's own user may not read it; {advice}"
     return ""
 
 
 def _quoted(word: str, *, first: bool = False) -> str:
     """A word as systemd.syntax(7) reads it, without specifiers (%) and variables ($).
 
-    The path of the program itself knows no variables.
+    In the path of the program itself variables are not expanded.
     """
-    if any(ord(one) < 32 or ord(one) == 127 for one in word):
+    if any(ord(character) < 32 or ord(character) == 127 for character in word):
         raise DataError(f"{word!r}: a control character cannot stand in a unit; rename it")
     plain = word.replace("%", "%%")
     if not first:
         plain = plain.replace("$", "$$")
-    safe = all(one.isalnum() or one in "/._-=:,@+%" for one in word) and word
+    safe = all(character.isalnum() or character in "/._-=:,@+%" for character in word) and word
     if safe:
         return plain
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
