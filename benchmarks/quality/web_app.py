@@ -105,7 +105,7 @@ def demo(running: Browser, work: Path) -> dict[str, Any]:
     """Bytes and times of the web app of the demo store."""
     store = work / "demo.catalog"
     assert shelflens(["catalog", "build", str(DEMO / "studio.csv"), "--out", str(store)]) == 0
-    folder = build(store, work / "demo-app", pictures=DEMO / "studio.csv")
+    folder = build(store, work / "demo-app", images=DEMO / "studio.csv")
     host = Host(folder)
     times = {
         "as it is": timed(running, host, "none"),

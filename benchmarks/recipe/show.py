@@ -191,7 +191,7 @@ def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
     (folder / "page-store").mkdir()
     store = store_with_family_pack(folder / "page-store")
     pictures = store / "products.csv"
-    made = build(store / "store.catalog", store / "page", pictures=pictures, title="Corner Shop")
+    made = build(store / "store.catalog", store / "page", images=pictures, title="Corner Shop")
     host = Host(made)
     screens: list[Image.Image] = []
 

@@ -18,7 +18,7 @@ from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp import vendor
 from shelflens.webapp.build import build
 from shelflens.webapp.icons import icon
-from shelflens.webapp.pictures import SIDE, pack_pictures, picture_finder
+from shelflens.webapp.image_pack import SIDE, image_finder, pack_images
 
 Run = Callable[..., tuple[int, str, str]]
 STUDIO = BUNDLED_MODEL.parent / "demo" / "studio.csv"
@@ -34,7 +34,7 @@ def refused(run: Run, *words: object) -> str:
 
 
 def test_bad_inputs_are_one_line_and_write_nothing(run: Run, built: Path, tmp_path: Path) -> None:
-    out = tmp_path / "page"
+    out = tmp_path / "web-app"
     also = ("--catalog", built, "--out", out)
     assert "no such file" in refused(run, "--catalog", tmp_path / "no", "--out", out).lower()
     (tmp_path / "bad.catalog").write_bytes(built.read_bytes()[:-1])
@@ -44,12 +44,12 @@ def test_bad_inputs_are_one_line_and_write_nothing(run: Run, built: Path, tmp_pa
     probe = BUNDLED_MODEL.parent / "probe.onnx"
     assert "int8.tflite" in refused(run, *also, "--model", probe)
     assert "not a TFLite" in refused(run, *also, "--model", STUDIO)
-    assert "no such folder" in refused(run, *also, "--pictures", tmp_path / "none").lower()
-    assert "no picture of any product" in refused(run, *also, "--pictures", others(tmp_path))
+    assert "no such folder" in refused(run, *also, "--images", tmp_path / "none").lower()
+    assert "no image of any product" in refused(run, *also, "--images", foreign_dataset(tmp_path))
     assert "--title" in refused(run, *also, "--title", "  ")
     assert "npm ci" in refused(run, *also, "--vendor", tmp_path)
     assert not out.exists()
-    assert not list(tmp_path.glob(".page*"))
+    assert not list(tmp_path.glob(".web-app*"))
 
 
 def empty(folder: Path) -> Path:
@@ -63,7 +63,7 @@ def other_space(folder: Path) -> Path:
     return folder / "other.catalog"
 
 
-def others(folder: Path) -> Path:
+def foreign_dataset(folder: Path) -> Path:
     (folder / "others" / "strange").mkdir(parents=True)
     Image.new("RGB", (9, 9)).save(folder / "others" / "strange" / "one.png")
     return folder / "others"
@@ -83,7 +83,7 @@ def test_without_npm_it_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    said = refused(run, "--catalog", built, "--out", tmp_path / "page")
+    said = refused(run, "--catalog", built, "--out", tmp_path / "web-app")
     assert "npm is not installed" in said
     assert "--vendor" in said
 
@@ -93,7 +93,7 @@ def test_an_engine_of_another_version_is_refused(run: Run, built: Path, tmp_path
         path = tmp_path / pinned.source
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("export {}")
-    said = refused(run, "--catalog", built, "--out", tmp_path / "page", "--vendor", tmp_path)
+    said = refused(run, "--catalog", built, "--out", tmp_path / "web-app", "--vendor", tmp_path)
     assert "SHA-256" in said
 
 
@@ -101,50 +101,50 @@ def test_the_lock_file_pins_everything_and_names_no_registry() -> None:
     text = vendor.LOCK.read_text()
     assert "http" not in text
     packages = json.loads(text)["packages"]
-    locked = {name: one for name, one in packages.items() if name}
-    assert all(one["integrity"].startswith("sha512-") for one in locked.values())
-    ours = {name for name, one in locked.items() if not one.get("dev")}
+    locked = {name: package for name, package in packages.items() if name}
+    assert all(package["integrity"].startswith("sha512-") for package in locked.values())
+    ours = {name for name, package in locked.items() if not package.get("dev")}
     assert ours == {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
     assert {locked[name]["version"] for name in ours} == {vendor.VERSION}
 
 
-def test_pictures_come_as_one_file(built: Path) -> None:
+def test_images_come_as_one_file(built: Path) -> None:
     catalog = Catalog.open(built)
-    data = pack_pictures(catalog.ids, picture_finder(catalog, STUDIO))
+    data = pack_images(catalog.ids, image_finder(catalog, STUDIO))
     length = int.from_bytes(data[:8], "little")
-    places = json.loads(data[8 : 8 + length])
-    assert list(places) == catalog.ids
-    for start, stop in places.values():
-        picture = Image.open(BytesIO(data[8 + length + start : 8 + length + stop]))
-        assert picture.format == "WEBP"
-        assert max(picture.size) == SIDE
-    assert 8 + length + max(stop for _, stop in places.values()) == len(data)
-    assert pack_pictures(catalog.ids, picture_finder(catalog, None))[8:] == b"{}"
+    ranges = json.loads(data[8 : 8 + length])
+    assert list(ranges) == catalog.ids
+    for start, stop in ranges.values():
+        image = Image.open(BytesIO(data[8 + length + start : 8 + length + stop]))
+        assert image.format == "WEBP"
+        assert max(image.size) == SIDE
+    assert 8 + length + max(stop for _, stop in ranges.values()) == len(data)
+    assert pack_images(catalog.ids, image_finder(catalog, None))[8:] == b"{}"
 
 
 def test_icons_are_square_and_maskable_ones_full() -> None:
     for size, maskable in ((192, False), (512, True)):
-        picture = Image.open(BytesIO(icon(size, maskable=maskable)))
-        assert picture.size == (size, size)
-        corner = picture.convert("RGBA").getpixel((0, 0))
+        image = Image.open(BytesIO(icon(size, maskable=maskable)))
+        assert image.size == (size, size)
+        corner = image.convert("RGBA").getpixel((0, 0))
         assert isinstance(corner, tuple)
         assert corner[3] == (255 if maskable else 0)
 
 
 @pytest.mark.browser
-def test_the_built_page_is_complete_and_repeatable(built: Path, tmp_path: Path) -> None:
-    page = build(built, tmp_path / "page", pictures=STUDIO, title='A "<b>" & co')
-    worker = (page / "sw.js").read_text()
+def test_the_web_app_is_complete_and_repeatable(built: Path, tmp_path: Path) -> None:
+    folder = build(built, tmp_path / "web-app", images=STUDIO, title='A "<b>" & co')
+    worker = (folder / "sw.js").read_text()
     listed = json.loads(worker.split("const BUILD = ")[1].splitlines()[0].rstrip(";"))["files"]
-    there = {path.relative_to(page).as_posix() for path in page.rglob("*") if path.is_file()}
-    assert set(listed) == there - {"sw.js"}
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert set(listed) == present - {"sw.js"}
     for name, digest in listed.items():
-        assert hashlib.sha256((page / name).read_bytes()).hexdigest() == digest
-    assert "A &quot;&lt;b&gt;&quot; &amp; co" in (page / "index.html").read_text()
-    manifest = json.loads((page / "manifest.webmanifest").read_text())
-    assert {one["sizes"] for one in manifest["icons"]} == {"192x192", "512x512"}
-    assert all((page / one["src"]).is_file() for one in manifest["icons"])
-    assert "Apache License" in (page / "LICENSES.txt").read_text()
-    again = build(built, tmp_path / "page", pictures=STUDIO, title='A "<b>" & co')
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert "A &quot;&lt;b&gt;&quot; &amp; co" in (folder / "index.html").read_text()
+    manifest = json.loads((folder / "manifest.webmanifest").read_text())
+    assert {icon["sizes"] for icon in manifest["icons"]} == {"192x192", "512x512"}
+    assert all((folder / icon["src"]).is_file() for icon in manifest["icons"])
+    assert "Apache License" in (folder / "LICENSES.txt").read_text()
+    again = build(built, tmp_path / "web-app", images=STUDIO, title='A "<b>" & co')
     assert (again / "sw.js").read_text() == worker
-    assert [one.name for one in tmp_path.iterdir()] == ["page"]
+    assert [path.name for path in tmp_path.iterdir()] == ["web-app"]

@@ -1,13 +1,13 @@
-/** Pictures of products, from one file: header length, JSON {id: [start, end]}, WebP files. */
+/** Images of products, from one file: header length, JSON {id: [start, end]}, WebP files. */
 
 import { address } from "./files.js";
 
-export class Pictures {
+export class ProductImages {
   #blob = null;
-  #places = {};
+  #ranges = {};
   #urls = new Map();
 
-  /** Load them; without them the page shows first letters. */
+  /** Load them; without them the web app shows first letters. */
   async load() {
     const response = await fetch(address("data/pictures.pack")).catch(() => null);
     if (!response?.ok) return;
@@ -15,18 +15,18 @@ export class Pictures {
     const view = new DataView(await blob.slice(0, 8).arrayBuffer());
     const length = Number(view.getBigUint64(0, true));
     try {
-      this.#places = JSON.parse(await blob.slice(8, 8 + length).text());
+      this.#ranges = JSON.parse(await blob.slice(8, 8 + length).text());
       this.#blob = blob.slice(8 + length);
     } catch {
-      this.#places = {};
+      this.#ranges = {};
     }
   }
 
   /** @param {string} id @returns {string|null} an address for an <img>, or null */
   url(id) {
-    if (!Object.hasOwn(this.#places, id)) return null;
+    if (!Object.hasOwn(this.#ranges, id)) return null;
     if (!this.#urls.has(id)) {
-      const part = this.#blob.slice(...this.#places[id], "image/webp");
+      const part = this.#blob.slice(...this.#ranges[id], "image/webp");
       this.#urls.set(id, URL.createObjectURL(part));
     }
     return this.#urls.get(id);

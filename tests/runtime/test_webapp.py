@@ -1,4 +1,4 @@
-"""The phone page in a real Chromium with a fake camera: open, scan, network off, scan again."""
+"""The web app in a real Chromium with a fake camera: open, scan, network off, scan again."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from shelflens import Embedder
 from shelflens.webapp.build import build
 from shelflens.webapp.vendor import HERE, cache_folder
-from tests.support.browsing import (
+from tests.support.browser_host import (
     DEMO,
     DESKTOP,
+    FAMILY_PACK,
     PHONE,
-    TWIN,
     Host,
     browser,
-    film,
     restart_camera,
     state,
-    store_with_twin,
+    store_with_family_pack,
+    write_camera_video,
 )
-from tests.support.serving import running
+from tests.support.server_process import running
 
 pytestmark = pytest.mark.browser
 
@@ -42,23 +42,23 @@ LATTE = DEMO / "unknown" / "cold-brew-oat-latte-minta-1.jpg"
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo store, and a family pack whose front is that of the small one."""
-    return store_with_twin(tmp_path_factory.mktemp("page-store"))
+    return store_with_family_pack(tmp_path_factory.mktemp("web-app-store"))
 
 
 @pytest.fixture(scope="session")
 def made(store: Path) -> Path:
-    """The page of that store."""
+    """The web app of that store."""
     return build(
         store / "store.catalog",
-        store / "page",
-        pictures=store / "products.csv",
+        store / "web-app",
+        images=store / "products.csv",
         title="Corner Shop",
     )
 
 
 @pytest.fixture
 def site(made: Path, tmp_path: Path) -> Path:
-    """A copy of the page, to be changed."""
+    """A copy of the web app, to be changed."""
     return Path(shutil.copytree(made, tmp_path / "site"))
 
 
@@ -78,7 +78,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows."""
-    return film(GRANOLA, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
+    return write_camera_video(GRANOLA, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
 
 
 @pytest.fixture(scope="module")
@@ -89,16 +89,16 @@ def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(chrome: Browser, host: Host, camera: Path) -> Iterator[Callable[..., Page]]:
-    """opened(**context) -> the page, ready; fails when it asked another host or said an error."""
+    """opened(**context) -> the page, ready; fails on a request to another host or an error."""
     contexts, elsewhere, errors = [], [], []
 
     def open_(
         wanted: str = "ready", permissions: tuple[str, ...] = ("camera",), **more: Any
     ) -> Page:
-        film(GRANOLA, camera)
+        write_camera_video(GRANOLA, camera)
         context = chrome.new_context(viewport=PHONE, permissions=list(permissions), **more)
         contexts.append(context)
-        context.on("request", lambda one: elsewhere.append(one.url))
+        context.on("request", lambda request: elsewhere.append(request.url))
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(host.url)
@@ -108,15 +108,17 @@ def opened(chrome: Browser, host: Host, camera: Path) -> Iterator[Callable[..., 
     yield open_
     for context in contexts:
         context.close()
-    others = [url for url in elsewhere if not url.startswith((host.url, "blob:" + host.url))]
-    assert not others
+    elsewhere_requests = [
+        url for url in elsewhere if not url.startswith((host.url, "blob:" + host.url))
+    ]
+    assert not elsewhere_requests
     assert not errors
 
 
 def scan(page: Page, photo: Path | None = None, camera: Path | None = None) -> str:
     """Show something to the camera, press the shutter, and read the heading of the answer."""
     if photo is not None and camera is not None:
-        film(photo, camera)
+        write_camera_video(photo, camera)
         restart_camera(page)
     page.click("#shutter")
     state(page, "answered")
@@ -124,8 +126,8 @@ def scan(page: Page, photo: Path | None = None, camera: Path | None = None) -> s
 
 
 def cached(page: Page) -> None:
-    """Wait until the service worker has everything and serves the page."""
-    for _ in range(200):  # not wait_for_function, which the page's policy forbids
+    """Wait until the service worker has everything and serves the web app."""
+    for _ in range(200):  # not wait_for_function, which the web app's policy forbids
         if page.evaluate("navigator.serviceWorker.controller !== null"):
             return
         page.wait_for_timeout(100)
@@ -140,18 +142,18 @@ def test_open_scan_and_scan_again_with_the_network_off(
     assert "% sure" in page.inner_text(".meter")
     assert page.inner_text("#spoken").startswith("Halren Granola Honey & Almond, ")
     assert page.evaluate("document.activeElement.id") == "heading"
-    facts = page.inner_text(".attributes")
-    assert "4.69" in facts
-    assert "Breakfast" in facts
+    attributes = page.inner_text(".attributes")
+    assert "4.69" in attributes
+    assert "Breakfast" in attributes
     expect(page.locator(".hero img")).to_be_visible()
-    assert page.locator(".shelf .card").count() >= 3
+    assert page.locator(".carousel .card").count() >= 3
     cached(page)
     host.stop()
     page.context.set_offline(True)
     page.reload()
     state(page, "ready")
     assert scan(page) == "Halren Granola Honey & Almond"
-    page.locator(".shelf .card").first.click()
+    page.locator(".carousel .card").first.click()
     expect(page.locator("#heading")).not_to_have_text("Halren Granola Honey & Almond")
     page.click(".back")
     expect(page.locator("#heading")).to_have_text("Halren Granola Honey & Almond")
@@ -160,14 +162,14 @@ def test_open_scan_and_scan_again_with_the_network_off(
 def test_unknown_and_ambiguous(opened: Callable[..., Page], camera: Path) -> None:
     page = opened()
     assert scan(page, LATTE, camera) == "Not in this catalog"
-    assert page.locator(".shelf .card").count() == 5
+    assert page.locator(".carousel .card").count() == 5
     page.click("#shutter")
     assert scan(page, COCOA, camera) == "Which one is it?"
     names = page.locator(".choices .name").all_inner_texts()
-    assert {"Pomoro Hot Cocoa Caramel", TWIN} <= set(names)
+    assert {"Pomoro Hot Cocoa Caramel", FAMILY_PACK} <= set(names)
     assert "Choose one" in page.inner_text("#spoken")
-    page.get_by_role("button", name=TWIN).click()
-    expect(page.locator("#heading")).to_have_text(TWIN)
+    page.get_by_role("button", name=FAMILY_PACK).click()
+    expect(page.locator("#heading")).to_have_text(FAMILY_PACK)
     assert page.inner_text(".kicker") == "Your choice"
     assert "9.49" in page.inner_text(".attributes")
 
@@ -178,9 +180,9 @@ def test_without_a_camera_a_photo_does(opened: Callable[..., Page], tmp_path: Pa
     page.set_input_files("#file", DEMO / "photos" / "fruit-skyr-mango-lyune-ash-2.jpg")
     state(page, "answered")
     assert page.inner_text("#heading") == "Lyune & Ash Fruit Skyr Mango"
-    (tmp_path / "no.jpg").write_bytes(b"no picture")
+    (tmp_path / "no.jpg").write_bytes(b"no image")
     page.set_input_files("#file", tmp_path / "no.jpg")
-    expect(page.locator("#spoken")).to_contain_text("not a picture that this browser can open")
+    expect(page.locator("#spoken")).to_contain_text("not an image that this browser can open")
 
 
 def test_a_machine_without_camera(playwright: Playwright, host: Host) -> None:
@@ -268,14 +270,14 @@ def test_a_half_copied_update_changes_nothing(
 def test_served_by_shelflens_itself_behind_a_token(
     chrome: Browser, camera: Path, made: Path, store: Path, tmp_path: Path
 ) -> None:
-    """Its policy, types and token suit the page: all loads, and it is kept for later."""
+    """Its policy, types and token suit the web app: all loads, and is kept for later."""
     token = "a-token-of-32-characters-or-more"
     secret = tmp_path / "token"
     secret.write_text(token)
     secret.chmod(0o600)
-    film(GRANOLA, camera)
+    write_camera_video(GRANOLA, camera)
     said: list[str] = []
-    words = ("--catalog", store / "store.catalog", "--page", made, "--token-file", secret)
+    words = ("--catalog", store / "store.catalog", "--web-app", made, "--token-file", secret)
     with running(*words) as server:
         context = chrome.new_context(
             viewport=PHONE,
@@ -283,7 +285,7 @@ def test_served_by_shelflens_itself_behind_a_token(
             http_credentials={"username": "", "password": token},
         )
         page = context.new_page()
-        page.on("console", lambda one: said.append(f"{one.type}: {one.text}"))
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.goto(f"http://localhost:{server.port}/")
         state(page, "ready")
@@ -313,12 +315,12 @@ def test_vectors_are_those_of_python(opened: Callable[..., Page], tmp_path: Path
     embedder = Embedder.open()
     photos = sorted((DEMO / "photos").glob("*.jpg"))[::6]
     for photo in photos:
-        cosine = float(vector_in_page(page, photo) @ embedder.embed(photo))
+        cosine = float(vector_in_browser(page, photo) @ embedder.embed(photo))
         assert cosine > 0.999, photo.name
     for number, photo in enumerate(photos[:3]):  # the same pixels: no lossy decoder between
         same = tmp_path / f"{number}.png"
         Image.open(photo).save(same)
-        assert float(vector_in_page(page, same) @ embedder.embed(same)) > 0.9999
+        assert float(vector_in_browser(page, same) @ embedder.embed(same)) > 0.9999
 
 
 def test_large_photos_are_made_smaller_first_as_in_python(
@@ -330,7 +332,7 @@ def test_large_photos_are_made_smaller_first_as_in_python(
         Image.open(GRANOLA).resize(size, Image.Resampling.BICUBIC).save(file, quality=85)
         # Not the same pixels: averages of squares beside a scaled decode. The int8 network
         # turns differences of 1 into a few thousandths.
-        assert float(vector_in_page(page, file) @ embedder.embed(file)) > 0.995
+        assert float(vector_in_browser(page, file) @ embedder.embed(file)) > 0.995
 
 
 def test_photos_are_turned_upright(opened: Callable[..., Page], tmp_path: Path) -> None:
@@ -340,11 +342,11 @@ def test_photos_are_turned_upright(opened: Callable[..., Page], tmp_path: Path) 
         exif = Image.Exif()
         exif[0x0112] = orientation
         Image.open(GRANOLA).save(file, quality=95, exif=exif)
-        assert float(vector_in_page(page, file) @ embedder.embed(file)) > 0.995, orientation
+        assert float(vector_in_browser(page, file) @ embedder.embed(file)) > 0.995, orientation
 
 
-def vector_in_page(page: Page, photo: Path) -> Any:
-    """The embedding of a photo, computed by the page: float32 [d]."""
+def vector_in_browser(page: Page, photo: Path) -> Any:
+    """The embedding of a photo, computed by the web app: float32 [d]."""
     code = """async (text) => {
       const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
       return Array.from(await shelflens.client.vector(new Blob([bytes])));
@@ -387,9 +389,13 @@ def check(page: Page, axe: str, where: str) -> None:
     page.evaluate(axe)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     bad = [
-        (one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical", "moderate")
+        (
+            violation["id"],
+            violation["impact"],
+            [node["html"][:120] for node in violation["nodes"][:3]],
+        )
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical", "moderate")
     ]
     assert not bad, f"{where}: {json.dumps(bad, indent=1)}"
 

@@ -1,4 +1,4 @@
-"""The page's JavaScript, written from the spec, gives the pixels and answers of Python."""
+"""The web app's JavaScript, written from the spec, gives the pixels and answers of Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shelflens import Catalog, ShelfLensError
+from shelflens import Calibration, Catalog, ShelfLensError
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.discovery.similar import similar
 from shelflens.model.image import load_image
@@ -44,7 +44,9 @@ def node(code: str, given: Any) -> Any:
 
 ASK = f"""
 import {{ Catalog }} from "{JS}/catalog.js";
-const told = (catalog) => ({{ number, score }}) => ({{ id: catalog.product(number).id, score }});
+const described = (catalog) => ({{ index, score }}) => {{
+  return {{ id: catalog.product(index).id, score }};
+}};
 out = given.map(({{ path, queries, k }}) => {{
   const catalog = new Catalog(whole(path));
   return {{
@@ -54,19 +56,19 @@ out = given.map(({{ path, queries, k }}) => {{
       const answer = catalog.answer(Float32Array.from(query), k);
       return {{
         ...answer,
-        matches: answer.matches.map(told(catalog)),
-        candidates: answer.candidates.map(told(catalog)),
+        matches: answer.matches.map(described(catalog)),
+        candidates: answer.candidates.map(described(catalog)),
       }};
     }}),
     similar: Array.from({{ length: Math.min(catalog.length, 4) }}, (_, i) =>
-      catalog.similar(i, k).map(told(catalog))),
+      catalog.similar(i, k).map(described(catalog))),
   }};
 }});
 """
 
 
 def random_catalog(seed: int) -> Catalog:
-    """Products with one to five pictures, some equal, some opposite; odd texts; any calibration."""
+    """Products with one to five rows, some equal, some opposite; odd texts; any calibration."""
     rng = np.random.default_rng(seed)
     products, dim = int(rng.integers(1, 40)), int(rng.integers(2, 48))
     ids = [f"p{i}/ä “{i}” 😀"[: rng.integers(3, 12)].strip() + str(i) for i in range(products)]
@@ -80,26 +82,28 @@ def random_catalog(seed: int) -> Catalog:
     if rng.random() < 0.7:
         calibration = {"threshold": float(rng.uniform(0, 1)), "margin": float(rng.uniform(0, 0.2))}
     if rng.random() < 0.5:
-        calibration |= {"confidence": [-9.5, 8.25, 12.0], "basis": "measured"}
+        calibration |= {"confidence": (-9.5, 8.25, 12.0), "basis": "measured"}
     axes = rng.normal(size=(min(3, dim), dim))
     return Catalog(
         [ids[owner] for owner in owners],
         vectors,
         space=f"space {seed} ü\x7f" if seed % 2 else "plain",
-        attributes={one: {"name": f"N {one}", "größe": "1 L"} for one in ids[::2]},
-        calibration=calibration,
+        attributes={
+            product_id: {"name": f"N {product_id}", "größe": "1 L"} for product_id in ids[::2]
+        },
+        calibration=Calibration(**calibration),
         category_axes=CategoryAxes.of(axes) if seed % 3 == 0 else None,
     )
 
 
 def same(ours: list[dict[str, Any]], theirs: list[Any]) -> None:
     """Equal scores in order; equal products, except among scores that are equal to rounding."""
-    assert np.allclose([one["score"] for one in ours], [one.score for one in theirs], atol=2e-6)
-    for place, one in enumerate(ours):
-        near = {other.id for other in theirs if abs(other.score - one["score"]) < 4e-6}
-        last = abs(theirs[-1].score - one["score"]) < 4e-6  # cut off among equals
-        assert one["id"] in near or last, f"place {place}"
-    assert len({one["id"] for one in ours}) == len(ours)
+    assert np.allclose([got["score"] for got in ours], [got.score for got in theirs], atol=2e-6)
+    for rank, got in enumerate(ours):
+        near = {match.id for match in theirs if abs(match.score - got["score"]) < 4e-6}
+        last = abs(theirs[-1].score - got["score"]) < 4e-6  # cut off among equals
+        assert got["id"] in near or last, f"rank {rank}"
+    assert len({got["id"] for got in ours}) == len(ours)
 
 
 def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
@@ -117,10 +121,10 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
         catalogs.items(), asked, node(ASK, given), strict=True
     ):
         assert got["space"] == catalog.space, path
-        assert [one["id"] for one in got["products"]] == catalog.ids
-        for number, product in enumerate(got["products"]):
-            assert product["name"] == catalog.at(number).name
-            assert product["attributes"] == catalog.at(number).attributes
+        assert [product["id"] for product in got["products"]] == catalog.ids
+        for index, product in enumerate(got["products"]):
+            assert product["name"] == catalog.at(index).name
+            assert product["attributes"] == catalog.at(index).attributes
         for query, ours in zip(queries, got["answers"], strict=True):
             theirs = catalog.answer(query, K)
             same(ours["matches"], theirs.matches)
@@ -130,9 +134,9 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
             assert ours["decision"] == theirs.decision
             if theirs.candidates:
                 same(ours["candidates"], theirs.candidates)
-        for number, ours in enumerate(got["similar"]):
+        for index, ours in enumerate(got["similar"]):
             with np.errstate(invalid="ignore"):  # OpenBLAS reads behind rows of odd lengths
-                theirs_too = similar(catalog, catalog.ids[number], k=K)
+                theirs_too = similar(catalog, catalog.ids[index], k=K)
             assert len(ours) == len(theirs_too)
             if theirs_too:
                 same(ours, theirs_too)
@@ -155,9 +159,9 @@ def test_damaged_catalogs_are_refused_where_python_refuses(tmp_path: Path) -> No
     data = whole.read_bytes()
     rng = np.random.default_rng(0)
     cases = [data, b"", data[:7], data[:100], data[:-1], data + b"\0"]
-    for place in rng.integers(0, len(data), 150):
+    for rank in rng.integers(0, len(data), 150):
         wrong = bytearray(data)
-        wrong[place] ^= 1 << int(rng.integers(8))
+        wrong[rank] ^= 1 << int(rng.integers(8))
         cases.append(bytes(wrong))
     verdicts = node(REFUSE, [{"data": base64.b64encode(case).decode()} for case in cases])
     file = tmp_path / "case.catalog"
@@ -167,12 +171,12 @@ def test_damaged_catalogs_are_refused_where_python_refuses(tmp_path: Path) -> No
             Catalog.open(file)
         except ShelfLensError:
             assert verdict is not None
-            assert verdict[0] == "PageError", verdict
+            assert verdict[0] == "WebAppError", verdict
             assert "\n" not in verdict[1]
         else:
             assert verdict is None, verdict
     assert verdicts[0] is None
-    assert sum(one is not None for one in verdicts) > 140
+    assert sum(verdict is not None for verdict in verdicts) > 140
 
 
 def test_golden_catalogs_open() -> None:
@@ -180,7 +184,7 @@ def test_golden_catalogs_open() -> None:
     assert files
     given = [{"path": str(path), "queries": [], "k": K} for path in files]
     for path, got in zip(files, node(ASK, given), strict=True):
-        assert [one["id"] for one in got["products"]] == Catalog.open(path).ids
+        assert [product["id"] for product in got["products"]] == Catalog.open(path).ids
 
 
 STRETCH = f"""
@@ -197,22 +201,22 @@ out = given.map(({{ data, width, height, size }}) => {{
 def test_equal_pixels_in_give_equal_pixels_out() -> None:
     rng = np.random.default_rng(1)
     sides = [(1, 1), (3, 700), (224, 224), (225, 223), (640, 480), (97, 1031), (1280, 720)]
-    pictures = [rng.integers(0, 256, (*side, 3), np.uint8) for side in sides]
-    pictures.append(np.full((50, 60, 3), 255, np.uint8))
+    images = [rng.integers(0, 256, (*side, 3), np.uint8) for side in sides]
+    images.append(np.full((50, 60, 3), 255, np.uint8))
     given = [
         {
-            "data": base64.b64encode(one.tobytes()).decode(),
-            "height": one.shape[0],
-            "width": one.shape[1],
+            "data": base64.b64encode(image.tobytes()).decode(),
+            "height": image.shape[0],
+            "width": image.shape[1],
             "size": size,
         }
-        for one in pictures
+        for image in images
         for size in (224, 31)
     ]
-    wanted = [load_image(one, size=size) for one in pictures for size in (224, 31)]
+    wanted = [load_image(image, size=size) for image in images for size in (224, 31)]
     for case, got, want in zip(given, node(STRETCH, given), wanted, strict=True):
         pixels = np.frombuffer(base64.b64decode(got), np.uint8).reshape(want.shape)
         apart = np.abs(pixels.astype(int) - want).max()
-        # Pillow's versions differ in which side of an upright picture they filter first.
+        # Pillow's versions differ in which side of an upright image they filter first.
         upright = case["height"] > case["width"]
         assert apart <= (1 if upright else 0), (case["width"], case["height"], case["size"])
