@@ -84,7 +84,7 @@ def _tag(report: dict[str, Any]) -> str:
     rows = [("all answered", "1", f"{tags['accuracy']:.3f}")]
     for name in names:
         row = tags[name]
-        minimum = f", confidence {row['least']:.2f}" if "minimum" in row else ""
+        minimum = f", confidence {row['minimum']:.2f}" if "minimum" in row else ""
         rows.append((name + minimum, f"{row['answered']:.3f}", f"{row['right']:.3f}"))
     new = tags["new products"]
     return (
