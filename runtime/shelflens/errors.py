@@ -5,7 +5,7 @@
     Exception
     └── ShelfLensError
         ├── PhotoError      a photo that cannot be read as a picture
-        ├── DataError       a DATA folder or CSV that cannot be used
+        ├── DataError       a dataset, folder or CSV, that cannot be used
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
         ├── CameraError     a camera, video or stream that cannot be watched
@@ -31,7 +31,7 @@ class PhotoError(ShelfLensError):
 
 
 class DataError(ShelfLensError):
-    """A DATA folder or CSV that cannot be used."""
+    """A dataset, a folder or a CSV, that cannot be used."""
 
 
 class ModelError(ShelfLensError):

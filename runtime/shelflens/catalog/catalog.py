@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +32,12 @@ class Catalog:
     product; products keep the order in which they came. A product's index is that in `ids`.
     """
 
-    space: str
-    """The embedding space; a model of another one is refused."""
-    calibration: Calibration
-    category_axes: CategoryAxes
+    contents: Contents
+    """What the file holds."""
     path: Path | None
     """The file it was opened from; None for one that was made in memory."""
     fingerprint: str
     """SHA-256 of that file's content, or empty."""
-    contents: Contents
-    """Rows, products and provenance."""
 
     def __init__(
         self,
@@ -72,21 +65,15 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, space)
-        self._set(
+        contents = Contents.of(
+            ids,
+            Rows.of(matrix),
+            attributes or {},
             space=space,
             calibration=calibration or Calibration(),
             category_axes=category_axes or CategoryAxes(),
-            contents=Contents.grouped(ids, Rows.of(matrix), attributes or {}, Provenance()),
         )
-
-    def _set(self, *, path: Path | None = None, fingerprint: str = "", **fields: Any) -> None:
-        """Fill a catalog that nobody holds yet."""
-        vars(self).update(path=path, fingerprint=fingerprint, **fields)
-
-    def _with(self, **fields: Any) -> Catalog:
-        changed = copy(self)
-        changed._set(**fields)
-        return changed
+        vars(self).update(contents=contents, path=None, fingerprint="")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Catalog:
@@ -96,21 +83,13 @@ class Catalog:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        file = Path(path)
+        file, opened = Path(path), cls.__new__(cls)
         tensors, metadata = read_container(file)
-        opened = cls.__new__(cls)
         try:
             contents = Contents.read(tensors, metadata)
-            opened._set(
-                path=file,
-                fingerprint=metadata["fingerprint"],
-                space=metadata["space"],
-                calibration=Calibration.from_dict(json.loads(metadata["calibration"])),
-                category_axes=CategoryAxes.read(tensors, contents.rows.dim),
-                contents=contents,
-            )
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CatalogError(f"{file}: catalog without {error}; build it again") from error
+        vars(opened).update(contents=contents, path=file, fingerprint=metadata["fingerprint"])
         return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -119,15 +98,7 @@ class Catalog:
         Raises:
             OSError: no permission, no space, no such folder.
         """
-        write_container(
-            Path(path),
-            {**self.contents.tensors(), **self.category_axes.tensors()},
-            {
-                "space": self.space,
-                "calibration": json.dumps(self.calibration.to_dict()),
-                **self.provenance.metadata(),
-            },
-        )
+        write_container(Path(path), self.contents.tensors(), self.contents.metadata())
 
     def verify(self) -> None:
         """Read an opened file whole and compare it with its checksums.
@@ -149,6 +120,26 @@ class Catalog:
                 f"{self.path or 'catalog'}: made in embedding space {self.space!r}, the model "
                 f"speaks {space!r}; use the model it was built with, or build it again"
             )
+
+    @property
+    def space(self) -> str:
+        """The embedding space; a model of another one is refused."""
+        return self.contents.space
+
+    @property
+    def calibration(self) -> Calibration:
+        """What `answer` goes by."""
+        return self.contents.calibration
+
+    @property
+    def category_axes(self) -> CategoryAxes:
+        """What `similar` goes by beside the whole embedding."""
+        return self.contents.category_axes
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where each row comes from."""
+        return self.contents.provenance
 
     def __len__(self) -> int:
         """Number of products."""
@@ -178,11 +169,6 @@ class Catalog:
     def attributes(self) -> dict[str, dict[str, str]]:
         """The attributes of every product, by id."""
         return self.contents.products.attributes
-
-    @property
-    def provenance(self) -> Provenance:
-        """Where each row comes from."""
-        return self.contents.provenance
 
     @property
     def vectors(self) -> NDArray[np.float32]:
@@ -287,7 +273,7 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, self.space, dim=self.dim)
-        return self._with(contents=self.contents.added(ids, Rows.of(matrix), attributes or {}))
+        return self.with_contents(self.contents.added(ids, Rows.of(matrix), attributes or {}))
 
     def remove(self, ids: Sequence[str]) -> Catalog:
         """A new catalog without these products.
@@ -295,12 +281,14 @@ class Catalog:
         Raises:
             CatalogError: an id that the catalog does not have.
         """
-        return self._with(contents=self.contents.removed(ids))
+        return self.with_contents(self.contents.removed(ids))
 
     def with_calibration(self, calibration: Calibration) -> Catalog:
         """A new catalog with another calibration."""
-        return self._with(calibration=calibration)
+        return self.with_contents(replace(self.contents, calibration=calibration))
 
     def with_contents(self, contents: Contents) -> Catalog:
-        """A new catalog with other rows or products of the same space."""
-        return self._with(contents=contents)
+        """A new catalog that holds this; it is no file yet."""
+        changed = Catalog.__new__(Catalog)
+        vars(changed).update(contents=contents, path=None, fingerprint="")
+        return changed

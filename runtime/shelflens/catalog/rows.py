@@ -39,6 +39,10 @@ class Rows:
     scales: NDArray[np.float32]
     """float32 [n]."""
 
+    def __post_init__(self) -> None:
+        self.values.setflags(write=False)
+        self.scales.setflags(write=False)
+
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Rows:
         """Round vectors, float32 [n, d], finite, no zero row."""

@@ -10,13 +10,13 @@ scored in float64. The answer is that of scoring every row in float64.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.parallel import share_out
 from shelflens.catalog.scores import (
     best_row_scores,
     kth_score_floor,
@@ -118,7 +118,7 @@ def _top_products(
         ask(0, max_threads)
     else:
         # NumPy's matrix products of several queries have threads of their own.
-        _share(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else max_threads)
+        share_out(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else max_threads)
     return found
 
 
@@ -145,7 +145,7 @@ def _coarse(several: bool, dim: int) -> Coarse:
             np.multiply(dots(small, rows[part], inner), scales[part], out=table[:, part])
 
         outer = 1 if threaded else _worth(threads, rows, _PYTHON_THREAD_BYTES)
-        _share(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
+        share_out(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
         return table, slack / steps[:, 0]
 
     return with_kernel
@@ -168,7 +168,7 @@ def _with_numpy(
             table[0, part] *= scales[part]
 
         outer = _worth(threads, rows, _PYTHON_THREAD_BYTES)
-        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
+        share_out(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
     # The usual bound of a sum of d products (Higham 2002, section 3.1), both vectors of length 1.
     slack = rows.shape[1] * 2.0**-23 + _ROUNDING
     return table, np.full(len(queries), slack)
@@ -244,33 +244,3 @@ def _exact(
         order = start + top_indices(scores[start:stop], k)
         found.append((products[order], scores[order]))
     return found
-
-
-def _share(parts: Iterator[slice] | range, work: Callable[..., None], threads: int) -> None:
-    """Do the work of all parts, on several threads when more than one is asked for."""
-    if threads == 1:
-        for part in parts:
-            work(part)
-        return
-    waiting = list(parts)
-    errors: list[BaseException] = []
-
-    def take() -> None:
-        while waiting and not errors:
-            try:
-                part = waiting.pop()
-            except IndexError:  # another thread was quicker
-                return
-            try:
-                work(part)
-            except BaseException as error:
-                errors.append(error)
-
-    helpers = [threading.Thread(target=take) for _ in range(min(threads, len(waiting)) - 1)]
-    for thread in helpers:
-        thread.start()
-    take()
-    for thread in helpers:
-        thread.join()
-    if errors:
-        raise errors[0]
