@@ -113,7 +113,7 @@ def choices(work: Path) -> None:
         exported(run_folder, work / f"v2-{size}.tflite", "int8")
     exported(work / "run", work / "v2-224.tflite", "int8")
     models = [work / f"{name}.tflite" for name in CHOICES]
-    measured("official", "--model", *models, "--out", work / "choices")
+    measured("official", "--latency", "--model", *models, "--out", work / "choices")
 
 
 def fit(
@@ -166,7 +166,7 @@ def measure(work: Path) -> None:
     """The figures of the model card and of the README."""
     models = [work / "export" / name for name in ("int8.tflite", "int8.onnx", "float32.tflite")]
     out = ["--out", work / "measured"]
-    measured("official", "--model", *models, *out, *DIMS)
+    measured("official", "--latency", "--model", *models, *out, *DIMS)
     measured("hard", "--model", work / "export" / "int8.tflite", *out)
 
 
