@@ -30,6 +30,9 @@ FIELDS = ("model", "commit", "date", "command", "seed", "machine", "versions")
 
 SEEDLESS = "none: nothing is random"
 
+# A report that was measured on another space than the shipped model's has `stand_in`: that `space`,
+# and `why` it stands for the shipped one.
+
 Report = dict[str, Any]
 
 
@@ -67,11 +70,14 @@ def header(title: str, report: Report) -> str:
     """Title and provenance, the head of every Markdown file in `results/`."""
     model = report["model"]
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    note = ""
+    if stand_in := report.get("stand_in"):
+        note = f"\n{stand_in['why']} Space measured: `{stand_in['space']}`.\n"
     return (
         f"# {title}\n\n`{report['command']}`\n\n"
         f"Model {model['id']} {model['variant']}, space `{model['space']}`; commit "
         f"`{report['commit']}`, {report['date']}; seed {report['seed']}; {report['machine']}; "
-        f"{versions}.\n"
+        f"{versions}.\n{note}"
     )
 
 

@@ -78,8 +78,7 @@ def main() -> None:
 def markdown(report: dict[str, Any]) -> str:
     """The figures as a table."""
     rows = ([row[key] for key in COLUMNS] for row in report["rows"])
-    stand_in = report["stand_in"]
-    return f"{stand_in['why']} Its space: `{stand_in['space']}`.\n{table(COLUMNS.values(), rows)}"
+    return table(COLUMNS.values(), rows)
 
 
 def write(out: Path) -> None:
