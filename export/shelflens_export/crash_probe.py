@@ -1,8 +1,8 @@
 """Does an engine survive a file? Asked in another process, since engines may not.
 
 XNNPACK corrupts memory, and the process dies, on int8 graphs whose scales lie too far apart (LiteRT
-2.3, seen with a channel 3000 times as large as its neighbours). Such a file must fail the gate, not
-end it.
+2.3, seen with a channel 3000 times as large as its neighbours). Such a file must fail the quality
+gate, not end the export.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy
 from shelflens import Embedder
 embedder = Embedder.open(sys.argv[1], threads=1)
 size = embedder.card.size
-picture = numpy.arange(size * size * 3).reshape(1, size, size, 3) % 251
-embedder.embed_pixels(picture.astype(numpy.uint8))
+pixels = numpy.arange(size * size * 3).reshape(1, size, size, 3) % 251
+embedder.embed_pixels(pixels.astype(numpy.uint8))
 """
 
 
-def trouble(path: Path) -> str:
-    """What happens when a file is opened and run once: nothing for the better, or in words."""
+def failure(path: Path) -> str:
+    """What goes wrong when a file is opened and run once, in words; "" when nothing does."""
     done = subprocess.run(
         [sys.executable, "-c", _CODE, str(path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

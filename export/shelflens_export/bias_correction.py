@@ -1,11 +1,11 @@
 """Bias correction: what int8 rounding shifts on average is put back into the biases.
 
 Rounding a layer's weights and inputs moves the mean of each of its output channels, and these
-shifts add up over fifty layers; on MobileNetV2 they are most of the error (cosine 0.965 to 0.99,
-measured). Layer by layer from the entrance, the mean of each channel over some photos is compared
-with the float network's and the difference added to the layer's int32 bias. Files keep their size
-and speed. The idea is that of Nagel et al., Data-Free Quantization Through Weight Equalization
-and Bias Correction (2019), here with photos.
+shifts add up over fifty layers: on MobileNetV2 they are the larger part of the error. Layer by
+layer from the entrance, the mean of each channel over some photos is compared with the float
+network's and the difference added to the layer's int32 bias. Files keep their size and speed.
+After Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+ICCV 2019, here with photos.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Means = list[NDArray[np.float64]]
 """For each watched tensor the mean of its channels, float64 [c]."""
 
 
-def debias_tflite(model: bytes, reference: bytes, photos: NDArray[np.uint8]) -> bytes:
+def correct_tflite(model: bytes, reference: bytes, photos: NDArray[np.uint8]) -> bytes:
     """Correct the biases of an int8 FlatBuffer.
 
     Args:
@@ -29,13 +29,13 @@ def debias_tflite(model: bytes, reference: bytes, photos: NDArray[np.uint8]) -> 
         reference: The float32 conversion of the same network, uint8 input.
         photos: uint8 [n, size, size, 3]; 64 will do.
     """
-    tree, other = flatgraph.unpack(model), flatgraph.unpack(reference)
-    mine, its = _weighted(tree), _weighted(other)
-    if [kind for kind, _ in mine] != [kind for kind, _ in its]:
+    tree, exact = flatgraph.unpack(model), flatgraph.unpack(reference)
+    layers, counterparts = _weighted(tree), _weighted(exact)
+    if [kind for kind, _ in layers] != [kind for kind, _ in counterparts]:
         return model  # converted along another path: nothing to compare with
     graph = tree.subgraphs[0]
-    wanted = _tflite_means(other, [operator.outputs[0] for _, operator in its], photos)
-    for (_, operator), want in zip(mine, wanted, strict=True):
+    wanted = _tflite_means(exact, [operator.outputs[0] for _, operator in counterparts], photos)
+    for (_, operator), want in zip(layers, wanted, strict=True):
         bias = graph.tensors[operator.inputs[2]]
         if bias.type != flatgraph.schema().TensorType.INT32:
             continue
@@ -48,7 +48,7 @@ def debias_tflite(model: bytes, reference: bytes, photos: NDArray[np.uint8]) -> 
     return flatgraph.pack(tree)
 
 
-def debias_onnx(model: Any, reference: Any, photos: NDArray[np.uint8]) -> Any:
+def correct_onnx(model: Any, reference: Any, photos: NDArray[np.uint8]) -> Any:
     """Correct the biases of a QDQ model.
 
     Args:
@@ -59,7 +59,7 @@ def debias_onnx(model: Any, reference: Any, photos: NDArray[np.uint8]) -> Any:
     """
     from onnx import numpy_helper
 
-    stored = {one.name: one for one in model.graph.initializer}
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
     maker = {name: node for node in model.graph.node for name in node.output}
     readers = {node.input[0]: node for node in model.graph.node if node.op_type[:8] == "Quantize"}
     watched = []
@@ -105,7 +105,9 @@ def _tflite_means(tree: Any, tensors: list[int], photos: NDArray[np.uint8]) -> M
     graph = tree.subgraphs[0]
     kept = graph.outputs, graph.operators, tree.signatureDefs
     last = max(
-        place for place, one in enumerate(graph.operators) if set(one.outputs) & set(tensors)
+        index
+        for index, operator in enumerate(graph.operators)
+        if set(operator.outputs) & set(tensors)
     )
     graph.outputs, graph.operators, tree.signatureDefs = tensors, kept[1][: last + 1], []
     content = flatgraph.pack(tree)
@@ -114,16 +116,16 @@ def _tflite_means(tree: Any, tensors: list[int], photos: NDArray[np.uint8]) -> M
     interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]["index"]
     outputs = interpreter.get_output_details()
-    sums: Means = [np.zeros(one["shape"][-1]) for one in outputs]
+    sums: Means = [np.zeros(output["shape"][-1]) for output in outputs]
     for photo in photos:
         interpreter.set_tensor(entry, photo[np.newaxis])
         interpreter.invoke()
-        for place, one in enumerate(outputs):
-            values = interpreter.get_tensor(one["index"]).astype(np.float32)
-            scale, zero = one["quantization"]
+        for index, output in enumerate(outputs):
+            values = interpreter.get_tensor(output["index"]).astype(np.float32)
+            scale, zero = output["quantization"]
             mean = values.reshape(-1, values.shape[-1]).mean(0, dtype=np.float64)
-            sums[place] += (mean - zero) * scale if scale else mean
-    return [one / len(photos) for one in sums]
+            sums[index] += (mean - zero) * scale if scale else mean
+    return [total / len(photos) for total in sums]
 
 
 def _onnx_means(model: Any, names: list[str], photos: NDArray[np.uint8]) -> Means:
@@ -132,7 +134,7 @@ def _onnx_means(model: Any, names: list[str], photos: NDArray[np.uint8]) -> Mean
 
     part = ModelProto()
     part.CopyFrom(model)
-    last = max(place for place, one in enumerate(part.graph.node) if set(one.output) & set(names))
+    last = max(index for index, node in enumerate(part.graph.node) if set(node.output) & set(names))
     del part.graph.node[last + 1 :], part.graph.output[:], part.graph.value_info[:]
     part.graph.output.extend(ValueInfoProto(name=name) for name in names)
     options = onnxruntime.SessionOptions()
@@ -143,6 +145,8 @@ def _onnx_means(model: Any, names: list[str], photos: NDArray[np.uint8]) -> Mean
     sums: Means = []
     for photo in photos:
         found = session.run(names, {"image": photo[np.newaxis]})
-        means = [one.mean(axis=(0, *range(2, one.ndim)), dtype=np.float64) for one in found]
+        means = [
+            values.mean(axis=(0, *range(2, values.ndim)), dtype=np.float64) for values in found
+        ]
         sums = [a + b for a, b in zip(sums, means, strict=True)] if sums else means
-    return [one / len(photos) for one in sums]
+    return [total / len(photos) for total in sums]
