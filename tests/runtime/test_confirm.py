@@ -113,8 +113,8 @@ def test_adding_and_removing_keeps_what_was_confirmed(tmp_path: Path) -> None:
     catalog = catalog.add(["new", "p2"], np.stack([photo(2), photo(3)])).remove(["p0"])
     catalog.save(tmp_path / "a.catalog")
     opened = Catalog.open(tmp_path / "a.catalog")
-    numbers = opened.provenance.of_rows(opened.row_count)
-    confirmed = [opened.row_ids[row] for row in np.flatnonzero(numbers)]
+    confirmations = opened.provenance.of_rows(opened.row_count)
+    confirmed = [opened.row_ids[row] for row in np.flatnonzero(confirmations)]
     assert confirmed == ["p2", "p4"]
     smaller, gone = unconfirm(opened, "p2")
     assert gone == 1
@@ -140,11 +140,11 @@ def test_the_file_stays_a_catalog_of_format_1(tmp_path: Path) -> None:
     catalog.save(tmp_path / "a.catalog")
     with safe_open(tmp_path / "a.catalog", "np") as opened:
         names = set(opened.keys())
-        numbers = opened.get_tensor("confirmed")
+        confirmations = opened.get_tensor("confirmed")
         metadata = opened.metadata()
     assert names == {"rows", "scales", "first_row", "first_byte", "products", "confirmed"}
     assert metadata["version"] == "1"
-    assert (numbers > 0).sum() == 2
+    assert (confirmations > 0).sum() == 2
     assert {row["id"] for row in json.loads(metadata["dropped"])} == {"p2"}
     tensors, metadata = read_container(tmp_path / "a.catalog")
     del tensors["confirmed"]

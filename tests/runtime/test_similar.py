@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, CatalogError, DataError
-from shelflens.catalog import scores as search
+from shelflens.catalog.rows import quantize_rows
+from shelflens.catalog.scores import indices_best_first, row_score_table, row_scores
 from shelflens.discovery.filters import Condition, values
 from shelflens.discovery.similar import diversify, similar
 
@@ -209,12 +210,12 @@ def test_index_of_finds_every_id(tmp_path: Path) -> None:
 def test_best_first_is_a_stable_sort(n: int, levels: int, seed: int) -> None:
     scores = np.random.default_rng(seed).integers(0, levels, n).astype(np.float32)
     expected = np.argsort(-scores, kind="stable").tolist()
-    assert list(search.best_first(scores)) == expected
+    assert list(indices_best_first(scores)) == expected
 
 
 def test_several_queries_score_like_one_at_a_time(unit: Unit) -> None:
-    rows, scales = search.quantize_rows(unit(5000, 32))
+    rows, scales = quantize_rows(unit(5000, 32))
     queries = unit(5, 32, seed=1)
-    table = search.score_table(rows, scales, queries)
+    table = row_score_table(rows, scales, queries)
     for query, scores in zip(queries, table, strict=True):
-        assert np.allclose(scores, search.scores(rows, scales, query), atol=CLOSE)
+        assert np.allclose(scores, row_scores(rows, scales, query), atol=CLOSE)

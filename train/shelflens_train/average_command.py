@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from shelflens.commands.arguments import without_greeting
+from shelflens.model.quiet import without_greeting
 
 HELP = "average the weights of several fine-tunes of one start into a better one"
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from shelflens.commands.arguments import without_greeting
+from shelflens.model.quiet import without_greeting
 from shelflens.options import add_options, from_options
 from shelflens_train.config import TrainConfig
 

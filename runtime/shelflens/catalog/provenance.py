@@ -46,7 +46,7 @@ class DroppedRow:
 class Provenance:
     """The provenance of every row; without it all rows are enrolled."""
 
-    numbers: NDArray[np.uint64] | None = None
+    confirmations: NDArray[np.uint64] | None = None
     """uint64 [n]: 0 for an enrolled row, else the number of its confirmation, rising."""
     dropped: tuple[DroppedRow, ...] = ()
 
@@ -60,19 +60,21 @@ class Provenance:
             ValueError: they do not fit the rows.
             KeyError, TypeError: an entry that is not one.
         """
-        numbers = tensors.get("confirmed")
-        if numbers is not None and (numbers.shape != (n,) or numbers.dtype.kind != "u"):
+        confirmations = tensors.get("confirmed")
+        if confirmations is not None and (
+            confirmations.shape != (n,) or confirmations.dtype.kind != "u"
+        ):
             raise ValueError("fitting 'confirmed' table")
         dropped = tuple(
             DroppedRow(**entry) for entry in json.loads(metadata.get("dropped") or "[]")
         )
-        return cls(numbers, dropped)
+        return cls(confirmations, dropped)
 
     def tensors(self) -> dict[str, NDArray[np.uint64]]:
         """The optional tensor; none for a catalog without confirmed rows."""
-        if self.numbers is None or not self.numbers.any():
+        if self.confirmations is None or not self.confirmations.any():
             return {}
-        return {"confirmed": self.numbers}
+        return {"confirmed": self.confirmations}
 
     def metadata(self) -> dict[str, str]:
         """The optional metadata; none when nothing was pushed out."""
@@ -81,7 +83,7 @@ class Provenance:
 
     def of_rows(self, n: int) -> NDArray[np.uint64]:
         """The number of each of n rows, uint64 [n]."""
-        return np.zeros(n, np.uint64) if self.numbers is None else self.numbers
+        return np.zeros(n, np.uint64) if self.confirmations is None else self.confirmations
 
     def next_number(self, n: int) -> int:
         """The number of the next confirmation."""
@@ -90,16 +92,16 @@ class Provenance:
 
     def taken(self, rows: Sequence[int] | NDArray[np.int64]) -> Provenance:
         """For these rows, in this order."""
-        if self.numbers is None:
+        if self.confirmations is None:
             return self
-        return replace(self, numbers=self.numbers[rows])
+        return replace(self, confirmations=self.confirmations[rows])
 
     def grown(self, n: int, more: Sequence[int]) -> Provenance:
         """With further rows behind the n there are, each with its number."""
-        if self.numbers is None and not any(more):
+        if self.confirmations is None and not any(more):
             return self
         added = np.array(more, np.uint64)
-        return replace(self, numbers=np.concatenate([self.of_rows(n), added]))
+        return replace(self, confirmations=np.concatenate([self.of_rows(n), added]))
 
     def without(self, ids: set[str]) -> Provenance:
         """With what was pushed out of these products forgotten."""
