@@ -16,8 +16,8 @@ from shelflens.errors import DataError
 from shelflens.options import option
 
 EVENT_WEIGHTS: Mapping[str, float] = {"view": 1, "photo": 2, "like": 3, "buy": 4, "dislike": -3}
-"""Viewing is cheap and often by chance; taking a photo is an effort; likes and dislikes are said on
-purpose; buying costs money."""
+"""Viewing is cheap and often by chance; taking a photo is an effort; likes and dislikes are
+expressed on purpose; buying costs money."""
 
 _DEFAULT_SIMILARITY = 0.4
 """Cosine similarity of one interest where there is no catalog to measure it on."""

@@ -17,7 +17,7 @@ from shelflens.serve.response import TrackedResponse, has_body
 from shelflens.serve.settings import Settings
 
 OPEN_PATH = "/healthz"
-"""Answered without a token: says nothing but that the server runs."""
+"""Answered without a token: tells only that the server runs."""
 
 
 class AccessControl:

@@ -14,7 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from shelflens.serve.problem import Problem
 from shelflens.serve.uploads import MULTIPART, PHOTO_TYPES, Upload, wrong_type
 
-# Its warnings about malformed bodies would otherwise go to standard error: the client gets the reason.
+# Its warnings about malformed bodies must not fill standard error: the client gets the reason.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 MAX_PARTS = 100

@@ -17,8 +17,8 @@ _TICK_S = 0.2
 """Seconds after which a consumer that waits for a frame gets None."""
 
 Take = Callable[[bool], "Photo | None"]
-"""Blocks until there is a frame, and gives it; called with False (nobody waits for it), may give None
-instead of decoding it. Raises EOFError at the end, CameraError when it fails."""
+"""Blocks until there is a frame, and gives it; called with False when nobody waits for it, and may
+then give None instead of decoding it. Raises EOFError at the end, CameraError when it fails."""
 
 
 def latest_frames(

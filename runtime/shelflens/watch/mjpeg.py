@@ -69,14 +69,14 @@ class JpegSplitter:
                 return 0
             if data[self._position] != 0xFF:
                 return self._give_up(self._position)
-            kind = data[self._position + 1]
-            if kind == 0xFF:  # a fill byte
+            code = data[self._position + 1]
+            if code == 0xFF:  # a fill byte
                 self._position += 1
-            elif kind == _EOI:
+            elif code == _EOI:
                 return self._position + 2
-            elif kind == _SOI or kind == 0:  # the previous JPEG was cut short
+            elif code == _SOI or code == 0:  # the previous JPEG was cut short
                 return self._give_up(self._position)
-            elif 0xD0 <= kind <= 0xD7 or kind == 0x01:
+            elif 0xD0 <= code <= 0xD7 or code == 0x01:
                 self._position += 2
             else:
                 if len(data) < self._position + 4:
@@ -86,7 +86,7 @@ class JpegSplitter:
                     return self._give_up(self._position)
                 if len(data) < self._position + 2 + length:
                     return 0
-                self._coded = kind == _SOS
+                self._coded = code == _SOS
                 self._position += 2 + length
 
     def _give_up(self, position: int) -> int:
