@@ -62,7 +62,7 @@ def current(text: str) -> str:
         ValueError: a comment names what no result has.
     """
     text = FIGURE.sub(lambda found: written(found[1], value(found[3])) + found[2], text)
-    return TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
+    return TABLE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
 
 
 def value(where: str) -> float:
@@ -125,7 +125,12 @@ def peers() -> str:
     return table(
         ("ratio, smaller is better", "measured", "target", "met"),
         (
-            (row["what"], f"{row['ratio']:.3f}", row["target"], "yes" if row["met"] else "**no**")
+            (
+                row["what"],
+                f"{row['ratio']:.3f}",
+                f"{row['target']:g}",
+                "yes" if row["met"] else "**no**",
+            )
             for row in rows
         ),
     )
