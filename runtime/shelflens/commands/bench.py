@@ -12,12 +12,12 @@ from shelflens import Catalog, Embedder
 from shelflens.bench import measure
 from shelflens.bench.choose import choose
 from shelflens.bench.device import describe, state
-from shelflens.bench.report import NOT_MEASURED, plots, text
-from shelflens.bench.samples import draw, write_catalog
-from shelflens.commands.arguments import without_greeting
+from shelflens.bench.report import NOT_MEASURED, text, write_charts
+from shelflens.bench.samples import synthetic_photo, write_catalog
 from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress
 
 HELP = "Measure photo to answer on this device, and recommend engine, threads and model."
@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="under 30 seconds, to 100,000 products"
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write bench.json and the plots")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write bench.json and the charts")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, tell, recommend."""
+    """Measure, report, recommend."""
     if args.out and args.out.exists() and not args.out.is_dir():
         raise DataError(f"{args.out}: is a file; give a folder for the results")
     if not args.json:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
         write_text(args.out / "bench.json", json.dumps(report, indent=1) + "\n")
-        plots(report, args.out)
+        write_charts(report, args.out)
     print(json.dumps(report) if args.json else text(report))
     return 0
 
@@ -71,7 +71,7 @@ def examine(models: list[Path], *, quick: bool, folder: Path) -> dict[str, Any]:
             engines += measure.engines(model, seconds)
             bar.update(models.index(model) + 1, "embed")
         chosen = choose(engines)
-        path = next(one for one in models if measure.name_of(one) == chosen["model"])
+        path = next(path for path in models if measure.name_of(path) == chosen["model"])
         with without_greeting():
             embedder = Embedder.open(path, engine=chosen["engine"], threads=chosen["threads"])
         store = write_catalog(folder / "store.catalog", PRODUCTS, embedder.card)
@@ -84,10 +84,10 @@ def examine(models: list[Path], *, quick: bool, folder: Path) -> dict[str, Any]:
                 scans.append(measure.scan(size, embedder.card.dim, 2 * seconds))
             bar.update(len(models) + 1 + len(scans), "scan")
         photo = folder / "photo.jpg"
-        photo.write_bytes(draw(1632, 1224))
+        photo.write_bytes(synthetic_photo(1632, 1224))
         words = [str(photo), "--catalog", str(store), "--model", str(path)]
         words += ["--engine", chosen["engine"], "--threads", str(chosen["threads"])]
-        cold = measure.cold(words, measure.ONE_BY_ONE * (1 if quick else 4))
+        cold = measure.cold(words, measure.QUICK_STARTS * (1 if quick else 4))
         bar.update(len(models) + len(sizes) + 2, "cold start")
     return {
         "schema": SCHEMA,

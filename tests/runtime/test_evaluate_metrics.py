@@ -18,67 +18,72 @@ from sklearn.metrics import (
 )
 
 from shelflens.evaluation.measure import metrics
-from shelflens.evaluation.measure.metrics import Bin, Share
+from shelflens.evaluation.measure.metrics import Bin
+from shelflens.evaluation.measure.share import Share
 
 # Few distinct values, so that ties are the rule.
 COARSE = st.integers(-8, 8).map(lambda tenth: tenth / 8)
 SCORES = st.lists(COARSE, min_size=1, max_size=40).map(np.array)
 
 
-def labelled(known: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.repeat([1, 0], [len(known), len(unknown)]), np.concatenate([known, unknown])
+def labelled(enrolled: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([1, 0], [len(enrolled), len(unknown)]), np.concatenate([enrolled, unknown])
 
 
 @given(SCORES, SCORES)
-def test_auroc_is_scikit_learns(known: np.ndarray, unknown: np.ndarray) -> None:
-    expected = roc_auc_score(*labelled(known, unknown))
-    assert metrics.auroc(known, unknown) == pytest.approx(expected)
-    pairs = [(a > b) + (a == b) / 2 for a in known for b in unknown]
-    assert metrics.auroc(known, unknown) == pytest.approx(np.mean(pairs))
+def test_auroc_is_scikit_learns(enrolled: np.ndarray, unknown: np.ndarray) -> None:
+    expected = roc_auc_score(*labelled(enrolled, unknown))
+    assert metrics.auroc(enrolled, unknown) == pytest.approx(expected)
+    pairs = [(a > b) + (a == b) / 2 for a in enrolled for b in unknown]
+    assert metrics.auroc(enrolled, unknown) == pytest.approx(np.mean(pairs))
 
 
 @given(SCORES, SCORES)
-def test_the_error_curve_is_scikit_learns(known: np.ndarray, unknown: np.ndarray) -> None:
-    curve = metrics.error_curve(known, unknown)
-    ours = dict(zip(curve.thresholds, zip(curve.let_in, curve.missed, strict=True), strict=True))
+def test_the_error_curve_is_scikit_learns(enrolled: np.ndarray, unknown: np.ndarray) -> None:
+    curve = metrics.error_curve(enrolled, unknown)
+    errors = zip(curve.false_accept_rates, curve.false_reject_rates, strict=True)
+    ours = dict(zip(curve.thresholds, errors, strict=True))
     false_accepts, true_accepts, edges = roc_curve(
-        *labelled(known, unknown), drop_intermediate=False
+        *labelled(enrolled, unknown), drop_intermediate=False
     )
     for accepts, hits, edge in zip(false_accepts[1:], true_accepts[1:], edges[1:], strict=True):
         assert ours[edge] == pytest.approx((accepts, 1 - hits))
-    for accepts, misses, edge in zip(*det_curve(*labelled(known, unknown)), strict=True):
+    for accepts, misses, edge in zip(*det_curve(*labelled(enrolled, unknown)), strict=True):
         if edge in ours:  # the newest scikit-learn adds a point at infinity
             assert ours[edge] == pytest.approx((accepts, misses))
-    assert (np.diff(curve.missed) >= 0).all()
-    assert (np.diff(curve.let_in) <= 0).all()
-    assert (curve.missed[0], curve.let_in[-1]) == (0, 0)
+    assert (np.diff(curve.false_reject_rates) >= 0).all()
+    assert (np.diff(curve.false_accept_rates) <= 0).all()
+    assert (curve.false_reject_rates[0], curve.false_accept_rates[-1]) == (0, 0)
 
 
 @given(SCORES, SCORES)
-def test_equal_error_rate_by_a_loop(known: np.ndarray, unknown: np.ndarray) -> None:
-    rate, threshold = metrics.error_curve(known, unknown).equal
+def test_equal_error_rate_by_a_loop(enrolled: np.ndarray, unknown: np.ndarray) -> None:
+    rate, threshold = metrics.error_curve(enrolled, unknown).equal
     gaps = [
-        abs((known < edge).mean() - (unknown >= edge).mean())
-        for edge in [*np.concatenate([known, unknown]), 2.0]
+        abs((enrolled < edge).mean() - (unknown >= edge).mean())
+        for edge in [*np.concatenate([enrolled, unknown]), 2.0]
     ]
-    missed, let_in = (known < threshold).mean(), (unknown >= threshold).mean()
-    assert abs(missed - let_in) == pytest.approx(min(gaps))
-    assert rate == pytest.approx((missed + let_in) / 2)
+    rejected, accepted = (enrolled < threshold).mean(), (unknown >= threshold).mean()
+    assert abs(rejected - accepted) == pytest.approx(min(gaps))
+    assert rate == pytest.approx((rejected + accepted) / 2)
 
 
 @given(SCORES, SCORES, st.sampled_from([0.0, 0.01, 0.1, 0.5]))
-def test_threshold_for_a_rate(known: np.ndarray, unknown: np.ndarray, rate: float) -> None:
-    threshold, missed = metrics.error_curve(known, unknown).threshold_for(rate)
-    assert (unknown >= threshold).mean() <= rate
-    assert missed == pytest.approx((known < threshold).mean())
-    lower = [edge for edge in np.concatenate([known, unknown]) if edge < threshold]
+def test_threshold_at_a_false_accept_rate(
+    enrolled: np.ndarray, unknown: np.ndarray, rate: float
+) -> None:
+    point = metrics.error_curve(enrolled, unknown).at_false_accept_rate(rate)
+    assert point.false_accept_rate == pytest.approx((unknown >= point.threshold).mean())
+    assert point.false_accept_rate <= rate
+    assert point.false_reject_rate == pytest.approx((enrolled < point.threshold).mean())
+    lower = [edge for edge in np.concatenate([enrolled, unknown]) if edge < point.threshold]
     assert all((unknown >= edge).mean() > rate for edge in lower)
 
 
 def test_fpr_at_tpr_by_hand() -> None:
-    known, unknown = np.arange(1, 101) / 100, np.array([0.01, 0.04, 0.2, 0.9])
-    assert metrics.fpr_at_tpr(known, unknown) == 0.5
-    assert metrics.fpr_at_tpr(known, known) == pytest.approx(0.95)
+    enrolled, unknown = np.arange(1, 101) / 100, np.array([0.01, 0.04, 0.2, 0.9])
+    assert metrics.fpr_at_tpr(enrolled, unknown) == 0.5
+    assert metrics.fpr_at_tpr(enrolled, enrolled) == pytest.approx(0.95)
 
 
 @given(st.lists(st.tuples(COARSE, st.booleans()), min_size=1, max_size=30))
@@ -145,18 +150,18 @@ def test_a_share_of_nothing() -> None:
     st.integers(1, 12),
 )
 def test_reliability_by_loops(confidence: np.ndarray, right: np.ndarray, bins: int) -> None:
-    found = metrics.reliability(confidence, right, bins)
-    assert sum(one.count for one in found) == 50
+    found = metrics.reliability_bins(confidence, right, bins)
+    assert sum(bin_.count for bin_ in found) == 50
     gap = 0.0
-    for place in range(bins):
-        inside = [n for n, c in enumerate(confidence) if min(int(c * bins), bins - 1) == place]
+    for index in range(bins):
+        inside = [n for n, c in enumerate(confidence) if min(int(c * bins), bins - 1) == index]
         if inside:
-            promised = sum(confidence[n] for n in inside) / len(inside)
-            gap += len(inside) / 50 * abs(promised - sum(right[n] for n in inside) / len(inside))
+            mean = sum(confidence[n] for n in inside) / len(inside)
+            gap += len(inside) / 50 * abs(mean - sum(right[n] for n in inside) / len(inside))
     assert metrics.calibration_error(found) == pytest.approx(gap, abs=1e-9)
 
 
-def test_a_promise_kept_is_no_error() -> None:
+def test_true_confidence_has_no_error() -> None:
     assert metrics.calibration_error([Bin(3, 0.5, 0.5), Bin(1, 1.0, 1.0)]) == 0
     assert metrics.calibration_error([Bin(1, 1.0, 0.0), Bin(3, 0.5, 0.5)]) == 0.25
 
@@ -165,5 +170,5 @@ def test_a_thinned_curve_keeps_its_ends() -> None:
     curve = metrics.error_curve(np.arange(300) / 300, np.arange(300) / 400)
     points = curve.thinned(50)
     assert len(points) == 50
-    assert points[0]["missed"] == 0
-    assert points[-1]["let_in"] == 0
+    assert points[0].false_reject_rate == 0
+    assert points[-1].false_accept_rate == 0
