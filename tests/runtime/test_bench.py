@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelflens import load_image
-from shelflens.bench import measure, samples, timing
+from shelflens.bench import examine, measure, samples, timing
 from shelflens.bench.choose import choose
 from shelflens.bench.device import describe
 from shelflens.commands import bench
@@ -75,15 +75,15 @@ def test_the_device_is_described() -> None:
 
 
 def test_bench_in_small(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SIZES", (500, 3000, 10**12))
-    monkeypatch.setattr(bench, "PRODUCTS", 400)
+    monkeypatch.setattr(examine, "SIZES", (500, 3000, 10**12))
+    monkeypatch.setattr(examine, "PRODUCTS", 400)
     monkeypatch.setattr(measure, "PHOTOS", {"small": (200, 150)})
     monkeypatch.setattr(measure, "QUICK_STARTS", 1)
     status, out, _ = run("bench", "--quick", "--json", "--out", tmp_path / "out")
     assert status == 0
     report = json.loads(out)
     assert report == json.loads((tmp_path / "out" / "bench.json").read_text())
-    assert report["schema"] == bench.SCHEMA
+    assert report["schema"] == examine.SCHEMA
     assert list(report)[1] == "not_measured"
     assert [row["products"] for row in report["scan"]] == [500, 3000]
     assert report["recommended"]["engine"] in {row["engine"] for row in report["engines"]}

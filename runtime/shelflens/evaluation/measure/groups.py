@@ -87,7 +87,7 @@ def by_attribute(catalog: Catalog, results: Sequence[QueryResult]) -> list[Attri
     """Figures by value of each column that groups products: worst first within a column.
 
     A column groups when it has two values or more and several products share one often enough:
-    three values for four products at most. Names, pictures and numbers (prices) do not group.
+    at most three values per four products. Names, file names and numbers (prices) do not group.
     """
     attributes = catalog.attributes
     table: list[AttributeFigures] = []

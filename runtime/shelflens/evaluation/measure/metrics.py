@@ -148,7 +148,7 @@ def error_curve(enrolled: Floats, unknown: Floats) -> ErrorCurve:
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers of similar confidence: how sure they were and how many were right."""
+    """Answers of similar confidence, and how many of them were right."""
 
     count: int
     confidence: float
