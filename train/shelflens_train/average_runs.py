@@ -6,7 +6,6 @@ Nothing random is in a run's start, so runs on the same photos share it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from shelflens.options import to_dict
 from shelflens_train.backbones import embedding_network
 from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.finish import finish
-from shelflens_train.split import Split, split_photos, split_table
+from shelflens_train.split import Split, split_of, split_table
 from shelflens_train.state import State, StateFolder
 from shelflens_train.weight_averaging import (
     Weights,
@@ -129,14 +128,7 @@ def _check_alike(first: FinishedRun, run: FinishedRun) -> None:
 
 def _same_split(run: FinishedRun, config: TrainConfig) -> Split:
     """The photos of a run, read again."""
-    split = split_photos(
-        config.data,
-        val=config.val,
-        val_share=config.val_share,
-        auxiliary=config.auxiliary,
-        category=config.category,
-        workers=os.cpu_count() or 1,
-    )
+    split = split_of(config)
     if split_table(split) != (run.path / "photos.csv").read_text():
         raise DataError(
             f"{run.path}: its photos are not those of {', '.join(config.data)} any more; expected "

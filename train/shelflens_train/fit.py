@@ -138,7 +138,7 @@ def compile_phase(model: keras.Model, phase: Phase, steps: int, *, loss: Any, cl
 
 
 def _jit() -> bool | str:
-    # XLA for CPU trains MobileNet 1.4 times slower than TensorFlow's own kernels (measured).
+    # XLA for CPU trains MobileNet slower than TensorFlow's own kernels.
     if keras.backend.backend() != "tensorflow":
         return "auto"
     import tensorflow as tf

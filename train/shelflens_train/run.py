@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from shelflens_train.devices import is_chief, keep_memory, spread
 from shelflens_train.distill import teacher_network
 from shelflens_train.finish import finish
 from shelflens_train.fit import fit
-from shelflens_train.split import Split, split_photos
+from shelflens_train.split import Split, split_of
 from shelflens_train.start_weights import starting_network
 
 
@@ -43,14 +42,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
     keep_memory()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
-    split = split_photos(
-        config.data,
-        val=config.val,
-        val_share=config.val_share,
-        auxiliary=config.auxiliary,
-        category=config.category,
-        workers=os.cpu_count() or 1,
-    )
+    split = split_of(config)
     _report(split)
     with spread():
         embedder = starting_network(config.spec, config.weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from shelflens import PhotoError, load_image
 from shelflens.dataset import Dataset, LabelledImage, merge, read_dataset
 from shelflens.errors import DataError
 from shelflens.progress import Progress
+from shelflens_train.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,18 @@ def split_photos(
         )
     images = _auxiliary(auxiliary, skipped, workers) if auxiliary else []
     return Split(train, held_out, images, skipped, categories)
+
+
+def split_of(config: TrainConfig) -> Split:
+    """The photos that a config asks for; as `split_photos`."""
+    return split_photos(
+        config.data,
+        val=config.val,
+        val_share=config.val_share,
+        auxiliary=config.auxiliary,
+        category=config.category,
+        workers=os.cpu_count() or 1,
+    )
 
 
 def split_table(split: Split) -> str:
