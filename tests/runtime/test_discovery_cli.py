@@ -183,11 +183,11 @@ def test_confirm_and_take_back(run: Run, store: Path, query: Path) -> None:
     before = store.read_bytes()
     product = query.stem.rpartition("-")[0]
     status, out, _ = run("catalog", "confirm", store, query, product)
-    assert (status, out) == (0, f"{store}: {product}: kept; confirmed views: 1\n")
+    assert (status, out) == (0, f"{store}: {product}: kept; confirmed photos: 1\n")
     best = json.loads(run("lookup", query, "--catalog", store, "--json")[1])["matches"][0]
     assert (best["id"], best["score"] > 0.99) == (product, True)
     said = json.loads(run("catalog", "confirm", store, query, product, "--json")[1])
-    assert said == {"id": product, "kept": False, "replaced": False, "views": 1}
+    assert said == {"id": product, "kept": False, "replaced": False, "confirmed": 1}
     assert json.loads(run("catalog", "info", store, "--json")[1])["confirmed"] == 1
     assert run("catalog", "unconfirm", store, product)[0] == 0
     assert store.read_bytes() == before
