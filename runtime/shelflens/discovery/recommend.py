@@ -90,7 +90,7 @@ def recommend(
     """Suggest products to a customer.
 
     Events become a few interests (`interests.group`). The query of an interest is the weighted mean
-    of its events (chosen by `benchmarks/quality/shop.py`); the results are interleaved in
+    of its events (chosen by `benchmarks/quality/shop/`); the results are interleaved in
     proportion to the weights of the interests. Products similar to a disliked one are penalised.
     Only images are compared, so a product is suggested as soon as it is added. Products with an
     event are known to the customer and left out; with `consumables` those bought or liked may come

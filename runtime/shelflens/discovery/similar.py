@@ -30,7 +30,7 @@ def similar(
     """The products most like a product or a photo.
 
     The query of a product is the mean direction of its rows; every other product is scored by its
-    best row (chosen by `benchmarks/quality/shop.py`). Where the catalog has category axes, category
+    best row (chosen by `benchmarks/quality/shop/`). Where the catalog has category axes, category
     similarity is mixed in (`CategoryAxes`).
 
     Args:
