@@ -14,8 +14,8 @@ ALLOWED = {
     "test_systemd_takes_the_unit[picamera]": "no systemd-analyze here; its text is tested too",
     "test_systemd_takes_the_unit[/dev/video0]": "no systemd-analyze here; its text is tested too",
     "test_no_permission_to_write": "root may write anywhere; its sibling covers the message",
-    "test_the_page_fits_its_window[1280]": "no Chromium here; the page is read as XML too",
-    "test_the_page_fits_its_window[390]": "no Chromium here; the page is read as XML too",
+    "test_the_report_fits_its_window[1280]": "no Chromium here; the report is read as XML too",
+    "test_the_report_fits_its_window[390]": "no Chromium here; the report is read as XML too",
 }
 
 
