@@ -30,7 +30,6 @@ export const say = {
   cameraBusy: "The camera is used by another app. Close that one, or choose a photo.",
   cameraInsecure: "The camera needs a secure (https) address. Choose a photo instead.",
   cameraStart: "Turn on the camera",
-  cameraWait: "Starting the camera…",
   cameraHint: "Fill the frame with one product",
 
   // Controls.
@@ -43,8 +42,6 @@ export const say = {
   product: "Product",
   another: "Another photo",
   light: "Light",
-  lightOn: "Turn the light on",
-  lightOff: "Turn the light off",
   update: "A new version is ready",
   updateNow: "Use it",
   offlineReady: "Works without a network now",
