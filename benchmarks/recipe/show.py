@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,9 @@ FILMED = (
     "granola-honey-almond-halren-1.jpg",
 )
 PICTURES = ("contact-sheet", "for-you", "report", "web-app")
+PACKAGE = re.compile(r"\S*(?=shelflens/data/)")
+"""Where the package lies on this machine."""
+
 Shown = tuple[str, str]
 """A command and what it prints."""
 
@@ -78,7 +82,7 @@ def main() -> None:
         prepare(folder)
         shown = [*commands(folder), served(folder), watched(folder)]
         report["shown"] = [
-            {"command": command, "output": output.replace(f"{folder}/", "")}
+            {"command": command, "output": PACKAGE.sub("", output.replace(f"{folder}/", ""))}
             for command, output in shown
         ]
         contact_sheet = Image.open(folder / "shelflens-demo" / "contact-sheet.png")
