@@ -23,9 +23,9 @@ from shelflens.model.embedder import BUNDLED_MODEL
 SPACE = read_tflite_card(BUNDLED_MODEL).space
 REPORTS = sorted(RESULTS.glob("*.json"))
 LOCAL = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|Users|mnt|var|private|opt|srv)/|[A-Z]:\\")
-STAND_INS = {"unseen", "peers", "serve"}
+STAND_INS = {"unseen", "peers", "serve", "device-instructions"}
 """Measured on another space, and the file says why: the shipped recipe on other data than the shipped
-model's; times, which do not depend on weights."""
+model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
     "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
