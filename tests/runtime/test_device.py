@@ -65,8 +65,8 @@ def test_a_contact_sheet_needs_no_more_than_debians_pillow() -> None:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A 32-bit system."""
-    monkeypatch.setattr(engine, "WIDE", False)
-    monkeypatch.setattr(doctor, "WIDE", False)
+    monkeypatch.setattr(engine, "IS_64_BIT", False)
+    monkeypatch.setattr(doctor, "IS_64_BIT", False)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -76,10 +76,9 @@ def test_nobody_is_told_to_install_what_has_no_32_bit_wheel(
     def broken(path: Path, threads: int) -> Any:
         raise ModuleNotFoundError("no such module")
 
-    monkeypatch.setattr(
-        engine, "KINDS", tuple(dataclasses.replace(kind, open=broken) for kind in engine.KINDS)
-    )
-    advice = {kind.name: kind.how for kind in engine.KINDS}
+    types = tuple(dataclasses.replace(each, open=broken) for each in engine.ENGINE_TYPES)
+    monkeypatch.setattr(engine, "ENGINE_TYPES", types)
+    advice = {each.name: each.how_to_install for each in types}
     assert advice["tflite-runtime"].startswith("pip install tflite-runtime")
     assert "64-bit systems only" in advice["litert"]
     assert "64-bit systems only" in advice["onnxruntime"]
@@ -94,7 +93,7 @@ def test_doctor_names_no_kernels_on_a_32_bit_system(
     report = {**doctor.examine(), "scan": "NumPy"}
     monkeypatch.setattr(doctor, "examine", lambda: report)
     assert "scanned with NumPy\n" in run("doctor")[1]
-    monkeypatch.setattr(doctor, "WIDE", True)
+    monkeypatch.setattr(doctor, "IS_64_BIT", True)
     assert "shelflens[fast]" in run("doctor")[1]
 
 

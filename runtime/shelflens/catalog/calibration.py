@@ -1,4 +1,4 @@
-"""Where a catalog draws its lines: threshold, margin, confidence, and how they were measured."""
+"""A catalog's calibration: threshold, margin, confidence, and how they were measured."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Calibration:
     threshold: float = 0.5
     """Smallest score of a product that is there."""
     margin: float = 0.02
-    """Smallest difference of the first score to the second with which the first product is sure."""
+    """Smallest difference between the first score and the second of a match."""
     confidence: tuple[float, float, float] | None = None
     """Log odds at score and margin zero, their rise per unit of score and per unit of margin (Platt
     1999). The last two are not negative. None takes the default's."""

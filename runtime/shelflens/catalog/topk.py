@@ -161,8 +161,8 @@ def _with_numpy(
         table = np.empty((1, len(rows)), np.float32)
 
         def scan(part: slice) -> None:
-            # Not a BLAS product: its own threads wait for each other at every block, and beside
-            # other work on the machine that took 20 times as long.
+            # Not a BLAS product: its own threads wait for each other at every block, long when
+            # there is other work on the machine.
             wide = rows[part].astype(np.float32)
             np.einsum("nd,d->n", wide, queries[0], out=table[0, part])
             table[0, part] *= scales[part]
