@@ -83,6 +83,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             assert anchor in anchors(target), f"{path}: {link}; there are {anchors(target)}"
 
 
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_module_that_is_named_exists(path: Path) -> None:
+    modules = [file.relative_to(ROOT).as_posix() for file in ROOT.glob("[!.]*/**/*.py")]
+    modules += [file.name for file in ROOT.glob("*.py")]
+    for name in re.findall(r"`([\w/]+\.py)`", text_of(path)):
+        assert any(module.endswith(f"/{name}") or module == name for module in modules), name
+
+
 def test_every_page_is_in_the_menu() -> None:
     menu = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
     assert sorted(menu) == [path.relative_to(DOCS).as_posix() for path in PAGES]
