@@ -194,8 +194,8 @@ def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
     """Four screens of the web app: ready, a match, look-alikes, and a match in the dark look."""
     (folder / "page-store").mkdir()
     store = store_with_family_pack(folder / "page-store")
-    pictures = store / "products.csv"
-    made = build(store / "store.catalog", store / "page", images=pictures, title="Corner Shop")
+    images = store / "products.csv"
+    made = build(store / "store.catalog", store / "page", images=images, title="Corner Shop")
     host = Host(made)
     screens: list[Image.Image] = []
 
