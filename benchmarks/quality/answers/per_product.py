@@ -1,8 +1,8 @@
 """Would a threshold for each product do better? Enrolled photos accepted at 1 % false accepts.
 
 A product's threshold is the global one plus an offset, learned from the calibration photos: by its
-own unknowns (mean score of those that came to it, shrunk towards the mean of all as by 20 photos), or by
-what its rows say (similarity to the nearest product; how far its rows spread), weighed by a
+own unknowns (mean score of those that came to it, shrunk towards the mean of all as by 20 photos),
+or by what its rows say (similarity to the nearest product; how far its rows spread), weighed by a
 logistic regression.
 """
 
