@@ -18,6 +18,7 @@ def on_config(config: Any) -> Any:
     """Take the address from pyproject.toml, the one place that has it."""
     found = re.search(r'^Source = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
     config.repo_url = found[1] if found else None
+    config.repo_name = config.repo_url and config.repo_url.split("/", 3)[3]
     return config
 
 

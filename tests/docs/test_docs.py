@@ -183,6 +183,7 @@ def test_the_address_of_the_repository_stands_once() -> None:
 def test_no_workplace_and_no_index_is_named() -> None:
     for path in MARKDOWN:
         text = path.read_text(encoding="utf-8")
+        assert "@@" not in text, f"{path}: a part is missing"
         for word in ("/work/", "/tmp/", "/root/", "index-url", "files.pythonhosted"):
             assert word not in text, f"{path}: {word}"
 
