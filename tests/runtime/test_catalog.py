@@ -32,7 +32,7 @@ QUANTIZED = 0.01
 def brute_force(
     ids: list[str], vectors: NDArray[np.float32], query: NDArray[np.float32], k: int
 ) -> list[tuple[str, float]]:
-    """The definition in runtime/README.md, in plain loops; ties in order of appearance."""
+    """The definition in docs/catalog-format.md, in plain loops; ties in order of appearance."""
     rows_of: dict[str, list[NDArray[np.float64]]] = {}
     for product, row in zip(ids, vectors.astype(np.float64), strict=True):
         rows_of.setdefault(product, []).append(row)

@@ -1,6 +1,6 @@
 """The catalog file: a valid safetensors file, written and read without a dependency.
 
-`runtime/README.md` specifies the format. Here: bytes to tensors and back, with every check that
+`docs/catalog-format.md` specifies the format. Here: bytes to tensors and back, with every check that
 does not need to know what the tensors mean.
 """
 

@@ -1,6 +1,6 @@
 """Where a catalog's rows come from: enrolled, or confirmed photo by photo; kept for undoing.
 
-`runtime/README.md` specifies the optional parts of the file that hold this.
+`docs/catalog-format.md` specifies the optional parts of the file that hold this.
 """
 
 from __future__ import annotations
