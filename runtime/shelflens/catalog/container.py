@@ -1,7 +1,7 @@
 """The catalog file: a valid safetensors file, written and read without a dependency.
 
-`docs/catalog-format.md` specifies the format. Here: bytes to tensors and back, with every check that
-does not need to know what the tensors mean.
+`docs/catalog-format.md` specifies the format. Here: bytes to tensors and back, with every check
+that does not need to know what the tensors mean.
 """
 
 from __future__ import annotations
