@@ -51,7 +51,16 @@ def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
     with step("float embeddings of the gate's photos"):
         gate = open_gate(folder, network, max_photos=config.gate_photos, seed=config.seed)
     print(f"quality gate: {gate.protocol}; float recall@1 {gate.recall:.3f}")
-    source = Source(network, folder, _calibration(folder, config), config)
+    source = Source(
+        network,
+        folder,
+        _calibration(folder, config),
+        qat_epochs=config.qat_epochs,
+        qat_learning_rate=config.qat_learning_rate,
+        target=config.target,
+        bias_photos=config.bias_photos,
+        seed=config.seed,
+    )
     with tempfile.TemporaryDirectory(prefix="shelflens-export-") as work:
         files = convert(wanted, source, Path(work))
         results = []
@@ -98,7 +107,7 @@ def convert(wanted: Sequence[Format], source: Source, work: Path) -> dict[str, P
         Format name -> file, in the working folder.
     """
     names = {name for row in wanted for name in (row.name, row.base)}
-    photos = source.calibration[: source.config.bias_photos]
+    photos = source.calibration[: source.bias_photos]
     models: dict[str, Any] = {}
     files: dict[str, Path] = {}
     for row in (row for row in FORMATS if row.name in names):

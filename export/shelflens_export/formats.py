@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from shelflens import ModelCard
 
 if TYPE_CHECKING:
-    from shelflens_export.config import ExportConfig
     from shelflens_export.run_folder import RunFolder
 
 # The functions import what they use when they are called: TensorFlow takes seconds.
@@ -27,7 +26,13 @@ class Source:
     run: RunFolder
     calibration: NDArray[np.uint8]
     """Train photos that set the int8 ranges, uint8 [n, size, size, 3]."""
-    config: ExportConfig
+    qat_epochs: int
+    qat_learning_rate: float
+    target: str
+    """Processor of the ONNX int8 file: auto, x86 or arm."""
+    bias_photos: int
+    """Of the train photos, how many correct the int8 biases."""
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,12 @@ def _round_weights(_: Source, base: bytes) -> bytes:
 def _quantize_aware(source: Source, _: bytes) -> bytes:
     from shelflens_export.quantize_aware import quantize_aware
 
-    config = source.config
     return quantize_aware(
         source.network,
         source.run,
-        epochs=config.qat_epochs,
-        learning_rate=config.qat_learning_rate,
-        seed=config.seed,
+        epochs=source.qat_epochs,
+        learning_rate=source.qat_learning_rate,
+        seed=source.seed,
     )
 
 
@@ -94,7 +98,7 @@ def _onnx(source: Source, _: None) -> Any:
 def _onnx_int8(source: Source, base: Any) -> Any:
     from shelflens_export.to_onnx import quantize
 
-    return quantize(base, source.calibration, source.config.target)
+    return quantize(base, source.calibration, source.target)
 
 
 def _correct_tflite(model: bytes, base: bytes, photos: NDArray[np.uint8]) -> bytes:

@@ -114,6 +114,36 @@ def test_rooms_import_downwards(
     assert seen == set(floor_of), f"no such rooms: {set(floor_of) - seen}"
 
 
+def module_name(path: Path, package: Path) -> str:
+    """A file's dotted name."""
+    parts = path.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize(
+    "package", ["runtime/shelflens", "train/shelflens_train", "export/shelflens_export"]
+)
+def test_modules_do_not_import_each_other_in_a_circle(package: str) -> None:
+    folder = ROOT / package
+    paths = {module_name(path, folder): path for path in sorted(folder.rglob("*.py"))}
+    faces = {name for name, path in paths.items() if path.name == "__init__.py"}
+    imports = {
+        name: {
+            module
+            for imported in imported_modules(path)
+            for module in (imported, imported.rpartition(".")[0])
+            if module in paths and module not in faces
+        }
+        for name, path in paths.items()
+        if name not in faces
+    }
+    while imports:  # take away what imports nothing that is left; a circle stays
+        ground = {name for name, targets in imports.items() if not targets & imports.keys()}
+        assert ground, f"these import each other: {sorted(imports)}"
+        for name in ground:
+            del imports[name]
+
+
 def names_in(path: Path) -> Iterator[tuple[int, str]]:
     """Line and text of every name in a Python file."""
     for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
