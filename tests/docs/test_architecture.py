@@ -17,6 +17,7 @@ FLOORS = (
     ("errors",),
     ("files", "options", "progress", "product_ids"),
     ("model",),
+    ("ingest",),
     ("dataset",),
     ("catalog",),
     ("calibration",),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from shelflens.errors import PhotoError
+from shelflens.model.formats import BASE_FORMATS, HEAD_BYTES, can_read, format_of, why_unread
 
 RESIZE_RULE = "upright-stretch-bilinear/1"
 """Upright by EXIF, whole picture stretched to the square, Pillow's antialiased bilinear filter."""
@@ -25,9 +26,6 @@ RESIZE_RULE = "upright-stretch-bilinear/1"
 MAX_PIXELS = 89_478_485
 """Largest width x height that is decoded (Pillow's own limit: 256 MiB as RGB). A small file can
 claim to be gigapixels wide; decoding it would take the device down."""
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-"""What is opened; the rest of what Pillow knows is slow, rare or dangerous."""
 
 Photo = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of a file, a PIL image, or uint8 RGB [h, w, 3]."""
@@ -40,8 +38,8 @@ _DRAFT_FACTOR = 1.5
 def load_image(photo: Photo, *, size: int | None = None) -> NDArray[np.uint8]:
     """Decode a photo: upright, 8-bit RGB, transparency laid on white.
 
-    JPEG, PNG, WebP, BMP and GIF (first frame) are read; EXIF orientation, CMYK, 16-bit, grey
-    and palette pictures are handled.
+    JPEG, PNG, WebP, BMP and GIF (first frame) are read, AVIF and HEIC where a decoder is
+    installed; EXIF orientation, CMYK, 16-bit, grey and palette pictures are handled.
 
     Args:
         photo: A path, the bytes of a file, a PIL image, or uint8 RGB [h, w, 3].
@@ -73,17 +71,21 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, st
 
 
 def _decode(stream: BinaryIO, size: int | None, name: str) -> NDArray[np.uint8]:
-    if not stream.read(1):
+    head = stream.read(HEAD_BYTES)
+    if not head:
         raise PhotoError(f"{name}: is empty (0 bytes); expected a picture")
+    kind = format_of(head)  # by the bytes: phones and shops name files as they like
+    if kind and not can_read(kind):
+        raise PhotoError(f"{name}: {why_unread(kind)}")
     stream.seek(0)
     try:
-        picture = Image.open(stream, formats=FORMATS)
+        picture = _open(stream, kind)
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{name}: more than {MAX_PIXELS:,} pixels, which is the limit; make it smaller"
         ) from error
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: not a picture; expected JPEG, PNG, WebP, BMP or GIF") from error
+        raise PhotoError(f"{name}: {why_unread('')}") from error
     except _DAMAGE as error:
         raise _damaged(name, error) from error
     with picture:
@@ -91,6 +93,14 @@ def _decode(stream: BinaryIO, size: int | None, name: str) -> NDArray[np.uint8]:
             side = int(size * _DRAFT_FACTOR)
             picture.draft(None, (side, side))
         return _pixels(picture, size, name)
+
+
+def _open(stream: BinaryIO, kind: str) -> Image.Image:
+    if kind == "HEIC":
+        from shelflens.model.heif import open_heif
+
+        return open_heif(stream)
+    return Image.open(stream, formats=("AVIF",) if kind == "AVIF" else BASE_FORMATS)
 
 
 def _pixels(picture: Image.Image, size: int | None, name: str) -> NDArray[np.uint8]:

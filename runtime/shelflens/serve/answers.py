@@ -9,7 +9,7 @@ from PIL import Image
 
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
-from shelflens.model.image import FORMATS
+from shelflens.model.formats import BASE_FORMATS
 from shelflens.serve.problem import Problem, bad_photo, busy
 from shelflens.serve.uploads import Upload
 from shelflens.serve.worker_pool import Resources
@@ -74,7 +74,7 @@ def _size(content: bytes) -> tuple[int, int]:
     0 pixels where it cannot be read: decoding reports the reason.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=BASE_FORMATS) as image:
             pixels = image.width * image.height
             if image.format in ("JPEG", "MPO"):
                 return pixels, _SCALED
