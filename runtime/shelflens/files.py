@@ -42,9 +42,10 @@ def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 through `atomic_writer`."""
+    """Write `text` as UTF-8 through `atomic_writer`; bytes of file names that are no text are
+    written as \\udcXX."""
     with atomic_writer(path) as stream:
-        stream.write(text.encode())
+        stream.write(text.encode(errors="backslashreplace"))
 
 
 def _umask() -> int:

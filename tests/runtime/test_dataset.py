@@ -130,8 +130,8 @@ def test_rows_are_those_of_the_csv_module(
     rows: list[list[str]], delimiter: str, line_end: str
 ) -> None:
     text = io.StringIO()
-    # With \r between rows its minimal quoting leaves a \n bare.
-    quoting: Literal[0, 1] = csv.QUOTE_ALL if line_end == "\r" else csv.QUOTE_MINIMAL
+    # Minimal quoting leaves a line end bare that is not the file's own.
+    quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if line_end == "\r\n" else csv.QUOTE_ALL
     writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
     writer.writerows(rows)
     wanted = [row for row in rows if any(map(str.strip, row))]

@@ -6,19 +6,25 @@ import argparse
 import json
 from pathlib import Path
 
+from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
+    add_dataset,
     add_model,
     build_reported,
     embed_dataset,
+    open_dataset,
     open_model,
     positive,
 )
-from shelflens.dataset import Dataset, LabelledImage, read_dataset
-from shelflens.errors import CatalogError
+from shelflens.commands.dataset_report import report_products
+from shelflens.commands.outputs import check_file, is_catalog
+from shelflens.console import printable
+from shelflens.dataset import Dataset, LabelledImage
+from shelflens.errors import CatalogError, DataError
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 
@@ -32,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build = acts.add_parser("build", help="embed a dataset into a new catalog")
     build.add_argument("data", metavar="DATASET", help="folder with a folder per product, or a CSV")
     build.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
+    build.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a catalog that holds confirmed photos or a measured calibration",
+    )
+    add_dataset(build)
     add_model(build)
 
     info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
@@ -41,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = acts.add_parser("add", help="add a dataset; the file is replaced at once")
     add.add_argument("catalog", metavar="STORE.catalog")
     add.add_argument("data", metavar="DATASET")
+    add_dataset(add)
     add_model(add)
 
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
@@ -79,19 +92,48 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    dataset = read_dataset(args.data)
+    check_file(args.out, inputs=[args.data], is_ours=is_catalog, example="store.catalog")
+    dataset = open_dataset(args)
+    inputs = [*dataset.paths, *([args.model] if args.model else [])]
+    check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
+    if not args.force:
+        _keep_what_was_measured(args.out)
     catalog, images = build_reported(open_model(args), dataset, source=args.data)
+    _require_all(args, dataset, images)
     catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
-    return 0
+    return 1 if report_products(dataset, images) else 0
+
+
+def _keep_what_was_measured(out: Path) -> None:
+    """Refuse to drop what building again cannot bring back."""
+    try:
+        old = Catalog.open(out)
+    except (CatalogError, FileNotFoundError):  # damaged: building again is what mends it
+        return
+    confirmed = int((old.provenance.of_rows(old.row_count) > 0).sum())
+    held = [f"{confirmed} confirmed photos"] if confirmed else []
+    held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
+    if held:
+        raise CatalogError(
+            f"{out}: holds {' and '.join(held)}, which building again would drop; "
+            "shelflens catalog add keeps them, --force drops them"
+        )
+
+
+def _require_all(args: argparse.Namespace, dataset: Dataset, images: list[LabelledImage]) -> None:
+    count = len(dataset.items) - len(images)
+    if args.strict and count:
+        raise DataError(f"{args.data}: --strict: {count} photos could not be read, listed above")
 
 
 def _add(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
-    dataset = read_dataset(args.data)
+    dataset = open_dataset(args)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     images, vectors = embed_dataset(embedder, dataset, source=args.data)
+    _require_all(args, dataset, images)
     ids = [image.product for image in images]
     grown = catalog.add(ids, vectors, attributes=dataset.attributes)
     grown.save(args.catalog)
@@ -102,7 +144,7 @@ def _add(args: argparse.Namespace) -> int:
         + (f", {known} were there already" if known else "")
         + f"; {_size(grown, Path(args.catalog))}{_skipped(dataset, images)}"
     )
-    return 0
+    return 1 if report_products(dataset, images) else 0
 
 
 def _remove(args: argparse.Namespace) -> int:
@@ -165,7 +207,7 @@ def _info(args: argparse.Namespace) -> int:
         print(f"{key:<12}{text}")
     shown = catalog.ids[:10]
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
-    print(f"{'ids':<12}{', '.join(shown)}{more}")
+    print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.outputs import check_file, holds
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
 from shelflens.errors import DataError, ProfileError
@@ -149,6 +150,10 @@ def _forget(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.out is not None:
+        check_file(
+            args.out, inputs=[args.profile], is_ours=holds('"events"'), example="profile.json"
+        )
     with Profile(args.profile) as profile:
         text = profile.export(vectors=args.vectors)
     if args.out is None:

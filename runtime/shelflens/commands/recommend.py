@@ -7,6 +7,7 @@ import json
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_contact_sheet, add_query, columns
+from shelflens.commands.outputs import check_contact_sheet
 from shelflens.discovery.preferences import RecommendOptions
 from shelflens.discovery.profile import Profile
 from shelflens.discovery.recommend import Recommendation, recommend
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Recommend, print, draw."""
+    check_contact_sheet(args, [args.catalog, args.profile])
     catalog = Catalog.open(args.catalog)
     with Profile(args.profile) as profile:
         profile.require(catalog.space)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_contact_sheet, add_model, add_query, open_model, table
+from shelflens.commands.outputs import check_contact_sheet
 from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, print, draw."""
+    check_contact_sheet(args, [args.catalog, args.query])
     catalog = Catalog.open(args.catalog)
     query = product_or_photo(catalog, args)
     found = similar(catalog, query, k=args.k, where=args.where, diverse=args.diverse)

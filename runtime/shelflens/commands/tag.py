@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
+from shelflens.commands.outputs import check_file, is_csv
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.discovery.tags import MIN_CONFIDENCE, Tag, Tagger
 from shelflens.files import write_text
@@ -51,13 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed, vote, print or write."""
-    if args.out is not None and not args.out.resolve().parent.is_dir():
-        raise FileNotFoundError(2, "no such folder to write into", str(args.out))
+    if args.out is not None:
+        inputs = [args.data, args.catalog, *([args.model] if args.model else [])]
+        check_file(args.out, inputs=inputs, is_ours=is_csv, example="tags.csv")
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     columns = list(dict.fromkeys(args.attribute))
     photos, grouped = _photos(Path(args.data))
+    if args.out is not None:
+        check_file(args.out, inputs=photos.paths, is_ours=is_csv, example="tags.csv")
     taggers = [Tagger(catalog, column) for column in columns]
     kept, vectors = embed_dataset(embedder, photos, source=args.data)
     # Photos of one product are tagged together, by their mean.
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
             answer = {"photo": str(item.path), "tags": [tag.to_dict() for tag in tags[owner]]}
             print(json.dumps(answer, ensure_ascii=False))
         else:
-            print(f"{item.path}  " + "  ".join(map(_line, tags[owner])))
+            print(printable(f"{item.path}  " + "  ".join(map(_line, tags[owner]))))
     return 0
 
 
@@ -85,7 +90,7 @@ def _photos(source: Path) -> tuple[Dataset, bool]:
     if source.is_dir():
         photos = read_unlabelled(source)
         return photos, all(item.path.parent != source for item in photos.items)
-    if source.suffix.lower() == ".csv":
+    if source.suffix.lower() in (".csv", ".tsv", ".txt"):
         return read_dataset(source), True
     if not source.exists():
         raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))

@@ -57,8 +57,8 @@ def decode(content: bytes, name: str) -> str:
             f"{name}: not a CSV in UTF-8 (has NUL characters, as UTF-16 without a byte-order "
             f"mark has); {CHOOSE}"
         )
-    start = text[:100].lstrip().lower()
+    beginning = text[:100].lstrip().lower()
     for word, what in _MARKUP:
-        if start.startswith(word):
+        if beginning.startswith(word):
             raise DataError(f"{name}: is {what}, not a CSV; export the products as CSV or TSV")
     return text

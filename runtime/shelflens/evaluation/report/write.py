@@ -16,6 +16,9 @@ from shelflens.evaluation.report.markdown import markdown_report
 from shelflens.evaluation.result import Evaluation
 from shelflens.files import write_text
 
+REPORT_FILES = ("report.json", "report.md", "report.html", ENROL_FILE)
+"""What a report's folder holds."""
+
 
 def write_report(
     evaluation: Evaluation,
