@@ -163,6 +163,18 @@ def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def report_texts(where: Sequence[str], catalog: Catalog) -> None:
+    """Say on standard error where a --where compares with numbers and a product has none.
+
+    Raises:
+        DataError: a condition that cannot be met by any product's column.
+    """
+    from shelflens.discovery.filters import not_numbers
+
+    for note in not_numbers(where, catalog):
+        print(printable(f"note: {note}"), file=sys.stderr)
+
+
 def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
     """Declare --contact-sheet and --images."""
     parser.add_argument(

@@ -6,7 +6,7 @@ import argparse
 import json
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_contact_sheet, add_query, columns
+from shelflens.commands.arguments import add_contact_sheet, add_query, columns, report_texts
 from shelflens.commands.outputs import check_contact_sheet
 from shelflens.discovery.preferences import RecommendOptions
 from shelflens.discovery.profile import Profile
@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Recommend, print, draw."""
     check_contact_sheet(args, [args.catalog, args.profile])
     catalog = Catalog.open(args.catalog)
+    report_texts(args.where, catalog)
     with Profile(args.profile) as profile:
         profile.require(catalog.space)
         events = profile.events()
