@@ -53,6 +53,8 @@ class Opened(NamedTuple):
     """A container, and the file that it was read from."""
 
     container: Container
+    content: NDArray[np.uint8]
+    """Its bytes."""
     identity: Identity | None
     """Device, inode, times and size of a mapped file; None for one that was read whole."""
 
@@ -105,7 +107,7 @@ def open_container(path: str | Path) -> Opened:
     """
     data, identity = _content(Path(path))
     try:
-        return Opened(_parsed(data, path), identity)
+        return Opened(_parsed(data, path), data, identity)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(path, str(error) or "no catalog header") from error
 

@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shelflens.catalog.container import (
     Container,
     Identity,
@@ -33,6 +36,8 @@ class Source:
     """An opened file and what it holds; both stay as they are when the path gets another file."""
 
     path: Path
+    content: NDArray[np.uint8]
+    """The bytes of the file."""
     container: Container
     contents: Contents
 
@@ -71,13 +76,13 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         FileNotFoundError: no such file.
     """
     file = Path(path)
-    container, identity = open_container(file)
+    container, content, identity = open_container(file)
     try:
         contents = Contents.read(*container)
     except _REFUSED as error:
         verify_container(file, *container)
         raise damaged(file, _reason(error)) from error
-    source = Source(file, container, contents)
+    source = Source(file, content, container, contents)
     if identity is None or identity not in _verified:
         source._check(CHECKED_PRODUCTS)
         if identity is not None:
