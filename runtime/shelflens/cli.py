@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shelflens.console import printable
 from shelflens.errors import ShelfLensError
 
 GROUP = "shelflens.commands"
@@ -99,6 +100,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(word, f"{error.filename}: {text}" if error.filename else text, 1)
     except ShelfLensError as error:
         return _say(word, str(error), 1)
+    except (MemoryError, RecursionError) as error:
+        what = "memory" if isinstance(error, MemoryError) else "room for its depth"
+        return _say(word, f"this input needs more {what} than there is", 1)
     return int(status)
 
 
@@ -113,7 +117,7 @@ def _module(word: str) -> Any:
 
 
 def _say(word: str, text: str, status: int) -> int:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     print(f"shelflens {word}: {line}", file=sys.stderr)
     return status
 

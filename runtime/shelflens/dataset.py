@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shelflens.errors import CatalogError, DataError
 from shelflens.product_ids import check_id
+from shelflens.spreadsheet import uncell
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
@@ -122,13 +123,17 @@ def _from_csv(source: Path) -> Dataset:
         # utf-8-sig: spreadsheets put a byte-order mark first.
         with source.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
+            columns = reader.fieldnames = [uncell(name) for name in reader.fieldnames or []]
             if missing := [name for name in ("path", "product") if name not in columns]:
                 raise DataError(
                     f"{source}: no column {missing[0]!r}; expected path,product and any others, "
                     f"got {','.join(columns)[:200] or 'an empty file'}"
                 )
-            for row in reader:
+            for cells in reader:
+                row = {
+                    key: uncell(text) if isinstance(text, str) else text
+                    for key, text in cells.items()
+                }
                 if not row["path"] or not row["product"]:
                     raise DataError(
                         f"{source} line {reader.line_num}: expected a path and a product, "

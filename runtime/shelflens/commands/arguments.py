@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -94,7 +95,7 @@ def embed_dataset(
 
 
 def _report_skipped(error: Exception) -> None:
-    print(f"skipped: {error}", file=sys.stderr)
+    print(printable(f"skipped: {error}"), file=sys.stderr)
 
 
 def share(text: str) -> float:
@@ -142,15 +143,19 @@ def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
 
 def table(matches: Sequence[Match]) -> str:
     """Products with score, name and attributes, one per line."""
-    width = max((len(match.name) for match in matches), default=0)
-    lines = [f"  {match.score:6.3f}  {match.name:<{width}}{columns(match)}" for match in matches]
+    names = [printable(match.name) for match in matches]
+    width = max(map(len, names), default=0)
+    lines = [
+        f"  {match.score:6.3f}  {name:<{width}}{columns(match)}"
+        for match, name in zip(matches, names, strict=True)
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def columns(product: Match) -> str:
     """A product's attributes for a line, each behind two blanks; without its name."""
     return "".join(
-        f"  {key}={value}"
+        printable(f"  {key}={value}")
         for key, value in product.attributes.items()
         if key not in ("name", "picture")
     )

@@ -18,6 +18,7 @@ from shelflens.commands.arguments import (
     open_model,
     positive,
 )
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset
 from shelflens.errors import CatalogError
 
@@ -149,7 +150,8 @@ def _confirm(args: argparse.Namespace) -> int:
     text = "adds nothing to the photos there are; the catalog is as before"
     if confirmed.kept:
         text = "kept, an older photo made room" if confirmed.replaced else "kept"
-    print(f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}")
+    line = f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}"
+    print(printable(line))
     return 0
 
 
@@ -200,10 +202,10 @@ def _info(args: argparse.Namespace) -> int:
             text = ", ".join(value)
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
-        print(f"{key:<12}{text}")
+        print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")
     shown = catalog.ids[:10]
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
-    print(f"{'ids':<12}{', '.join(shown)}{more}")
+    print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))
     return 0
 
 

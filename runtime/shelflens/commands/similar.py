@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_contact_sheet, add_model, add_query, open_model, table
+from shelflens.console import printable
 from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         answer = {**asked, "similar": [match.to_dict() for match in found]}
         print(json.dumps(answer, ensure_ascii=False))
         return 0
-    print(f"like {args.query}:")
+    print(printable(f"like {args.query}:"))
     print(table(found))
     if args.contact_sheet is not None:
         print(f"contact sheet  {args.contact_sheet}")
