@@ -15,7 +15,7 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 
 FLOORS = (
     ("errors",),
-    ("files", "options", "progress", "product_ids"),
+    ("files", "options", "progress", "product_ids", "console", "spreadsheet"),
     ("model",),
     ("dataset",),
     ("catalog",),

@@ -86,14 +86,9 @@ class Catalog:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        source = open_source(path)
-        opened = cls.__new__(cls)
-        vars(opened).update(
-            contents=source.contents,
-            path=source.path,
-            fingerprint=source.fingerprint,
-            source=source,
-        )
+        source, opened = open_source(path), cls.__new__(cls)
+        state = {"path": source.path, "fingerprint": source.fingerprint}
+        vars(opened).update(contents=source.contents, source=source, **state)
         return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -179,12 +179,13 @@ function hasTypes({ first_byte: bytes, first_row: rows, scales, products, rows: 
   );
 }
 
-/** Whether a product id can be shown on one line: no blanks at its ends, nothing unprintable. */
+/** Whether a product id can be shown on one line. */
 function isId(id) {
   if (typeof id !== "string" || id !== id.trim()) return false;
   const length = Array.from(id).length;
-  const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Z}]/u; // line breaks, controls, formats, halves
-  return length > 0 && length <= ID_LIMIT && !unprintable.test(id.replaceAll(" ", ""));
+  // Line breaks, controls, halves of characters, and what changes the direction of a line.
+  const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+  return length > 0 && length <= ID_LIMIT && !unprintable.test(id);
 }
 
 /** The calibration, with values in their ranges; others are no calibration. */
