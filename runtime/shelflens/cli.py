@@ -104,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(word, f"{error.filename}: {text}" if error.filename else text, 1)
     except ShelfLensError as error:
         return _say(word, str(error), 1)
+    except (MemoryError, RecursionError) as error:
+        what = "memory" if isinstance(error, MemoryError) else "room for its depth"
+        return _say(word, f"this input needs more {what} than there is", 1)
     return int(status)
 
 

@@ -15,7 +15,7 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 
 FLOORS = (
     ("errors",),
-    ("console", "files", "options", "progress", "product_ids"),
+    ("console", "files", "options", "progress", "product_ids", "spreadsheet"),
     ("model",),
     ("ingest",),
     ("dataset",),

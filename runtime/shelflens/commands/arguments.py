@@ -189,15 +189,19 @@ def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
 
 def table(matches: Sequence[Match]) -> str:
     """Products with score, name and attributes, one per line."""
-    width = max((len(match.name) for match in matches), default=0)
-    lines = [f"  {match.score:6.3f}  {match.name:<{width}}{columns(match)}" for match in matches]
-    return "\n".join(printable(line.rstrip()) for line in lines)
+    names = [printable(match.name) for match in matches]
+    width = max(map(len, names), default=0)
+    lines = [
+        f"  {match.score:6.3f}  {name:<{width}}{columns(match)}"
+        for match, name in zip(matches, names, strict=True)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def columns(product: Match) -> str:
     """A product's attributes for a line, each behind two blanks; without its name."""
     return "".join(
-        f"  {key}={value}"
+        printable(f"  {key}={value}")
         for key, value in product.attributes.items()
         if key not in ("name", "picture")
     )

@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove | calibrate | confirm | unconfirm`."""
+"""`shelflens catalog build | info | add | remove | calibrate | confirm | ... | rollback`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
+from shelflens.catalog.lock import write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
@@ -32,7 +33,9 @@ HELP = "Build, calibrate, inspect and change a catalog file."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     acts = parser.add_subparsers(
-        dest="act", required=True, metavar="build|info|add|remove|calibrate|confirm|unconfirm"
+        dest="act",
+        required=True,
+        metavar="build|info|add|remove|calibrate|confirm|unconfirm|install|rollback",
     )
 
     build = acts.add_parser("build", help="embed a dataset into a new catalog")
@@ -80,6 +83,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     undo.add_argument("catalog", metavar="STORE.catalog")
     undo.add_argument("id", metavar="ID")
     undo.add_argument("--all", action="store_true", help="all confirmed photos of the product")
+    install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
+    install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
+    install.add_argument("catalog", metavar="STORE.catalog", help="what devices use")
+
+    rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
+    rollback.add_argument("catalog", metavar="STORE.catalog")
+
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -88,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
+    acts |= {"install": _install, "rollback": _rollback}
     return acts[args.act](args)
 
 
@@ -135,8 +146,11 @@ def _add(args: argparse.Namespace) -> int:
     images, vectors = embed_dataset(embedder, dataset, source=args.data)
     _require_all(args, dataset, images)
     ids = [image.product for image in images]
-    grown = catalog.add(ids, vectors, attributes=dataset.attributes)
-    grown.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
+        catalog.require(embedder.card.space)
+        grown = catalog.add(ids, vectors, attributes=dataset.attributes)
+        grown.save(args.catalog)
     new = grown.row_count - catalog.row_count
     known = len(images) - new
     print(
@@ -148,12 +162,13 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    catalog = Catalog.open(args.catalog)
-    try:
-        smaller = catalog.remove(args.ids)
-    except CatalogError as error:
-        raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
-    smaller.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)
+        try:
+            smaller = catalog.remove(args.ids)
+        except CatalogError as error:
+            raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
+        smaller.save(args.catalog)
     print(f"{args.catalog}: {_size(smaller, Path(args.catalog))}")
     return 0
 
@@ -163,30 +178,54 @@ def _confirm(args: argparse.Namespace) -> int:
     catalog.index_of(args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    grown, confirmed = confirm(catalog, args.id, embedder.embed(args.photo), limit=args.limit)
-    if confirmed.kept:
-        grown.save(args.catalog)
+    vector = embedder.embed(args.photo)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
+        catalog.require(embedder.card.space)
+        grown, confirmed = confirm(catalog, args.id, vector, limit=args.limit)
+        if confirmed.kept:
+            grown.save(args.catalog)
     if args.json:
         print(json.dumps(confirmed.to_dict(), ensure_ascii=False))
         return 0
     text = "adds nothing to the photos there are; the catalog is as before"
     if confirmed.kept:
         text = "kept, an older photo made room" if confirmed.replaced else "kept"
-    print(f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}")
+    line = f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}"
+    print(printable(line))
     return 0
 
 
 def _unconfirm(args: argparse.Namespace) -> int:
-    catalog = Catalog.open(args.catalog)
-    try:
-        smaller, count = unconfirm(catalog, args.id, everything=args.all)
-    except CatalogError as error:
-        raise CatalogError(f"{args.catalog}: {error}") from error
-    smaller.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)
+        try:
+            smaller, count = unconfirm(catalog, args.id, everything=args.all)
+        except CatalogError as error:
+            raise CatalogError(f"{args.catalog}: {error}") from error
+        smaller.save(args.catalog)
     if args.json:
         print(json.dumps({"id": args.id, "taken_back": count}, ensure_ascii=False))
         return 0
     print(f"{args.catalog}: {args.id}: confirmed photos taken back: {count}")
+    return 0
+
+
+def _install(args: argparse.Namespace) -> int:
+    from shelflens.catalog.install import install, previous_path
+
+    former = Path(args.catalog).exists()
+    catalog = install(args.new, args.catalog)
+    kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
+    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}{kept}")
+    return 0
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from shelflens.catalog.install import rollback
+
+    catalog = rollback(args.catalog)
+    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}; rollback again undoes this")
     return 0
 
 
@@ -204,7 +243,7 @@ def _info(args: argparse.Namespace) -> int:
             text = ", ".join(value)
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
-        print(f"{key:<12}{text}")
+        print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")
     shown = catalog.ids[:10]
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
     print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))

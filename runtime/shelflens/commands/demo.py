@@ -16,6 +16,7 @@ from shelflens.catalog.build import build_catalog
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
 from shelflens.commands.outputs import check_file, is_catalog, is_png
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset
 from shelflens.model.embedder import Embedder
 from shelflens.render.contact_sheet import Panel, PanelMatch, Verdict, contact_sheet
@@ -110,7 +111,8 @@ def _print(answers: list[DemoAnswer], catalog: Catalog) -> None:
             shown.answer.decision, f"ambiguous: {best.name}?"
         )
         mark = marks[shown.verdict]
-        print(f"{mark} {_cut(truth, 36):<36}  {_cut(text, 46):<46}  {best.score:5.2f}")
+        line = f"{mark} {_cut(truth, 36):<36}  {_cut(text, 46):<46}  {best.score:5.2f}"
+        print(printable(line))
     if len(answers) > _PANELS:
         print(f"  ... {_PANELS} of {len(answers)} photos shown")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, build_reported, embed_dataset, open_model
 from shelflens.commands.outputs import check_report_folder
+from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError
 from shelflens.evaluation.checks import check_labels
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         )
     advice = write_report(evaluation, args.out, _image_finder(catalog, args.images))
     for notice in evaluation.notices:
-        print(f"note: {notice}", file=sys.stderr)
+        print(printable(f"note: {notice}"), file=sys.stderr)
     print(summary(evaluation, advice))
     print(f"\nreport  {args.out / 'report.html'}  (and report.md, report.json)")
     return 0

@@ -20,6 +20,7 @@ from shelflens.commands.arguments import (
     table,
 )
 from shelflens.commands.outputs import check_contact_sheet
+from shelflens.console import printable
 from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         answer = {**asked, "similar": [match.to_dict() for match in found]}
         print(json.dumps(answer, ensure_ascii=False))
         return 0
-    print(f"like {args.query}:")
+    print(printable(f"like {args.query}:"))
     print(table(found))
     if args.contact_sheet is not None:
         print(f"contact sheet  {args.contact_sheet}")

@@ -20,6 +20,7 @@ from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.discovery.tags import MIN_CONFIDENCE, Tag, Tagger
 from shelflens.files import write_text
+from shelflens.spreadsheet import cell
 
 HELP = "Tag photos with attribute values, such as the category, from a catalog's products."
 
@@ -116,16 +117,17 @@ def _write(
     rate_names = [f"{column} confidence" for column in columns]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "product", *names, *(n for n in rate_names if n not in names)])
+    rates = [name for name in rate_names if name not in names]
+    writer.writerow(map(cell, ["path", "product", *names, *rates]))
     home = out.resolve().parent
     for item, item_tags in zip(kept, tags, strict=True):
         known = photos.attributes.get(item.product, {})
         values = {tag.attribute: tag.text for tag in item_tags} | known
         path = os.path.relpath(item.path.resolve(), home)
         cells = [values.get(name, "") for name in names]
-        rates = {f"{tag.attribute} confidence": f"{tag.confidence:.3f}" for tag in item_tags}
-        more = [rate for name, rate in rates.items() if name not in names]
-        writer.writerow([path, item.product, *cells, *more])
+        shares = {f"{tag.attribute} confidence": f"{tag.confidence:.3f}" for tag in item_tags}
+        more = [share for name, share in shares.items() if name not in names]
+        writer.writerow(map(cell, [path, item.product, *cells, *more]))
     write_text(out, text.getvalue())
 
 
@@ -133,7 +135,8 @@ def _report(out: Path, tags: list[list[Tag]], columns: list[str]) -> None:
     print(f"{out}: {len(tags)} tagged", file=sys.stderr)
     for index, name in enumerate(columns):
         given = sum(bool(row[index].values) for row in tags)
-        print(f"  {name}: {given} filled, {len(tags) - given} left open", file=sys.stderr)
+        line = f"  {name}: {given} filled, {len(tags) - given} left open"
+        print(printable(line), file=sys.stderr)
 
 
 def _line(tag: Tag) -> str:

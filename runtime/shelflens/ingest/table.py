@@ -13,6 +13,7 @@ from shelflens.ingest.decode import decode
 from shelflens.ingest.rows import Row, find_delimiter, separator_line, split_rows
 from shelflens.model.formats import SUFFIXES, UNREAD_SUFFIXES
 from shelflens.product_ids import check_id, clean_id
+from shelflens.spreadsheet import uncell
 
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?[eE]\+[0-9]+|[0-9]{6,}\.0+")
 """What spreadsheets (7.61E+12) and data frames (7610000000000.0) make of a barcode."""
@@ -62,7 +63,7 @@ def read_table(source: Path, mapping: Mapping[str, str]) -> Table:
     if not delimiter:
         delimiter = find_delimiter(rest, name, lambda header: has_columns(header, mapping))
     header, *rows = split_rows(rest, delimiter, name, line=line) or [Row(line, [])]
-    columns = resolve(header.cells, name, mapping)
+    columns = resolve([uncell(cell) for cell in header.cells], name, mapping)
     table = Table([], list(columns.notes))
     for row in rows:
         where = f"{name} line {row.line}"
@@ -106,8 +107,8 @@ def _check_swallowed(cell: str, columns: Columns, where: str, delimiter: str) ->
 
 
 def _product_row(row: Row, columns: Columns, where: str, notes: list[str]) -> ProductRow:
-    product = _product_id(row.cells[columns.product], where, notes)
-    cell = clean(row.cells[columns.path])
+    product = _product_id(uncell(row.cells[columns.product]), where, notes)
+    cell = clean(uncell(row.cells[columns.path]))
     if not product or (not cell and not columns.title):
         raise DataError(f"{where}: expected a path and a product, got {cell!r} and {product!r}")
     parts = cell.split(columns.several) if columns.several else [cell]
@@ -116,7 +117,7 @@ def _product_row(row: Row, columns: Columns, where: str, notes: list[str]) -> Pr
         _check_path(path, where)
     attributes = {}
     for index, key in columns.attributes.items():
-        if text := _attribute(row.cells[index]):
+        if text := _attribute(uncell(row.cells[index])):
             attributes[key] = text
             if key.lower() in ("barcode", "ean", "gtin", "upc", "code") and _ROUNDED.fullmatch(
                 text
