@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
+from shelflens.console import printable, show_everything
 from shelflens.errors import ShelfLensError
 
 GROUP = "shelflens.commands"
@@ -62,6 +64,7 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
+    show_everything()
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -74,9 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     word = words[0]
     module = _module(word)
     if module is None:
-        print(f"shelflens: no command {word!r}; shelflens --help lists them", file=sys.stderr)
+        hint = _did_you_mean(word, [command.word for command in COMMANDS])
+        text = f"shelflens: no command {word!r}{hint}; shelflens --help lists them"
+        print(printable(text), file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(prog=f"shelflens {word}", description=module.HELP)
+    parser = _Parser(prog=f"shelflens {word}", description=module.HELP)
     module.add_arguments(parser)
     args = parser.parse_args(words[1:])
     # Our own limit refuses what Pillow warns about, with a better message.
@@ -99,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(word, f"{error.filename}: {text}" if error.filename else text, 1)
     except ShelfLensError as error:
         return _say(word, str(error), 1)
+    except (MemoryError, RecursionError) as error:
+        what = "memory" if isinstance(error, MemoryError) else "room for its depth"
+        return _say(word, f"this input needs more {what} than there is", 1)
     return int(status)
 
 
@@ -112,8 +120,36 @@ def _module(word: str) -> Any:
     return importlib.import_module(next(iter(found)).value) if found else None
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and which word was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and end with status 2."""
+        words = re.findall(r"unrecognized arguments: (--[\w-]+)", message)
+        hint = _did_you_mean(words[0], self._all_options()) if words else ""
+        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            hint = _did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
+        text = f"{self.prog}: {message}{hint}; {self.prog} --help lists what it takes"
+        self.exit(2, printable(" ".join(text.split())) + "\n")
+
+    def _all_options(self) -> list[str]:
+        options = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    options += parser._option_string_actions
+        return options
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def _say(word: str, text: str, status: int) -> int:
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     print(f"shelflens {word}: {line}", file=sys.stderr)
     return status
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shelflens.errors import CatalogError, DataError
-from shelflens.product_ids import check_id
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+from shelflens.ingest.folders import Found, find_images
+from shelflens.ingest.reading import Reading, join, listed
+from shelflens.ingest.table import ProductRow, read_table
+from shelflens.product_ids import check_id, clean_id
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Dataset:
     items: list[LabelledImage]
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     """Texts by column, per product id."""
+    reading: Reading = field(default_factory=Reading, compare=False)
+    """What a person should hear about how it was read."""
 
     @property
     def paths(self) -> list[Path]:
@@ -39,28 +44,29 @@ class Dataset:
         return [item.product for item in self.items]
 
 
-def read_dataset(path: str | os.PathLike[str]) -> Dataset:
+def read_dataset(
+    path: str | os.PathLike[str], *, columns: Mapping[str, str] | None = None
+) -> Dataset:
     """List the images of a dataset.
 
     A folder holds one folder per product, nested as deep as one likes; the product id is the
     folder's relative path with `/` between its parts. A CSV has columns `path` and `product`
     and any further ones, which become the product's attributes; paths are relative to the CSV.
-    The images themselves are not opened.
+    The images themselves are not decoded.
+
+    Args:
+        path: The folder or CSV.
+        columns: For a CSV, from our column names, lower case, to the file's.
 
     Raises:
-        DataError: no photos, columns missing, a row without path or product, an impossible id.
+        DataError: no photos, columns missing, an impossible id, or a row that cannot be read as
+            the header says; names the line.
         FileNotFoundError: no such folder or file.
     """
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(2, "no such folder or CSV", str(source))
-    try:
-        dataset = _from_folder(source) if source.is_dir() else _from_csv(source)
-        for product_id in dict.fromkeys(dataset.labels):
-            check_id(product_id)
-    except CatalogError as error:
-        raise DataError(f"{source}: {error}") from error
-    return dataset
+    return _from_folder(source) if source.is_dir() else _from_csv(source, columns or {})
 
 
 def read_unlabelled(path: str | os.PathLike[str]) -> Dataset:
@@ -72,13 +78,10 @@ def read_unlabelled(path: str | os.PathLike[str]) -> Dataset:
         DataError, FileNotFoundError: as `read_dataset`.
     """
     source = Path(path)
-    loose = [
-        file
-        for file in (sorted(source.iterdir()) if source.is_dir() else ())
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    ]
-    if loose:
-        return Dataset([LabelledImage(file, file.stem) for file in loose])
+    if source.is_dir():
+        loose = [file for file, folder in find_images(source).images if not folder]
+        if loose:
+            return Dataset([LabelledImage(file, file.stem) for file in loose])
     return read_dataset(source)
 
 
@@ -88,59 +91,106 @@ def merge(parts: list[Dataset]) -> Dataset:
     for part in parts:
         for product_id, columns in part.attributes.items():
             attributes.setdefault(product_id, {}).update(columns)
-    return Dataset([item for part in parts for item in part.items], attributes)
+    return Dataset(
+        [item for part in parts for item in part.items],
+        attributes,
+        join([part.reading for part in parts]),
+    )
 
 
 def _from_folder(root: Path) -> Dataset:
-    items = []
-    loose = 0
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        product_id = Path(folder).relative_to(root).as_posix()
-        for name in sorted(names):
-            if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES:
-                continue
-            if product_id == ".":
-                loose += 1
-            else:
-                items.append(LabelledImage(Path(folder) / name, product_id))
+    found = find_images(root)
+    items, notes = [], []
+    folders: dict[str, str] = {}
+    for path, folder in found.images:
+        if not folder:
+            continue
+        product_id = _folder_id(root, folder)
+        if folders.setdefault(product_id, folder) != folder:
+            note = f"folders {folders[product_id]!r} and {folder!r} are one product {product_id!r}"
+            notes += [note] if note not in notes else []
+        items.append(LabelledImage(path, product_id))
+    loose = [path.name for path, folder in found.images if not folder]
     if not items:
-        hint = f" ({loose} lie in the folder itself)" if loose else ""
-        raise DataError(
-            f"{root}: no photos in product folders{hint}; expected one folder per product with "
-            "JPEG, PNG, WebP, BMP or GIF files"
+        raise _no_photos(root, found, len(loose))
+    if loose:
+        notes.append(
+            f"{len(loose)} photos lie in the folder itself and belong to no product: "
+            f"{listed(loose)}"
         )
-    return Dataset(items)
+    without_image = [name for name in map(clean_id, found.empty) if name not in folders]
+    return Dataset(items, reading=Reading(notes, found.skipped, without_image))
 
 
-def _from_csv(source: Path) -> Dataset:
-    import csv  # here and not above: a lookup reads none
-
-    items = []
-    attributes: dict[str, dict[str, str]] = {}
+def _folder_id(root: Path, folder: str) -> str:
+    product_id = "/".join(map(clean_id, folder.split("/")))
     try:
-        # utf-8-sig: spreadsheets put a byte-order mark first.
-        with source.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or []
-            if missing := [name for name in ("path", "product") if name not in columns]:
-                raise DataError(
-                    f"{source}: no column {missing[0]!r}; expected path,product and any others, "
-                    f"got {','.join(columns)[:200] or 'an empty file'}"
-                )
-            for row in reader:
-                if not row["path"] or not row["product"]:
-                    raise DataError(
-                        f"{source} line {reader.line_num}: expected a path and a product, "
-                        f"got {row['path']!r} and {row['product']!r}"
-                    )
-                items.append(LabelledImage(source.parent / row["path"], row["product"]))
-                known = attributes.setdefault(row["product"], {})
-                for name in columns:
-                    if name not in ("path", "product") and row[name]:
-                        known.setdefault(name, row[name])
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{source}: not a CSV in UTF-8 ({error}); export it again") from error
+        check_id(product_id)
+    except CatalogError as error:
+        raise DataError(f"{root}: folder {folder!r}: {error}") from error
+    return product_id
+
+
+def _no_photos(root: Path, found: Found, loose: int) -> DataError:
+    reasons = [f"{len(paths)} not read, {reason}" for reason, paths in found.skipped.items()]
+    hints = [f"{loose} lie in the folder itself"] if loose else []
+    hint = f" ({'; '.join([*hints, *reasons])})" if hints or reasons else ""
+    return DataError(
+        f"{root}: no photos in product folders{hint}; expected one folder per product with "
+        "JPEG, PNG, WebP, BMP or GIF files"
+    )
+
+
+def _from_csv(source: Path, columns: Mapping[str, str]) -> Dataset:
+    table = read_table(source, columns)
+    items: list[LabelledImage] = []
+    seen: set[tuple[str, str]] = set()
+    notes = list(table.notes)
+    merged = _Attributes()
+    for row in table.rows:
+        for path in row.paths:
+            if (path, row.product) in seen:
+                notes.append(f"{source} line {row.line}: {path!r} of {row.product!r} again")
+                continue
+            seen.add((path, row.product))
+            items.append(LabelledImage(_locate(source.parent, path), row.product))
+        merged.add(row)
     if not items:
-        raise DataError(f"{source}: no rows; expected one per photo")
-    return Dataset(items, attributes)
+        raise DataError(f"{source}: no row names an image")
+    notes += [f"{source} {note}" for note in merged.notes]
+    with_image = {item.product for item in items}
+    without_image = [product for product in merged.columns if product not in with_image]
+    return Dataset(items, merged.columns, Reading(notes, {}, without_image))
+
+
+class _Attributes:
+    """The attributes of products, gathered row by row; the first value of a column counts."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, dict[str, str]] = {}
+        self.notes: list[str] = []
+        self._lines: dict[tuple[str, str], int] = {}
+
+    def add(self, row: ProductRow) -> None:
+        known = self.columns.setdefault(row.product, {})
+        for key, text in row.attributes.items():
+            if known.setdefault(key, text) != text:
+                first = self._lines[row.product, key]
+                self.notes.append(
+                    f"lines {first} and {row.line} do not agree: product {row.product!r} has {key} "
+                    f"{known[key][:40]!r} and {text[:40]!r}; the first counts"
+                )
+            self._lines.setdefault((row.product, key), row.line)
+
+
+def _locate(home: Path, name: str) -> Path:
+    """The file that a row names: also where it was written on a system that names files otherwise.
+
+    Windows separates folders by backslashes; macOS and spreadsheets differ in the Unicode form.
+    """
+    path = home / name
+    if "\\" not in name and name.isascii():
+        return path
+    spellings = [name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))]
+    spellings += [spelling.replace("\\", "/") for spelling in spellings]
+    return next((home / spelling for spelling in spellings if (home / spelling).exists()), path)

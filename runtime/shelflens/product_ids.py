@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,15 +13,32 @@ from shelflens.errors import CatalogError
 ID_LIMIT = 200
 """Characters in a product id: it is printed on one line of a screen, and typed."""
 
+_BLANKS = (
+    " \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
+)
+"""What looks like nothing at the ends of a text."""
+
 _ROW_LIMIT = 1 << 31
+
+
+_JOINERS = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\u061c\u180e")
+"""Invisible characters that scripts need inside words: joiners, and marks of direction."""
+
+
+def clean_id(text: str) -> str:
+    """A text as a product id: Unicode normal form C, without blanks at its ends."""
+    return unicodedata.normalize("NFC", text).strip(_BLANKS)
 
 
 def check_id(product_id: str) -> None:
     """Refuse a product id that cannot be shown on one line.
 
+    Letters, spaces and joiners of any script are allowed.
+
     Raises:
         CatalogError: empty, longer than `ID_LIMIT`, surrounded by blanks, or with characters
-            that do not print.
+            that do not print; names the first of them.
     """
     if not isinstance(product_id, str) or not product_id:
         raise CatalogError(f"product id: expected a text, got {product_id!r}")
@@ -28,11 +46,23 @@ def check_id(product_id: str) -> None:
         raise CatalogError(
             f"product id {product_id[:20]!r}...: {len(product_id):,} characters, at most {ID_LIMIT}"
         )
-    if product_id != product_id.strip() or not product_id.isprintable():
-        raise CatalogError(
-            f"product id {product_id!r}: has line breaks, control characters or blanks at its "
-            "ends; use characters that print on one line"
-        )
+    if product_id != product_id.strip(_BLANKS):
+        raise CatalogError(f"product id {product_id!r}: has blanks at its ends; remove them")
+    for index, character in enumerate(product_id):
+        if not (character.isprintable() or character in _JOINERS or _is_space(character)):
+            raise CatalogError(
+                f"product id {product_id!r}: character {index + 1} is {_name(character)}, which "
+                "does not print on one line (line breaks, control characters); remove it"
+            )
+
+
+def _is_space(character: str) -> bool:
+    return unicodedata.category(character) == "Zs"
+
+
+def _name(character: str) -> str:
+    name = unicodedata.name(character, "")
+    return f"U+{ord(character):04X}" + (f" {name}" if name else "")
 
 
 def check_rows(

@@ -15,8 +15,9 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 
 FLOORS = (
     ("errors",),
-    ("files", "options", "progress", "product_ids"),
+    ("console", "files", "options", "progress", "product_ids", "spreadsheet"),
     ("model",),
+    ("ingest",),
     ("dataset",),
     ("catalog",),
     ("calibration",),

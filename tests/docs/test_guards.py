@@ -34,6 +34,7 @@ LIBRARIES = {
     "simd.py": KERNELS,
     "opencv.py": {"cv2"},
     "picamera.py": {"picamera2"},
+    "heif.py": {"pillow_heif"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}

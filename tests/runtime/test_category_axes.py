@@ -126,7 +126,7 @@ def test_axes_that_do_not_fit_are_refused(tmp_path: Path, broken: str) -> None:
         tensors["likeness_axes"] = tensors["likeness_axes"].astype(np.float32)
     kept = {key: metadata[key] for key in ("space", "calibration")}
     write_container(path, tensors, kept)
-    with pytest.raises(CatalogError, match="'likeness' tables; build it again"):
+    with pytest.raises(CatalogError, match="the 'likeness' tables do not fit"):
         Catalog.open(path)
 
 

@@ -167,9 +167,10 @@ def test_unreadable_photos_are_listed_and_skipped(run: Run, query: Path, tmp_pat
     shutil.copy(query, tmp_path / "d" / "good" / "1.jpg")
     (tmp_path / "d" / "bad" / "1.jpg").write_bytes(query.read_bytes()[:2000])
     status, out, err = run("catalog", "build", tmp_path / "d", "--out", tmp_path / "c.catalog")
-    assert status == 0
+    assert status == 1, "a product is missing"
     assert "1 photos skipped" in out
     assert "skipped" in err
+    assert "without any photo: 1 products: bad" in err
     assert "cut short" in err
     assert Catalog.open(tmp_path / "c.catalog").ids == ["good"]
     shutil.rmtree(tmp_path / "d" / "good")
@@ -223,12 +224,15 @@ def test_bad_models_get_one_line(run: Run, built: Path, query: Path, tmp_path: P
     ("words", "status", "message"),
     [
         (["lookup", "x.jpg", "--catalog", "none.catalog"], 1, "none.catalog: No such file"),
-        (["lookup"], 2, "usage: shelflens lookup"),
+        (["lookup"], 2, "arguments are required: PHOTO, --catalog; shelflens lookup --help"),
         (["lookup", "x.jpg", "--catalog", "c", "-k", "0"], 2, "above 0"),
         (["catalog", "build", "none", "--out", "x.catalog"], 1, "none: no such folder or CSV"),
         (["catalog", "frobnicate"], 2, "invalid choice"),
-        (["embed", "--out", "x.npy"], 2, "usage"),
+        (["embed", "--out", "x.npy"], 2, "PATH --list is required"),
+        (["lookup", "x", "--catlog", "y", "--catalog", "z"], 2, "did you mean --catalog?"),
+        (["catalog", "buidl"], 2, "did you mean build?"),
         (["nonsense"], 2, "no command 'nonsense'"),
+        (["looup"], 2, "did you mean lookup?"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(

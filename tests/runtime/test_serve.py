@@ -167,6 +167,36 @@ def test_the_description_is_openapi(server: TestClient, built: Path) -> None:
     assert "//" not in page.replace("http://HOST:PORT", "")
 
 
+@pytest.mark.parametrize(
+    "kind", ["image/jpg", "image/pjpeg", "application/octet-stream", "", "image/png; q=1"]
+)
+def test_a_photo_is_known_by_its_bytes(server: TestClient, kind: str) -> None:
+    headers = {"content-type": kind} if kind else {}
+    response = server.post("/lookup?k=1", content=PHOTO.read_bytes(), headers=headers)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ("a.jpg", PHOTO.read_bytes(), "image/jpg"),
+        ("noext", PHOTO.read_bytes(), "application/octet-stream"),
+        ("noext", PHOTO.read_bytes(), ""),
+        ("Jäger 写真.jpg", PHOTO.read_bytes(), "text/plain"),
+    ],
+)
+def test_forms_of_any_client(server: TestClient, part: tuple[str, bytes, str]) -> None:
+    response = server.post("/lookup?k=1", files={"photo": part}, data={"note": "x" * 500, "n": "1"})
+    assert response.status_code == 200, response.text
+    assert response.json()["photo"] == part[0]
+
+
+def test_a_photo_of_a_format_that_is_not_read_is_named(server: TestClient) -> None:
+    content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(60)
+    response = server.post("/lookup", content=content, headers={"content-type": "image/heic"})
+    problem(response, 422, "HEIC (iPhone photo)")
+
+
 def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
     photo = PHOTO.read_bytes()
     huge = io.BytesIO()
@@ -197,8 +227,8 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
                 content=b"--x\r\nContent-Disposition: a; filename*=\x00''b\r\n\r\nc\r\n--x--",
                 headers=form,
             ),
-            415,
-            "part 1",
+            400,
+            "no photo",
         ),
         "header": (
             post("/lookup", content=b"--x\r\nno header\r\n\r\nc\r\n--x--", headers=form),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from shelflens import Catalog, CatalogError, DataError
 from shelflens.catalog.rows import quantize_rows
 from shelflens.catalog.scores import indices_best_first, row_score_table, row_scores
-from shelflens.discovery.filters import Condition, values
+from shelflens.discovery.filters import Condition, not_numbers, values
+from shelflens.discovery.numbers import parse_number
 from shelflens.discovery.similar import diversify, similar
 
 Unit = Callable[..., NDArray[np.float32]]
@@ -145,10 +147,70 @@ def test_diverse_changes_the_list_and_keeps_the_first() -> None:
         ("diet=vegan", {"diet": "organic | Vegan"}, True),
         ("diet!=vegan", {"diet": "organic; vegan"}, False),
         ("size of pack<=2", {"size of pack": "1.5"}, True),
+        ("price<5", {"price": "1,99"}, True),
+        ("price<5", {"price": "12,49"}, False),
+        ("price<5", {"price": "1,99 €"}, True),
+        ("price>1000", {"price": "EUR 1.234,50"}, True),
+        ("price<5", {"price": "nan"}, False),
+        ("price<5", {"price": "-inf"}, False),
+        ("price>5", {"price": "1_000"}, False),
+        ("price>5", {"price": "1e3"}, False),
+        ("brand=NAN", {"brand": "NAN"}, True),
+        ("brand=nan", {"brand": "NAN"}, True),
+        ("brand!=NAN", {"brand": "NAN"}, False),
+        ("brand!=NAN", {"brand": "Bolt"}, True),
+        ("code=007", {"code": "007"}, True),
+        ("code=007", {"code": "7"}, False),
+        ("code=7", {"code": "007"}, False),
+        ("code=7", {"code": "7,0"}, True),
     ],
 )
 def test_conditions(text: str, attributes: dict[str, str], holds: bool) -> None:
     assert Condition.parse(text).holds(attributes) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *((text, 1.99) for text in ("1.99", "1,99", " 1,99 ", "$1.99", "1,99 €", "1.99 EUR")),
+        *((text, 1234.5) for text in ("1,234.50", "1.234,50", "1 234,5", "1'234.50", "1234.5")),
+        *((text, 1234567) for text in ("1,234,567", "1.234.567", "1 234 567")),
+        *(("0", 0), ("0,125", 0.125), (".5", 0.5), ("-3", -3), ("1.234", 1.234)),
+        *((text, None) for text in ("", "007", "1,234", "1e5", "1_000", "nan", "inf", "-inf", "-")),
+        *(
+            (text, None)
+            for text in ("fifty", "1.2.3", "2026-11-23", "1,23,4", "NAN", ".", "€", "٣")
+        ),
+    ],
+)
+def test_numbers_as_shops_write_them(text: str, number: float | None) -> None:
+    assert parse_number(text) == number
+
+
+@given(st.text(alphabet="0123456789.,' -+€", max_size=12))
+def test_no_text_is_a_number_that_its_digits_do_not_say(text: str) -> None:
+    number = parse_number(text)
+    if number is not None:
+        digits = "".join(character for character in text if character.isdecimal())
+        written = f"{Decimal(repr(abs(number))):f}".replace(".", "")
+        assert written.strip("0") == digits.strip("0")
+
+
+def test_columns_that_are_no_numbers_are_said() -> None:
+    rows = np.eye(3, dtype=np.float32)
+
+    def catalog(*prices: str) -> Catalog:
+        attributes = {f"p{n}": {"price": price} for n, price in enumerate(prices)}
+        return Catalog(["p0", "p1", "p2"], rows, space="s", attributes=attributes)
+
+    with pytest.raises(DataError, match="price is not a number in 3 of 3 products, such as 'low'"):
+        similar(catalog("low", "high", "1,234"), "p0", where=["price<5"])
+    with pytest.raises(DataError, match="'fifty' is not a number"):
+        similar(catalog("1", "2", "3"), "p0", where=["price<fifty"])
+    assert not_numbers(["price<5"], catalog("1", "2,5", "low")) == [
+        "price is not a number in 1 of 3 products, such as 'low'"
+    ]
+    assert not_numbers(["price=low"], catalog("1", "2", "low")) == []
 
 
 def test_several_values() -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shelflens import Calibration, Catalog, ShelfLensError
+from shelflens import Calibration, Catalog, CatalogError, ShelfLensError
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.discovery.similar import similar
 from shelflens.model.image import load_image
 from shelflens.webapp.build import SITE
+from tests.attacks.odd_contents import UNKNOWN_TO_THE_BROWSER, odd_contents
 
 pytestmark = pytest.mark.browser
 
@@ -177,6 +178,19 @@ def test_damaged_catalogs_are_refused_where_python_refuses(tmp_path: Path) -> No
             assert verdict is None, verdict
     assert verdicts[0] is None
     assert sum(verdict is not None for verdict in verdicts) > 140
+
+
+def test_odd_contents_are_refused_where_python_refuses(tmp_path: Path) -> None:
+    file = tmp_path / "odd.catalog"
+    cases = [(name, file.read_bytes()) for name in odd_contents(file)]
+    given = [{"data": base64.b64encode(data).decode()} for _, data in cases]
+    for (name, data), verdict in zip(cases, node(REFUSE, given), strict=True):
+        file.write_bytes(data)
+        with pytest.raises(CatalogError):
+            Catalog.open(file)
+        if not name.startswith(UNKNOWN_TO_THE_BROWSER):
+            assert verdict is not None, name
+            assert verdict[0] == "WebAppError", (name, verdict)
 
 
 def test_golden_catalogs_open() -> None:

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Answer, Match, decide, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.container import read_container, verify_container, write_container
+from shelflens.catalog.container import write_container
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.nearest import nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
+from shelflens.catalog.source import Source, open_source
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.product_ids import check_rows
 
@@ -38,6 +39,8 @@ class Catalog:
     """The file it was opened from; None for one that was made in memory."""
     fingerprint: str
     """SHA-256 of that file's content, or empty."""
+    source: Source | None
+    """The opened file that the rows, or some of them, are read from."""
 
     def __init__(
         self,
@@ -73,41 +76,40 @@ class Catalog:
             calibration=calibration or Calibration(),
             category_axes=category_axes or CategoryAxes(),
         )
-        vars(self).update(contents=contents, path=None, fingerprint="")
+        vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Catalog:
-        """Open a catalog file, memory-mapped: rows are read when they are first compared.
+        """Open a catalog file, and check it; see `open_source`.
 
         Raises:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        file, opened = Path(path), cls.__new__(cls)
-        tensors, metadata = read_container(file)
-        try:
-            contents = Contents.read(tensors, metadata)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise CatalogError(f"{file}: catalog without {error}; build it again") from error
-        vars(opened).update(contents=contents, path=file, fingerprint=metadata["fingerprint"])
+        source, opened = open_source(path), cls.__new__(cls)
+        state = {"path": source.path, "fingerprint": source.fingerprint}
+        vars(opened).update(contents=source.contents, source=source, **state)
         return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog; an old file stays whole until the new one is complete.
 
         Raises:
+            CatalogError: the file that the catalog came from is damaged since it was opened.
             OSError: no permission, no space, no such folder.
         """
+        if self.source is not None:
+            self.source.verify()  # damage must not get checksums that fit it
         write_container(Path(path), self.contents.tensors(), self.contents.metadata())
 
     def verify(self) -> None:
-        """Read an opened file whole and compare it with its checksums.
+        """Read what was opened whole: checksums, rows, and the record of every product.
 
         Raises:
             CatalogError: the file is damaged.
         """
-        if self.path is not None:
-            verify_container(self.path, *read_container(self.path))
+        if self.source is not None:
+            self.source.verify()
 
     def require(self, space: str) -> None:
         """Refuse a model of another embedding space, whose scores would mean nothing.
@@ -290,5 +292,5 @@ class Catalog:
     def with_contents(self, contents: Contents) -> Catalog:
         """A new catalog that holds this; it is no file yet."""
         changed = Catalog.__new__(Catalog)
-        vars(changed).update(contents=contents, path=None, fingerprint="")
+        vars(changed).update(contents=contents, path=None, fingerprint="", source=self.source)
         return changed

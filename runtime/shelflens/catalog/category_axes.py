@@ -68,7 +68,7 @@ class CategoryAxes:
         axes, scales = tensors["likeness_axes"], tensors.get("likeness_scales")
         fits = scales is not None and axes.dtype == np.int8 and axes.shape == (len(scales), dim)
         if scales is None or not fits:
-            raise ValueError("fitting 'likeness' tables")
+            raise ValueError("the 'likeness' tables do not fit")
         return cls(axes, scales)
 
     def tensors(self) -> dict[str, NDArray[Any]]:

@@ -1,17 +1,22 @@
 """The catalog file: a valid safetensors file, written and read without a dependency.
 
 `docs/catalog-format.md` specifies the format. Here: bytes to tensors and back, with every check
-that does not need to know what the tensors mean.
+that does not need to know what the tensors mean. A file is opened once, and everything is read from
+that one descriptor: a writer that renames another file over it changes nothing here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import mmap
+import os
+import re
+import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +35,28 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _HEADER_LIMIT = 1 << 20  # ours are about 1 KB; a wrong length must not make us read gigabytes
-_VERIFY_LIMIT = 4 << 20  # files up to this size are checked whole at every open (about 4 ms)
+_COPY_LIMIT = 4 << 20  # files up to this size are read, not mapped: overwriting them does no harm
 
 Tensors = dict[str, NDArray[Any]]
+Identity = tuple[int, int, int, int, int]
+
+
+class Container(NamedTuple):
+    """An opened file, whose frame is sound."""
+
+    tensors: Tensors
+    """Read-only, by name."""
+    metadata: dict[str, str]
+
+
+class Opened(NamedTuple):
+    """A container, and the file that it was read from."""
+
+    container: Container
+    content: NDArray[np.uint8]
+    """Its bytes."""
+    identity: Identity | None
+    """Device, inode, times and size of a mapped file; None for one that was read whole."""
 
 
 def write_container(
@@ -72,61 +96,112 @@ def write_container(
             stream.write(_bytes(tensors[name]))
 
 
-def read_container(path: str | Path) -> tuple[Tensors, dict[str, str]]:
-    """Map a file into memory and check its frame: header, extents, fingerprint.
+def open_container(path: str | Path) -> Opened:
+    """Open a file and check its frame: header, extents, fingerprint; not yet the checksums.
 
-    The bytes of files up to 4 MiB are checked against their checksums too; for larger ones
-    `verify_container` does it, so that opening stays instant.
-
-    Returns:
-        Read-only tensors by name, and the metadata.
+    Files up to 4 MiB are read, larger ones mapped into memory.
 
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise CatalogError(f"{path}: is a folder; expected a catalog file")
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if not 2 <= length <= min(_HEADER_LIMIT, max(size - 8, 0)):
-            raise _damaged(path, "no catalog header")
-        text = stream.read(length)
+    data, identity = _content(Path(path))
     try:
-        header = json.loads(text)
+        return Opened(_parsed(data, path), data, identity)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(path, str(error) or "no catalog header") from error
+
+
+def read_container(path: str | Path) -> Container:
+    """`open_container`, and every tensor compared with its checksum.
+
+    Raises:
+        CatalogError, FileNotFoundError: as `open_container`.
+    """
+    container = open_container(path).container
+    verify_container(path, *container)
+    return container
+
+
+def _content(path: Path) -> tuple[NDArray[np.uint8], Identity | None]:
+    """The bytes of a file, by one descriptor."""
+    # Without waiting: opening a pipe would block until somebody writes to it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if os.name == "nt" and path.is_dir():
+        raise CatalogError(f"{path}: is a folder; expected a catalog file")
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise CatalogError(f"{path}: is a folder; expected a catalog file")
+        if not stat.S_ISREG(status.st_mode):
+            raise CatalogError(f"{path}: is no regular file; expected a catalog file")
+        if status.st_size <= _COPY_LIMIT:
+            with open(descriptor, "rb", closefd=False) as stream:
+                return np.frombuffer(stream.read(_COPY_LIMIT + 1), np.uint8), None
+        try:
+            mapped = mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ)
+        except (ValueError, OverflowError) as error:  # cut since, or beyond a 32-bit system
+            raise damaged(path, f"{status.st_size:,} bytes cannot be mapped") from error
+        times = status.st_mtime_ns, status.st_ctime_ns
+        identity = status.st_dev, status.st_ino, *times, status.st_size
+        return np.frombuffer(mapped, np.uint8), identity
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(data: NDArray[np.uint8], path: str | Path) -> Container:
+    """The container that some bytes hold; raises ValueError and its like where they hold none."""
+    size = len(data)
+    length = int.from_bytes(data[:8].tobytes(), "little")
+    if not 2 <= length <= min(_HEADER_LIMIT, max(size - 8, 0)):
+        raise ValueError("no catalog header")
+    try:
+        header = json.loads(data[8 : 8 + length].tobytes().decode())
         metadata = header.pop("__metadata__")
         if metadata["format"] != "shelflens-catalog":
-            raise KeyError("format")
-        version = int(metadata["version"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _damaged(path, "no catalog header") from error
+            raise ValueError
+        version = int(re.fullmatch(r"[0-9]{1,9}", metadata["version"])[0])  # type: ignore[index]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no catalog header") from error
     if version > FORMAT:
         raise CatalogError(
             f"{path}: catalog format {version}, this version reads up to {FORMAT}; "
             "upgrade shelflens on this device"
         )
     texts = {key: value for key, value in metadata.items() if key != "fingerprint"}
+    if not all(type(text) is str for text in metadata.values()):
+        raise ValueError("metadata that is not text")
+    "".join([*metadata, *metadata.values()]).encode()  # half a character cannot be shown
+    entries = [(name, *_entry(entry)) for name, entry in header.items()]
     if metadata.get("fingerprint") != _fingerprint(header, texts):
-        raise _damaged(path, "the header differs from its fingerprint")
+        raise ValueError("the header differs from its fingerprint")
     end = 8 + length
     tensors: Tensors = {}
-    try:
-        data = np.memmap(path, np.uint8, mode="r")
-        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-            start, stop = (8 + length + offset for offset in entry["data_offsets"])
-            if start != end or stop > size:  # in order, without holes, inside the file
-                raise ValueError("cut short" if stop > size else "tensors overlap")
-            tensors[name] = data[start:stop].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-            end = stop
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
+    for name, dtype, shape, first, last in sorted(entries, key=lambda entry: entry[3:]):
+        start, stop = 8 + length + first, 8 + length + last
+        if start != end or stop > size:  # in order, without holes, inside the file
+            raise ValueError("cut short" if stop > size else "tensors overlap")
+        tensors[name] = data[start:stop].view(dtype).reshape(shape)
+        end = stop
     if size != end:
-        raise _damaged(path, f"{size:,} bytes, expected {end:,}")
-    if size <= _VERIFY_LIMIT:
-        verify_container(path, tensors, texts)
-    return tensors, metadata
+        raise ValueError(f"{size:,} bytes, expected {end:,}")
+    return Container(tensors, metadata)
+
+
+def _entry(entry: Any) -> tuple[np.dtype[Any], list[int], int, int]:
+    """Type, shape, first byte and last byte of a tensor, as its entry of the header says."""
+    dtype, shape, offsets = _DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
+    sides = [*shape, *offsets]
+    fits = len(shape) <= 8 and len(offsets) == 2
+    if not (fits and all(type(side) is int and 0 <= side < 1 << 53 for side in sides)):
+        raise ValueError("a tensor without a size")
+    count = dtype.itemsize
+    for side in shape:
+        count *= side
+    if count != offsets[1] - offsets[0]:
+        raise ValueError("a tensor of another size than its shape")
+    return dtype, shape, offsets[0], offsets[1]
 
 
 def verify_container(
@@ -139,7 +214,7 @@ def verify_container(
     """
     for name, tensor in tensors.items():
         if f"{zlib.crc32(_bytes(tensor)):08x}" != metadata.get(f"crc32.{name}"):
-            raise _damaged(path, f"the checksum of {name} differs")
+            raise damaged(path, f"the checksum of {name} differs")
 
 
 def _bytes(tensor: NDArray[Any]) -> memoryview:
@@ -153,5 +228,6 @@ def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _damaged(path: str | Path, what: str) -> CatalogError:
+def damaged(path: str | Path, what: str) -> CatalogError:
+    """The error of a file that is no sound catalog."""
     return CatalogError(f"{path}: not a catalog, or damaged ({what}); copy or build it again")

@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.checks import (
+    check_calibration,
+    check_category_axes,
+    check_confirmed,
+    check_dropped,
+    check_scales,
+    check_tables,
+)
 from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
@@ -51,21 +59,41 @@ class Contents:
     def read(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Contents:
         """From the tensors and the metadata of a catalog file.
 
+        Types, ranges and order are checked here; what costs time per row or product in `check`.
+
         Raises:
-            AttributeError, KeyError, TypeError, ValueError: something is missing, or does not fit.
+            KeyError, RecursionError, TypeError, ValueError: something is missing, or does not fit.
         """
+        check_tables(tensors)
         rows, products = Rows(tensors["rows"], tensors["scales"]), ProductTable.read(tensors)
-        fits = rows.values.ndim == 2 and rows.scales.shape == (len(rows),)
-        if not (fits and products.fits(len(rows))):
-            raise ValueError("tables that fit each other")
+        check_confirmed(tensors.get("confirmed"), products.first_row, len(rows))
+        check_dropped(metadata.get("dropped") or "[]", rows.dim)
+        check_category_axes(tensors)
+        calibration = json.loads(metadata["calibration"])
+        check_calibration(calibration)
+        if not metadata["space"]:
+            raise ValueError("no embedding space")
         return cls(
             metadata["space"],
-            Calibration.from_dict(json.loads(metadata["calibration"])),
+            Calibration.from_dict(calibration),
             CategoryAxes.read(tensors, rows.dim),
             products,
             rows,
-            Provenance.read(tensors, metadata, len(rows)),
+            Provenance.read(tensors, metadata),
         )
+
+    def check(self, max_products: int | None = None) -> None:
+        """Check every row and every product.
+
+        Args:
+            max_products: Products of a larger table are left for when each is asked for.
+
+        Raises:
+            CatalogError, ValueError: one that is none.
+        """
+        check_scales(self.rows.values, self.rows.scales)
+        if max_products is None or len(self.products) <= max_products:
+            self.products.check()
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The tensors of the file."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import CatalogError
+from shelflens.product_ids import check_id
 
 _SEARCH_BYTES = 1 << 20
 """Bytes of the table that are searched at a time."""
@@ -72,14 +73,6 @@ class ProductTable:
             "first_row": self.first_row,
         }
 
-    def fits(self, row_count: int) -> bool:
-        """Whether the tensors fit each other and so many rows."""
-        return (
-            len(self.first_row) == len(self.first_byte) > 0
-            and int(self.first_row[-1]) == row_count
-            and int(self.first_byte[-1]) == len(self.records)
-        )
-
     def __len__(self) -> int:
         """Number of products."""
         return len(self.first_row) - 1
@@ -115,10 +108,22 @@ class ProductTable:
         return range(int(self.first_row[index]), int(self.first_row[index + 1]))
 
     def record(self, index: int) -> dict[str, Any]:
-        """A product: `id` and `attributes`."""
+        """A product: `id` and `attributes`, both texts.
+
+        Raises:
+            CatalogError: the record is damaged, or was never one.
+        """
         start, stop = int(self.first_byte[index]), int(self.first_byte[index + 1])
-        record: dict[str, Any] = json.loads(self.records[start:stop].tobytes())
-        return record
+        return _parsed(self.records[start:stop].tobytes(), index)
+
+    def check(self) -> None:
+        """Parse every record.
+
+        Raises:
+            CatalogError: one that is none, or two of the same id.
+        """
+        if len(set(self.ids)) < len(self):
+            raise CatalogError("two products of the same id in the catalog; build it again")
 
     def index_of(self, product_id: str) -> int:
         """The index of a product, found without parsing the products before it.
@@ -152,3 +157,25 @@ class ProductTable:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _parsed(data: bytes, index: int) -> dict[str, Any]:
+    try:
+        record = json.loads(data.decode())
+        check_id(record["id"])
+        attributes = record["attributes"]
+        if type(attributes) is not dict or not all(type(v) is str for v in attributes.values()):
+            raise ValueError("attributes that are not texts")
+        if b"\\u" in data:  # half a character cannot be shown
+            "".join([*attributes, *attributes.values()]).encode()
+    except (ValueError, KeyError, TypeError, RecursionError, CatalogError) as error:
+        raise CatalogError(
+            f"product {index} of the catalog: damaged ({_short(error)}); copy or build the "
+            "catalog again"
+        ) from error
+    found: dict[str, Any] = record
+    return found
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:80]

@@ -51,20 +51,9 @@ class Provenance:
     dropped: tuple[DroppedRow, ...] = ()
 
     @classmethod
-    def read(
-        cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], n: int
-    ) -> Provenance:
-        """From the parts of a catalog file.
-
-        Raises:
-            ValueError: they do not fit the rows.
-            KeyError, TypeError: an entry that is not one.
-        """
+    def read(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Provenance:
+        """From the parts of a catalog file, which `checks` has found to fit."""
         confirmations = tensors.get("confirmed")
-        if confirmations is not None and (
-            confirmations.shape != (n,) or confirmations.dtype.kind != "u"
-        ):
-            raise ValueError("fitting 'confirmed' table")
         dropped = tuple(
             DroppedRow(**entry) for entry in json.loads(metadata.get("dropped") or "[]")
         )

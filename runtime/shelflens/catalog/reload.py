@@ -3,6 +3,8 @@
 Files are replaced by renaming a new one over the old (as every `shelflens` command does), so the
 old one stays whole, and mapped, until it is let go here. A file that is overwritten in place is
 not: the operating system ends a process whose mapped file gets shorter.
+
+A new file is checked whole and has to answer once before it is used.
 """
 
 from __future__ import annotations
@@ -66,8 +68,8 @@ class Reloader:
                     raise FileNotFoundError(2, "is gone", path)
                 self._load(index)
                 new = True
-            except (ShelfLensError, OSError) as error:
-                lines.append(f"{_line(error)}; going on with the one before")
+            except Exception as error:  # whatever a new file does, the old pair answers on
+                lines.append(f"{_line(error, path)}; going on with the one before")
         return (self._take(lines) if new else False), lines
 
     def _load(self, index: int) -> None:
@@ -94,6 +96,13 @@ class Reloader:
             used_embedder = new_embedder or self.embedder
             if used_catalog.space != used_embedder.card.space:
                 continue
+            try:
+                _try_answer(used_catalog, used_embedder.card.dim)
+            except Exception as error:
+                path = self._paths[0 if new_catalog is not None else 1]
+                lines.append(f"{_line(error, path)}; going on with the one before")
+                self._next_catalog = self._next_embedder = None
+                return False
             self.catalog, self.embedder = used_catalog, used_embedder
             if new_catalog is not None:
                 self._next_catalog = None
@@ -123,7 +132,17 @@ def _identity(path: str) -> Identity | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _line(error: Exception) -> str:
+def _try_answer(catalog: Catalog, dim: int) -> None:
+    """Answer once, with a vector of the model's length; raises whatever a lookup would.
+
+    The model itself may be in use by another thread; a new one has run when it was opened.
+    """
+    catalog.answer(np.ones(dim, np.float32)).to_dict()
+
+
+def _line(error: Exception, path: str) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error)
+    if isinstance(error, ShelfLensError) and path in str(error):
+        return str(error)
+    return f"{path}: {' '.join(str(error).split()) or type(error).__name__}"

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
-from shelflens.dataset import Dataset, LabelledImage
+from shelflens.commands.dataset_report import report_notes, require_strictly
+from shelflens.console import printable
+from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.errors import DataError
+from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress
@@ -38,6 +41,38 @@ def open_model(args: argparse.Namespace) -> Embedder:
     """The embedder that the arguments ask for, without the engine's greeting on the screen."""
     with without_greeting():
         return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Declare --columns, --flat and --strict."""
+    parser.add_argument(
+        "--columns",
+        metavar="OUR=THEIR,...",
+        help="columns of the CSV by their names there, such as path=Image,product=SKU",
+    )
+    parser.add_argument(
+        "--flat",
+        action="store_true",
+        help="the folder holds the photos themselves: one product each, named like the file",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="do nothing unless every photo and row is read"
+    )
+
+
+def open_dataset(args: argparse.Namespace) -> Dataset:
+    """The dataset that the arguments name; what was passed by is said on standard error.
+
+    Raises:
+        DataError, FileNotFoundError: as `read_dataset`; with --strict, something was passed by.
+    """
+    columns = parse_mapping(args.columns) if args.columns else None
+    flat = args.flat and Path(args.data).is_dir()
+    dataset = read_unlabelled(args.data) if flat else read_dataset(args.data, columns=columns)
+    if args.strict:
+        require_strictly(dataset)
+    report_notes(dataset)
+    return dataset
 
 
 def positive(text: str) -> int:
@@ -94,7 +129,7 @@ def embed_dataset(
 
 
 def _report_skipped(error: Exception) -> None:
-    print(f"skipped: {error}", file=sys.stderr)
+    print(printable(f"skipped: {error}"), file=sys.stderr)
 
 
 def share(text: str) -> float:
@@ -128,6 +163,18 @@ def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def report_texts(where: Sequence[str], catalog: Catalog) -> None:
+    """Say on standard error where a --where compares with numbers and a product has none.
+
+    Raises:
+        DataError: a condition that cannot be met by any product's column.
+    """
+    from shelflens.discovery.filters import not_numbers
+
+    for note in not_numbers(where, catalog):
+        print(printable(f"note: {note}"), file=sys.stderr)
+
+
 def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
     """Declare --contact-sheet and --images."""
     parser.add_argument(
@@ -142,15 +189,19 @@ def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
 
 def table(matches: Sequence[Match]) -> str:
     """Products with score, name and attributes, one per line."""
-    width = max((len(match.name) for match in matches), default=0)
-    lines = [f"  {match.score:6.3f}  {match.name:<{width}}{columns(match)}" for match in matches]
+    names = [printable(match.name) for match in matches]
+    width = max(map(len, names), default=0)
+    lines = [
+        f"  {match.score:6.3f}  {name:<{width}}{columns(match)}"
+        for match, name in zip(matches, names, strict=True)
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 
 def columns(product: Match) -> str:
     """A product's attributes for a line, each behind two blanks; without its name."""
     return "".join(
-        f"  {key}={value}"
+        printable(f"  {key}={value}")
         for key, value in product.attributes.items()
         if key not in ("name", "picture")
     )

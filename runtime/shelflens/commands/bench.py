@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shelflens.bench.examine import examine
 from shelflens.bench.report import NOT_MEASURED, text, write_charts
+from shelflens.commands.outputs import check_file, holds
 from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -37,6 +38,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure, report, recommend."""
     if args.out and args.out.exists() and not args.out.is_dir():
         raise DataError(f"{args.out}: is a file; give a folder for the results")
+    if args.out and args.out.is_dir():
+        name = "bench.json"
+        check_file(args.out / name, is_ours=holds('"not_measured"'), example=name)
     if not args.json:
         print(f"Not measured: {'; '.join(NOT_MEASURED)}.\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from shelflens.calibration.check import check_request
 from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
 from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.lock import write_lock
 from shelflens.commands.arguments import add_model, embed_dataset, open_model
 from shelflens.dataset import LabelledImage, read_dataset
 
@@ -64,16 +65,19 @@ def run(args: argparse.Namespace) -> int:
     if unknowns:
         shown, unknown_vectors = embed_dataset(embedder, unknowns, source=args.unknowns)
         given = {"unknowns": unknown_vectors, "unknown_labels": _labels(shown)}
-    measured = calibrate(
-        catalog,
-        vectors,
-        _labels(images),
-        **given,
-        **shares,
-        default=Calibration.from_dict(embedder.card.calibration),
-    )
-    catalog = catalog.with_calibration(measured)
-    catalog.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
+        catalog.require(embedder.card.space)
+        measured = calibrate(
+            catalog,
+            vectors,
+            _labels(images),
+            **given,
+            **shares,
+            default=Calibration.from_dict(embedder.card.calibration),
+        )
+        catalog = catalog.with_calibration(measured)
+        catalog.save(args.catalog)
     if args.json:
         print(json.dumps(measured.to_dict()))
     else:

@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove | calibrate | confirm | unconfirm`."""
+"""`shelflens catalog build | info | add | remove | calibrate | confirm | ... | rollback`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import argparse
 import json
 from pathlib import Path
 
+from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
+from shelflens.catalog.lock import write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
+    add_dataset,
     add_model,
     build_reported,
     embed_dataset,
+    open_dataset,
     open_model,
     positive,
 )
-from shelflens.dataset import Dataset, LabelledImage, read_dataset
-from shelflens.errors import CatalogError
+from shelflens.commands.dataset_report import report_products
+from shelflens.commands.outputs import check_file, is_catalog
+from shelflens.console import printable
+from shelflens.dataset import Dataset, LabelledImage
+from shelflens.errors import CatalogError, DataError
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 
@@ -26,12 +33,20 @@ HELP = "Build, calibrate, inspect and change a catalog file."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     acts = parser.add_subparsers(
-        dest="act", required=True, metavar="build|info|add|remove|calibrate|confirm|unconfirm"
+        dest="act",
+        required=True,
+        metavar="build|info|add|remove|calibrate|confirm|unconfirm|install|rollback",
     )
 
     build = acts.add_parser("build", help="embed a dataset into a new catalog")
     build.add_argument("data", metavar="DATASET", help="folder with a folder per product, or a CSV")
     build.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
+    build.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a catalog that holds confirmed photos or a measured calibration",
+    )
+    add_dataset(build)
     add_model(build)
 
     info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
@@ -41,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = acts.add_parser("add", help="add a dataset; the file is replaced at once")
     add.add_argument("catalog", metavar="STORE.catalog")
     add.add_argument("data", metavar="DATASET")
+    add_dataset(add)
     add_model(add)
 
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
@@ -67,6 +83,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     undo.add_argument("catalog", metavar="STORE.catalog")
     undo.add_argument("id", metavar="ID")
     undo.add_argument("--all", action="store_true", help="all confirmed photos of the product")
+    install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
+    install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
+    install.add_argument("catalog", metavar="STORE.catalog", help="what devices use")
+
+    rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
+    rollback.add_argument("catalog", metavar="STORE.catalog")
+
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -75,26 +98,59 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
+    acts |= {"install": _install, "rollback": _rollback}
     return acts[args.act](args)
 
 
 def _build(args: argparse.Namespace) -> int:
-    dataset = read_dataset(args.data)
+    check_file(args.out, inputs=[args.data], is_ours=is_catalog, example="store.catalog")
+    dataset = open_dataset(args)
+    inputs = [*dataset.paths, *([args.model] if args.model else [])]
+    check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
+    if not args.force:
+        _keep_what_was_measured(args.out)
     catalog, images = build_reported(open_model(args), dataset, source=args.data)
+    _require_all(args, dataset, images)
     catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
-    return 0
+    return 1 if report_products(dataset, images) else 0
+
+
+def _keep_what_was_measured(out: Path) -> None:
+    """Refuse to drop what building again cannot bring back."""
+    try:
+        old = Catalog.open(out)
+    except (CatalogError, FileNotFoundError):  # damaged: building again is what mends it
+        return
+    confirmed = int((old.provenance.of_rows(old.row_count) > 0).sum())
+    held = [f"{confirmed} confirmed photos"] if confirmed else []
+    held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
+    if held:
+        raise CatalogError(
+            f"{out}: holds {' and '.join(held)}, which building again would drop; "
+            "shelflens catalog add keeps them, --force drops them"
+        )
+
+
+def _require_all(args: argparse.Namespace, dataset: Dataset, images: list[LabelledImage]) -> None:
+    count = len(dataset.items) - len(images)
+    if args.strict and count:
+        raise DataError(f"{args.data}: --strict: {count} photos could not be read, listed above")
 
 
 def _add(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
-    dataset = read_dataset(args.data)
+    dataset = open_dataset(args)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     images, vectors = embed_dataset(embedder, dataset, source=args.data)
+    _require_all(args, dataset, images)
     ids = [image.product for image in images]
-    grown = catalog.add(ids, vectors, attributes=dataset.attributes)
-    grown.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
+        catalog.require(embedder.card.space)
+        grown = catalog.add(ids, vectors, attributes=dataset.attributes)
+        grown.save(args.catalog)
     new = grown.row_count - catalog.row_count
     known = len(images) - new
     print(
@@ -102,16 +158,17 @@ def _add(args: argparse.Namespace) -> int:
         + (f", {known} were there already" if known else "")
         + f"; {_size(grown, Path(args.catalog))}{_skipped(dataset, images)}"
     )
-    return 0
+    return 1 if report_products(dataset, images) else 0
 
 
 def _remove(args: argparse.Namespace) -> int:
-    catalog = Catalog.open(args.catalog)
-    try:
-        smaller = catalog.remove(args.ids)
-    except CatalogError as error:
-        raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
-    smaller.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)
+        try:
+            smaller = catalog.remove(args.ids)
+        except CatalogError as error:
+            raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
+        smaller.save(args.catalog)
     print(f"{args.catalog}: {_size(smaller, Path(args.catalog))}")
     return 0
 
@@ -121,30 +178,54 @@ def _confirm(args: argparse.Namespace) -> int:
     catalog.index_of(args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    grown, confirmed = confirm(catalog, args.id, embedder.embed(args.photo), limit=args.limit)
-    if confirmed.kept:
-        grown.save(args.catalog)
+    vector = embedder.embed(args.photo)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
+        catalog.require(embedder.card.space)
+        grown, confirmed = confirm(catalog, args.id, vector, limit=args.limit)
+        if confirmed.kept:
+            grown.save(args.catalog)
     if args.json:
         print(json.dumps(confirmed.to_dict(), ensure_ascii=False))
         return 0
     text = "adds nothing to the photos there are; the catalog is as before"
     if confirmed.kept:
         text = "kept, an older photo made room" if confirmed.replaced else "kept"
-    print(f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}")
+    line = f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}"
+    print(printable(line))
     return 0
 
 
 def _unconfirm(args: argparse.Namespace) -> int:
-    catalog = Catalog.open(args.catalog)
-    try:
-        smaller, count = unconfirm(catalog, args.id, everything=args.all)
-    except CatalogError as error:
-        raise CatalogError(f"{args.catalog}: {error}") from error
-    smaller.save(args.catalog)
+    with write_lock(args.catalog):
+        catalog = Catalog.open(args.catalog)
+        try:
+            smaller, count = unconfirm(catalog, args.id, everything=args.all)
+        except CatalogError as error:
+            raise CatalogError(f"{args.catalog}: {error}") from error
+        smaller.save(args.catalog)
     if args.json:
         print(json.dumps({"id": args.id, "taken_back": count}, ensure_ascii=False))
         return 0
     print(f"{args.catalog}: {args.id}: confirmed photos taken back: {count}")
+    return 0
+
+
+def _install(args: argparse.Namespace) -> int:
+    from shelflens.catalog.install import install, previous_path
+
+    former = Path(args.catalog).exists()
+    catalog = install(args.new, args.catalog)
+    kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
+    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}{kept}")
+    return 0
+
+
+def _rollback(args: argparse.Namespace) -> int:
+    from shelflens.catalog.install import rollback
+
+    catalog = rollback(args.catalog)
+    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}; rollback again undoes this")
     return 0
 
 
@@ -162,10 +243,10 @@ def _info(args: argparse.Namespace) -> int:
             text = ", ".join(value)
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
-        print(f"{key:<12}{text}")
+        print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")
     shown = catalog.ids[:10]
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
-    print(f"{'ids':<12}{', '.join(shown)}{more}")
+    print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))
     return 0
 
 

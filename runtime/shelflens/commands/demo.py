@@ -7,7 +7,6 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,12 @@ from shelflens.catalog.answer import Answer
 from shelflens.catalog.build import build_catalog
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.outputs import check_file, is_catalog, is_png
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset
-from shelflens.files import atomic_writer
 from shelflens.model.embedder import Embedder
 from shelflens.render.contact_sheet import Panel, PanelMatch, Verdict, contact_sheet
+from shelflens.render.suggestion_sheet import save_png
 
 HELP = "Enrol a small store from reference images, look up phone photos, show the result."
 
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, look up, print, draw."""
+    if args.out.is_dir():
+        for name, is_ours in (("demo.catalog", is_catalog), ("contact-sheet.png", is_png)):
+            check_file(args.out / name, is_ours=is_ours, example=name)
     args.out.mkdir(parents=True, exist_ok=True)
     embedder = open_model(args)
     studio = read_dataset(DEMO / "studio.csv")
@@ -107,7 +111,8 @@ def _print(answers: list[DemoAnswer], catalog: Catalog) -> None:
             shown.answer.decision, f"ambiguous: {best.name}?"
         )
         mark = marks[shown.verdict]
-        print(f"{mark} {_cut(truth, 36):<36}  {_cut(text, 46):<46}  {best.score:5.2f}")
+        line = f"{mark} {_cut(truth, 36):<36}  {_cut(text, 46):<46}  {best.score:5.2f}"
+        print(printable(line))
     if len(answers) > _PANELS:
         print(f"  ... {_PANELS} of {len(answers)} photos shown")
 
@@ -158,10 +163,7 @@ def _draw(
         title=f"ShelfLens: {len(catalog)} products, one reference image each",
         lines=[summary[0] + "; " + summary[2], summary[1] + ";  " + summary[3]],
     )
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=False, compress_level=6)
-    with atomic_writer(path) as stream:
-        stream.write(buffer.getvalue())
+    save_png(image, path)
 
 
 def _spread(answers: list[DemoAnswer], count: int) -> list[DemoAnswer]:

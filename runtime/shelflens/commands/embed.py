@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.outputs import check_file, is_vectors
 from shelflens.errors import DataError
 from shelflens.files import atomic_writer
 from shelflens.progress import Progress
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
         paths = [line.strip() for line in lines if line.strip()]
     if not paths:
         raise DataError(f"{args.list}: no paths in it; expected one per line")
+    inputs = [*paths, *([args.list] if args.list else []), *([args.model] if args.model else [])]
+    check_file(args.out, inputs=inputs, is_ours=is_vectors, example="vectors.npy")
     embedder = open_model(args)
     with Progress("embedding", len(paths)) as bar:
         _, vectors = embedder.embed_many(paths, on_done=bar.update)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, build_reported, embed_dataset, open_model
+from shelflens.commands.outputs import check_report_folder
+from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError
 from shelflens.evaluation.checks import check_labels
 from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
 from shelflens.evaluation.report.summary import summary
-from shelflens.evaluation.report.write import write_report
+from shelflens.evaluation.report.write import REPORT_FILES, write_report
 from shelflens.progress import Progress
 from shelflens.render.product_images import ImageFinder, product_images
 
@@ -51,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed, measure, write, print what to do."""
-    if args.out.exists() and not args.out.is_dir():
-        raise DataError(f"{args.out}: is a file; --out is the folder to write the report into")
+    check_report_folder(args.out, REPORT_FILES)
     if args.images and args.gallery:
         raise DataError("--images goes with --catalog; with --gallery its own images are shown")
     queries = read_dataset(args.queries)
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         )
     advice = write_report(evaluation, args.out, _image_finder(catalog, args.images))
     for notice in evaluation.notices:
-        print(f"note: {notice}", file=sys.stderr)
+        print(printable(f"note: {notice}"), file=sys.stderr)
     print(summary(evaluation, advice))
     print(f"\nreport  {args.out / 'report.html'}  (and report.md, report.json)")
     return 0

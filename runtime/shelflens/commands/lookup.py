@@ -12,6 +12,7 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import add_model, open_model, positive, table
+from shelflens.console import printable
 from shelflens.errors import PhotoError
 
 HELP = "Tell which product of a catalog each photo shows."
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             photo = sys.stdin.buffer.read() if name == "-" else name
             queries.append(embed_query(embedder, photo, name))
         except (PhotoError, OSError) as error:
-            print(f"shelflens lookup: {_line(error)}", file=sys.stderr)
+            print(printable(f"shelflens lookup: {_line(error)}"), file=sys.stderr)
             failed = True
             continue
         if not args.fuse:
@@ -77,7 +78,7 @@ def _table(name: str, answer: Answer, spent: float) -> str:
     text, confidence = words_of(answer)
     if answer.decision == "unknown" and answer.matches:
         text += "; the nearest are"
-    lines = [f"{name}  {text}  ({confidence}; {spent:.1f} ms)"]
+    lines = [printable(f"{name}  {text}  ({confidence}; {spent:.1f} ms)")]
     if answer.matches:
         lines.append(table(answer.matches))
     return "\n".join(lines)

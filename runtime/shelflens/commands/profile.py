@@ -11,6 +11,8 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.outputs import check_file, holds
+from shelflens.console import printable
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
 from shelflens.errors import DataError, ProfileError
@@ -131,10 +133,10 @@ def _show(args: argparse.Namespace) -> int:
     for interest in interests:
         names = list(dict.fromkeys(events[n].name for n in interest.members))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-        print(f"  {interest.weight:4.0%}  {', '.join(names[:4])}{more}")
+        print(printable(f"  {interest.weight:4.0%}  {', '.join(names[:4])}{more}"))
     for event, weight in weighted[-10:]:
         when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(event.at))
-        print(f"  {when}  {event.kind:<8}{weight:+6.2f}  {event.name}")
+        print(printable(f"  {when}  {event.kind:<8}{weight:+6.2f}  {event.name}"))
     return 0
 
 
@@ -149,6 +151,10 @@ def _forget(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.out is not None:
+        check_file(
+            args.out, inputs=[args.profile], is_ours=holds('"events"'), example="profile.json"
+        )
     with Profile(args.profile) as profile:
         text = profile.export(vectors=args.vectors)
     if args.out is None:

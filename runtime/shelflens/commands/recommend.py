@@ -6,7 +6,9 @@ import argparse
 import json
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_contact_sheet, add_query, columns
+from shelflens.commands.arguments import add_contact_sheet, add_query, columns, report_texts
+from shelflens.commands.outputs import check_contact_sheet
+from shelflens.console import printable
 from shelflens.discovery.preferences import RecommendOptions
 from shelflens.discovery.profile import Profile
 from shelflens.discovery.recommend import Recommendation, recommend
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Recommend, print, draw."""
+    check_contact_sheet(args, [args.catalog, args.profile])
     catalog = Catalog.open(args.catalog)
+    report_texts(args.where, catalog)
     with Profile(args.profile) as profile:
         profile.require(catalog.space)
         events = profile.events()
@@ -55,11 +59,12 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
         return 0
     print(_headline(found))
-    width = max(len(suggestion.product.name) for suggestion in found.suggestions)
+    width = max(len(printable(suggestion.product.name)) for suggestion in found.suggestions)
     for suggestion in found.suggestions:
         product = suggestion.product
         score = f"{product.score:6.3f}" if suggestion.event else " " * 6
-        print(f"  {score}  {product.name:<{width}}  {suggestion.because}{columns(product)}")
+        name, because = printable(product.name), printable(suggestion.because)
+        print(f"  {score}  {name:<{width}}  {because}{columns(product)}")
     if args.contact_sheet is not None:
         print(f"contact sheet  {args.contact_sheet}")
     return 0

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_contact_sheet, add_model, add_query, open_model, table
+from shelflens.commands.arguments import (
+    add_contact_sheet,
+    add_model,
+    add_query,
+    open_model,
+    report_texts,
+    table,
+)
+from shelflens.commands.outputs import check_contact_sheet
+from shelflens.console import printable
 from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
 
@@ -33,8 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, print, draw."""
+    check_contact_sheet(args, [args.catalog, args.query])
     catalog = Catalog.open(args.catalog)
     query = product_or_photo(catalog, args)
+    report_texts(args.where, catalog)
     found = similar(catalog, query, k=args.k, where=args.where, diverse=args.diverse)
     if args.contact_sheet is not None:
         _draw_contact_sheet(args, catalog, query, found)
@@ -43,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         answer = {**asked, "similar": [match.to_dict() for match in found]}
         print(json.dumps(answer, ensure_ascii=False))
         return 0
-    print(f"like {args.query}:")
+    print(printable(f"like {args.query}:"))
     print(table(found))
     if args.contact_sheet is not None:
         print(f"contact sheet  {args.contact_sheet}")

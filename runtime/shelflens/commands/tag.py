@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
+from shelflens.commands.outputs import check_file, is_csv
+from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.discovery.tags import MIN_CONFIDENCE, Tag, Tagger
 from shelflens.files import write_text
+from shelflens.spreadsheet import cell
 
 HELP = "Tag photos with attribute values, such as the category, from a catalog's products."
 
@@ -51,13 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed, vote, print or write."""
-    if args.out is not None and not args.out.resolve().parent.is_dir():
-        raise FileNotFoundError(2, "no such folder to write into", str(args.out))
+    if args.out is not None:
+        inputs = [args.data, args.catalog, *([args.model] if args.model else [])]
+        check_file(args.out, inputs=inputs, is_ours=is_csv, example="tags.csv")
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     columns = list(dict.fromkeys(args.attribute))
     photos, grouped = _photos(Path(args.data))
+    if args.out is not None:
+        check_file(args.out, inputs=photos.paths, is_ours=is_csv, example="tags.csv")
     taggers = [Tagger(catalog, column) for column in columns]
     kept, vectors = embed_dataset(embedder, photos, source=args.data)
     # Photos of one product are tagged together, by their mean.
@@ -76,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             answer = {"photo": str(item.path), "tags": [tag.to_dict() for tag in tags[owner]]}
             print(json.dumps(answer, ensure_ascii=False))
         else:
-            print(f"{item.path}  " + "  ".join(map(_line, tags[owner])))
+            print(printable(f"{item.path}  " + "  ".join(map(_line, tags[owner]))))
     return 0
 
 
@@ -85,7 +91,7 @@ def _photos(source: Path) -> tuple[Dataset, bool]:
     if source.is_dir():
         photos = read_unlabelled(source)
         return photos, all(item.path.parent != source for item in photos.items)
-    if source.suffix.lower() == ".csv":
+    if source.suffix.lower() in (".csv", ".tsv", ".txt"):
         return read_dataset(source), True
     if not source.exists():
         raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))
@@ -111,16 +117,17 @@ def _write(
     rate_names = [f"{column} confidence" for column in columns]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "product", *names, *(n for n in rate_names if n not in names)])
+    rates = [name for name in rate_names if name not in names]
+    writer.writerow(map(cell, ["path", "product", *names, *rates]))
     home = out.resolve().parent
     for item, item_tags in zip(kept, tags, strict=True):
         known = photos.attributes.get(item.product, {})
         values = {tag.attribute: tag.text for tag in item_tags} | known
         path = os.path.relpath(item.path.resolve(), home)
         cells = [values.get(name, "") for name in names]
-        rates = {f"{tag.attribute} confidence": f"{tag.confidence:.3f}" for tag in item_tags}
-        more = [rate for name, rate in rates.items() if name not in names]
-        writer.writerow([path, item.product, *cells, *more])
+        shares = {f"{tag.attribute} confidence": f"{tag.confidence:.3f}" for tag in item_tags}
+        more = [share for name, share in shares.items() if name not in names]
+        writer.writerow(map(cell, [path, item.product, *cells, *more]))
     write_text(out, text.getvalue())
 
 
@@ -128,7 +135,8 @@ def _report(out: Path, tags: list[list[Tag]], columns: list[str]) -> None:
     print(f"{out}: {len(tags)} tagged", file=sys.stderr)
     for index, name in enumerate(columns):
         given = sum(bool(row[index].values) for row in tags)
-        print(f"  {name}: {given} filled, {len(tags) - given} left open", file=sys.stderr)
+        line = f"  {name}: {given} filled, {len(tags) - given} left open"
+        print(printable(line), file=sys.stderr)
 
 
 def _line(tag: Tag) -> str:

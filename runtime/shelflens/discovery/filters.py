@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.discovery.numbers import parse_number
 from shelflens.errors import DataError
 
 _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -19,6 +20,7 @@ _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+_ORDERS = ("<", "<=", ">", ">=")
 _PATTERN = re.compile(r"\s*([^=!<>]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*", re.S)
 
 
@@ -53,7 +55,8 @@ class Condition:
     def holds(self, attributes: Mapping[str, str]) -> bool:
         """Whether a product meets it.
 
-        Numbers are compared as numbers when both sides are numbers, texts without regard to case.
+        Numbers (`parse_number`) are compared as numbers when both sides are numbers, texts without
+        regard to case.
         Of several values (`vegan | organic`) one that meets the condition is enough; `!=` must hold
         for all of them. A product without the column meets `!=` only; order between a number and a
         text is never met.
@@ -61,9 +64,9 @@ class Condition:
         if self.relation == "!=":
             return not Condition(self.column, "=", self.value).holds(attributes)
         compare = _RELATIONS[self.relation]
-        wanted = _number(self.value)
+        wanted = parse_number(self.value)
         for text in values(attributes.get(self.column, "")):
-            number = _number(text)
+            number = parse_number(text)
             if wanted is not None and number is not None:
                 met = compare(number, wanted)
             else:
@@ -78,11 +81,54 @@ def conditions(where: Sequence[str], catalog: Catalog) -> list[Condition]:
     """Parse conditions and check that the catalog has their columns.
 
     Raises:
-        DataError: a condition of another form, or a column that no product has.
+        DataError: a condition of another form, a column that no product has, or an order that
+            compares a number with texts.
     """
     parsed = [Condition.parse(text) for text in where]
     require_columns([condition.column for condition in parsed], catalog)
+    for condition in parsed:
+        if condition.relation in _ORDERS:
+            _require_numbers(condition, catalog)
     return parsed
+
+
+def not_numbers(where: Sequence[str], catalog: Catalog) -> list[str]:
+    """For columns that are compared as numbers: in how many products they are none.
+
+    Raises:
+        DataError: as `conditions`.
+    """
+    notes = []
+    for condition in conditions(where, catalog):
+        if condition.relation in _ORDERS and parse_number(condition.value) is not None:
+            texts, count = _texts(condition.column, catalog)
+            if texts:
+                notes.append(_said(condition.column, texts, count))
+    return notes
+
+
+def _require_numbers(condition: Condition, catalog: Catalog) -> None:
+    texts, count = _texts(condition.column, catalog)
+    if parse_number(condition.value) is None:
+        if len(texts) < count:
+            raise DataError(
+                f"condition {condition.column}{condition.relation}{condition.value}: "
+                f"{condition.value!r} is not a number, and {condition.column} is one in "
+                f"{count - len(texts)} of {count} products"
+            )
+    elif len(texts) == count:
+        said = _said(condition.column, texts, count)
+        raise DataError(f"{said}; {condition.relation} compares numbers such as 1.99 or 1,99")
+
+
+def _texts(column: str, catalog: Catalog) -> tuple[list[str], int]:
+    """The values of a column that are no numbers, and how many products have the column."""
+    cells = [row[column] for row in catalog.attributes.values() if row.get(column)]
+    return [cell for cell in cells if None in map(parse_number, values(cell))], len(cells)
+
+
+def _said(column: str, texts: list[str], count: int) -> str:
+    return f"{column} is not a number in {len(texts)} of {count} products, such as {texts[0]!r}"
 
 
 def require_columns(columns: Sequence[str], catalog: Catalog) -> None:
@@ -102,10 +148,3 @@ def require_columns(columns: Sequence[str], catalog: Catalog) -> None:
                         or "no attributes: build it from a CSV with more columns"
                     )
                 )
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

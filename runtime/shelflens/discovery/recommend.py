@@ -14,6 +14,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.discovery.events import Event
 from shelflens.discovery.filters import conditions, require_columns
 from shelflens.discovery.interests import Interest, interleave
+from shelflens.discovery.numbers import parse_number
 from shelflens.discovery.preferences import EVENT_WEIGHTS, RecommendOptions, interests_of
 from shelflens.discovery.similar import (
     check_amounts,
@@ -223,10 +224,9 @@ def _without_history(
         require_columns([popular], catalog)
         popularity = np.full(len(catalog), -np.inf, np.float32)
         for index in range(len(catalog)):
-            try:
-                popularity[index] = float(catalog.at(index).attributes.get(popular, ""))
-            except ValueError:
-                continue
+            number = parse_number(catalog.at(index).attributes.get(popular, ""))
+            if number is not None:
+                popularity[index] = number
         _, products = select_top(catalog, popularity, k, fits)
         reasons = [
             f"popular: {popular} {product.attributes.get(popular, 'unknown')}"

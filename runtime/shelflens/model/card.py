@@ -8,11 +8,12 @@ In a `.tflite` the card is the member `shelflens.json` of a zip archive appended
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from shelflens.errors import ModelError
 from shelflens.model.image import RESIZE_RULE
@@ -20,6 +21,12 @@ from shelflens.model.image import RESIZE_RULE
 CARD_NAME = "shelflens.json"
 CARD_KEY = "shelflens"
 CARD_FORMAT = 1
+
+MAX_CARD_BYTES = 4 << 20
+"""Of a card's JSON: ours have 40 KB. A small archive can claim, and hold, gigabytes."""
+
+MAX_SIZE, MAX_DIM = 4096, 1 << 16
+"""Largest side of the input, longest embedding."""
 
 _KEYS = {"category_axes": "likeness"}
 """Keys of the JSON that differ from the field's name."""
@@ -74,7 +81,7 @@ class ModelCard:
             values = json.loads(text)
             keys = {_KEYS.get(field.name, field.name): field.name for field in fields(cls)}
             card = cls(**{keys[key]: value for key, value in values.items() if key in keys})
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"{where}: its model card cannot be read ({error}); export it again"
             ) from error
@@ -85,15 +92,18 @@ class ModelCard:
             )
         good = (
             isinstance(card.space, str)
-            and isinstance(card.size, int)
-            and isinstance(card.dim, int)
-            and card.size > 0
-            and card.dim > 0
+            and type(card.size) is type(card.dim) is int
+            and 0 < card.size <= MAX_SIZE
+            and 0 < card.dim <= MAX_DIM
         )
         if not good:
             raise ModelError(
                 f"{where}: model card gives space {card.space!r}, size {card.size!r}, dim "
                 f"{card.dim!r}; expected a text and two whole numbers; export it again"
+            )
+        if wrong := _wrong_field(card):
+            raise ModelError(
+                f"{where}: its model card has {wrong!r} of another type; export it again"
             )
         if card.resize != RESIZE_RULE:
             raise ModelError(
@@ -114,17 +124,53 @@ def read_tflite_card(path: Path) -> ModelCard:
         if stream.read(8)[4:] != b"TFL3":
             raise ModelError(f"{path}: not a TFLite model; give a file made by shelflens export")
         try:
-            with zipfile.ZipFile(stream) as archive:
-                text = archive.read(CARD_NAME).decode()
-        except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, zlib.error) as error:
+            text = _packed_text(stream, path)
+        except (
+            zipfile.BadZipFile,
+            KeyError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            struct.error,
+            zlib.error,
+        ) as error:
             raise ModelError(
                 f"{path}: carries no ShelfLens model card; cut short, or not made by shelflens "
                 "export; copy or export it again"
             ) from error
         card = ModelCard.from_json(text, where=str(path))
         stated = json.loads(text).get("flatbuffer", {})
+        size = stated.get("bytes", 0) if isinstance(stated, dict) else -1
+        if type(size) is not int or size < 0:
+            raise ModelError(f"{path}: its model card gives no size; export it again")
         stream.seek(0)
-        model = stream.read(int(stated.get("bytes", 0)))
+        model = stream.read(min(size, path.stat().st_size))
     if zlib.crc32(model) != stated.get("crc32", 0):
         raise ModelError(f"{path}: damaged (its checksum differs); copy or export it again")
     return card
+
+
+def _packed_text(stream: BinaryIO, path: Path) -> str:
+    """The card's JSON from the archive behind a model."""
+    with zipfile.ZipFile(stream) as archive, archive.open(CARD_NAME) as member:
+        data = member.read(MAX_CARD_BYTES + 1)
+    if len(data) > MAX_CARD_BYTES:
+        raise ModelError(
+            f"{path}: its model card has more than {MAX_CARD_BYTES:,} bytes; export it again"
+        )
+    return data.decode()
+
+
+def _wrong_field(card: ModelCard) -> str | None:
+    """The first field that is no text or object where it should be one, else None."""
+    texts = ("name", "space", "variant", "resize", "backbone", "license", "use", "created")
+    objects = ("training", "metrics", "calibration", "category_axes")
+    for names, kind in ((texts, str), (objects, dict)):
+        for name in names:
+            if not isinstance(getattr(card, name), kind):
+                return name
+    numbers = [card.calibration.get(name, 0) for name in ("threshold", "margin")]
+    if not all(type(value) in (int, float) and abs(value) <= 1e9 for value in numbers):
+        return "calibration"
+    return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.console import printable
 from shelflens.dataset import read_dataset
 from shelflens.errors import CatalogError, DataError
 
@@ -22,7 +24,8 @@ def product_images(catalog: Catalog, dataset: str | None) -> ImageFinder:
             by its first image there.
 
     Raises:
-        DataError: neither is there.
+        DataError: neither is there. The finder raises it for an attribute that leads out of the
+            catalog's folder.
     """
     if dataset is not None:
         first: dict[str, Path] = {}
@@ -41,6 +44,16 @@ def product_images(catalog: Catalog, dataset: str | None) -> ImageFinder:
             name = catalog.at(catalog.index_of(product_id)).attributes.get("picture", "")
         except CatalogError:  # an event of a product that has left the catalog
             return None
-        return home / name if name else None
+        return _below(home, name, product_id) if name else None
 
     return find
+
+
+def _below(home: Path, name: str, product_id: str) -> Path:
+    """A file below a folder; a catalog may come from elsewhere, and must not name any other."""
+    if os.path.isabs(name) or Path(os.path.normpath(name)).parts[:1] == ("..",):  # noqa: PTH117
+        raise DataError(
+            f"product {product_id!r}: picture {printable(name)!r} is not below {home}, the "
+            "catalog's folder; give the images with --images DATASET"
+        )
+    return home / name

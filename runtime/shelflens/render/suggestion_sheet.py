@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from shelflens.catalog.answer import Match
 from shelflens.discovery.recommend import Recommendation
@@ -105,9 +106,10 @@ def draw_suggestions(
 
 
 def save_png(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write an image as PNG, whole or not at all."""
-    buffer = BytesIO()
-    image.save(buffer, "PNG", compress_level=6)
+    """Write an image as PNG, whole or not at all; a text in it says who drew it."""
+    buffer, author = BytesIO(), PngInfo()
+    author.add_text("Software", "ShelfLens")
+    image.save(buffer, "PNG", compress_level=6, pnginfo=author)
     with atomic_writer(os.fspath(path)) as stream:
         stream.write(buffer.getvalue())
 

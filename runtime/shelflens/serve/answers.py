@@ -9,7 +9,7 @@ from PIL import Image
 
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
-from shelflens.model.image import FORMATS
+from shelflens.model.formats import BASE_FORMATS, HEAD_BYTES, format_of, why_unread
 from shelflens.serve.problem import Problem, bad_photo, busy
 from shelflens.serve.uploads import Upload
 from shelflens.serve.worker_pool import Resources
@@ -47,6 +47,15 @@ def answer_photos(
 
 
 def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
+    kind = format_of(photo.content[:HEAD_BYTES])
+    if kind and kind not in BASE_FORMATS:  # its decoder has no budget here
+        raise Problem(
+            422,
+            photo.name,
+            expected="a JPEG, PNG or WebP image",
+            got=why_unread(kind).partition(": ")[0],
+            do="let the phone or program send JPEG",
+        )
     pixels, pixel_bytes = _size(photo.content)
     if pixels * pixel_bytes > MAX_DECODE_BYTES:
         raise Problem(
@@ -74,7 +83,7 @@ def _size(content: bytes) -> tuple[int, int]:
     0 pixels where it cannot be read: decoding reports the reason.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=BASE_FORMATS) as image:
             pixels = image.width * image.height
             if image.format in ("JPEG", "MPO"):
                 return pixels, _SCALED

@@ -44,7 +44,7 @@ async def receive_photos(
             much at once.
     """
     content_type = request.headers.get("content-type", "")
-    reader: FormReader | SinglePhoto = SinglePhoto()
+    reader: FormReader | SinglePhoto = SinglePhoto(content_type)
     if media_type(content_type) == MULTIPART:
         reader = FormReader(content_type, max_photos=settings.max_photos)
     announced = request.headers.get("content-length", "")

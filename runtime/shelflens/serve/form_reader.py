@@ -11,8 +11,9 @@ import logging
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from shelflens.model.formats import HEAD_BYTES
 from shelflens.serve.problem import Problem
-from shelflens.serve.uploads import MULTIPART, PHOTO_TYPES, Upload, wrong_type
+from shelflens.serve.uploads import LOOSE_TYPES, MULTIPART, Upload, is_photo, wrong_type
 
 # Its warnings about malformed bodies must not fill standard error: the client gets the reason.
 logging.getLogger("python_multipart").addHandler(logging.NullHandler())
@@ -95,6 +96,7 @@ class FormReader:
         self._header_bytes = 0
         self._chunks: list[bytes] = []
         self._name = self._type = ""
+        self._is_known = self._is_text = False
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._count_header(end - start)
@@ -120,28 +122,36 @@ class FormReader:
         self._name = (name if name.isprintable() else ascii(name))[:200]
         kind = parse_options_header(self._headers.get(b"content-type"))[0]
         self._type = kind.decode("latin-1")
-        if self._name:  # else it may be a file input without a chosen file
-            self._check_photo()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if not self._chunks:
-            self._check_photo()
+        if self._is_text:
+            return
         self._chunks.append(data[start:end])
+        if not self._is_known and sum(map(len, self._chunks)) >= HEAD_BYTES:
+            self._decide()
 
     def _part_end(self) -> None:
+        if not self._is_known and (self._chunks or self._name):
+            self._decide()
         content = b"".join(self._chunks)
         self._chunks.clear()
-        if content or self._name:
+        if self._is_known and not self._is_text:
             name = self._name or f"photo {len(self._photos) + 1}"
             self._photos.append(Upload(name, content))
 
     def _end(self) -> None:
         self._ended = True
 
-    def _check_photo(self) -> None:
-        if self._type not in PHOTO_TYPES:
-            raise wrong_type(f"part {self._parts}", self._type)
-        if len(self._photos) == self._max_photos:
+    def _decide(self) -> None:
+        """Say of the part at hand whether it is a photo or a text field, which is passed over."""
+        self._is_known = True
+        content = b"".join(self._chunks)
+        if not is_photo(self._type, content) and (content or self._type not in LOOSE_TYPES):
+            if self._name:
+                raise wrong_type(f"part {self._parts}", self._type)
+            self._is_text = True
+            self._chunks.clear()
+        elif len(self._photos) == self._max_photos:
             raise too_many("photos", self._max_photos)
 
 

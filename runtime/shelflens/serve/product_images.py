@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shelflens.errors import PhotoError
+from shelflens.errors import DataError, PhotoError
 from shelflens.render.product_images import ImageFinder
 from shelflens.render.thumbnail import thumbnail
 from shelflens.serve.api import require
@@ -32,12 +32,12 @@ class ProductImages:
 
         def work(resources: Resources) -> bytes:
             require(resources.catalog, product)
-            path = self.find_image(product)
             try:
+                path = self.find_image(product)
                 if path is None:
                     raise FileNotFoundError
                 return _thumbnail(str(path), path.stat().st_mtime_ns)
-            except (PhotoError, OSError) as error:
+            except (DataError, PhotoError, OSError) as error:
                 raise Problem(
                     404,
                     "image",

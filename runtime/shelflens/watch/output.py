@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from shelflens.catalog.answer import Answer
+from shelflens.console import printable
 from shelflens.progress import clock
 from shelflens.watch.loop import Sighting, Watcher
 
@@ -63,7 +64,7 @@ class Output:
             line += f"{sighting.latency_ms:.1f} ms)"
         with self._lock:
             self._erase()
-            print(line, flush=True)
+            print(line if self._json else printable(line), flush=True)
             if self._bell and answer.decision != "unknown":
                 sys.stderr.write("\a")
                 sys.stderr.flush()
@@ -73,7 +74,8 @@ class Output:
         """One line on standard error, such as a catalog that was replaced."""
         with self._lock:
             self._erase()
-            print(f"shelflens watch: {' '.join(text.split())}", file=sys.stderr, flush=True)
+            line = printable(f"shelflens watch: {' '.join(text.split())}")
+            print(line, file=sys.stderr, flush=True)
 
     def status(self, watcher: Watcher, throttle_reason: str) -> str:
         """Redraw the live line a few times per second on a terminal; gives it as text."""
@@ -81,7 +83,7 @@ class Output:
         text = status(watcher, throttle_reason)
         if self._live and now - self._last_drawn >= 0.2:
             self._last_drawn = now
-            line = f"{text}  |  {self._last_answer}" if self._last_answer else text
+            line = printable(f"{text}  |  {self._last_answer}" if self._last_answer else text)
             with self._lock:
                 sys.stderr.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
                 sys.stderr.flush()

@@ -8,13 +8,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from shelflens.errors import CameraError
+from shelflens.ingest.folders import natural_key
+from shelflens.model.formats import SUFFIXES
 from shelflens.model.image import Photo
 from shelflens.watch.latest_frame import latest_frames
 from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.mjpeg import JpegSplitter
 
 PICAMERA, STDIN = "picamera", "-"
-IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 STREAMS = {".mjpeg", ".mjpg"}
 """Files of consecutive JPEGs, read without OpenCV."""
 
@@ -86,7 +87,7 @@ def open_source(
         return _recorded(_images(path, loop), fps or DEFAULT_FPS)
     if path.suffix.lower() in STREAMS:
         return _recorded(_mjpeg_file(path, loop), fps or DEFAULT_FPS)
-    if path.suffix.lower() in IMAGES:
+    if path.suffix.lower() in SUFFIXES:
         raise CameraError(f"{source}: is a single image; shelflens lookup answers it")
     from shelflens.watch import opencv
 
@@ -99,9 +100,10 @@ def _recorded(photos: Iterator[Photo], fps: float) -> Frames:
 
 
 def _images(folder: Path, loop: bool) -> Iterator[Photo]:
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    paths.sort(key=lambda path: natural_key(path.name))
     if not paths:
-        raise CameraError(f"{folder}: no images in it; expected {', '.join(sorted(IMAGES))}")
+        raise CameraError(f"{folder}: no images in it; expected {', '.join(sorted(SUFFIXES))}")
     while True:
         yield from paths
         if not loop:

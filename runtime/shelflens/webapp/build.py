@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import shutil
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from shelflens import __version__
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError, ModelError, WebAppError
+from shelflens.files import exchange, sync_folder
 from shelflens.model.card import ModelCard, read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.icons import icon
@@ -165,6 +166,7 @@ def _refuse_foreign_folder(out: Path) -> None:
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:
+    """Write a folder beside `out`, to the disk, and put it there at once."""
     target = out.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as temporary:
@@ -172,14 +174,19 @@ def _write(out: Path, files: dict[str, bytes]) -> None:
         for name, data in files.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        if target.exists():
-            target.rename(old)
-        try:
+            with path.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        for folder in {(new / name).parent for name in files}:
+            sync_folder(folder)
+        if not target.exists():
             new.rename(target)
-        except OSError:
-            if old.exists():
+        elif not exchange(new, target):  # then a moment without the folder cannot be helped
+            target.rename(old)
+            try:
+                new.rename(target)
+            except OSError:
                 old.rename(target)
-            raise
-        if old.exists():
-            shutil.rmtree(old)
+                raise
+        sync_folder(target.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from shelflens.console import printable
 from shelflens.evaluation.report.advice import Advice
 from shelflens.evaluation.report.details import figure_rows
 from shelflens.evaluation.report.html import source_line
@@ -43,7 +44,8 @@ def markdown_report(evaluation: Evaluation, advice: Sequence[Advice]) -> str:
         lines += ["", "## What more photos do", ""]
         lines += _table(("images per product", "recall@1", "range of the samples"), rows)
     lines += _by_attribute(evaluation) + _by_product(evaluation)
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines)
+    return "\n".join(map(printable, text.split("\n"))) + "\n"
 
 
 def _label_errors(evaluation: Evaluation) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shelflens.console import printable
 from shelflens.evaluation.report.advice import Advice
 from shelflens.evaluation.report.wording import headline, key_figures
 from shelflens.evaluation.result import Evaluation
@@ -17,4 +18,4 @@ def summary(evaluation: Evaluation, advice: Sequence[Advice]) -> str:
     lines += [f"  {number}. {item.title}" for number, item in enumerate(advice, start=1)]
     if not advice:
         lines.append("  nothing that these photos show")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

@@ -15,6 +15,10 @@ from shelflens.evaluation.report.images import ReportImages
 from shelflens.evaluation.report.markdown import markdown_report
 from shelflens.evaluation.result import Evaluation
 from shelflens.files import write_text
+from shelflens.spreadsheet import cell
+
+REPORT_FILES = ("report.json", "report.md", "report.html", ENROL_FILE)
+"""What a report's folder holds."""
 
 
 def write_report(
@@ -63,5 +67,5 @@ def _proposed(evaluation: Evaluation, out: Path) -> str:
     writer.writerow(["path", "product"])
     for result in results:
         path = os.path.relpath(result.path.resolve(), out.resolve())
-        writer.writerow([path, result.item.product])
+        writer.writerow(map(cell, [path, result.item.product]))
     return text.getvalue()

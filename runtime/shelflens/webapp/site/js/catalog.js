@@ -3,12 +3,14 @@
 import { decide } from "./answer.js";
 import { mixedScores } from "./category_axes.js";
 import { WebAppError, say } from "./strings.js";
-import { readTensors } from "./tensors.js";
+import { isTexts, parseText, readTensors } from "./tensors.js";
 import { best, dot } from "./vectors.js";
 
 const MATCH_CANDIDATES = 10; // products with the best rows whose score is computed
 const MEAN_SHARE = 0.75;
 const BEST_ROW_FALL = 4;
+const LENGTH_ERROR = 1e-3; // of a row of length 1
+const ID_LIMIT = 200;
 
 export class Catalog {
   /**
@@ -20,6 +22,7 @@ export class Catalog {
     const names = ["first_byte", "first_row", "scales", "products", "rows"];
     const missing = names.find((name) => !tensors[name]);
     if (missing) throw new WebAppError(say.catalogWithout(missing));
+    if (!hasTypes(tensors)) throw new WebAppError(say.catalogTables);
     [this.firstByte, this.firstRow, this.scales, this.table, this.rows] = names.map(
       (name) => tensors[name].data,
     );
@@ -27,15 +30,32 @@ export class Catalog {
     this.dim = dim;
     this.length = this.firstRow.length - 1;
     this.space = metadata.space;
-    this.calibration = JSON.parse(metadata.calibration);
+    if (!this.space) throw new WebAppError(say.catalogWithout("space"));
+    this.calibration = readCalibration(metadata.calibration);
     this.categoryAxes = readCategoryAxes(tensors, dim);
     const sound =
-      tensors.rows.shape.length === 2 &&
+      dim > 0 &&
       this.scales.length === rowCount &&
       this.firstByte.length === this.firstRow.length &&
       rising(this.firstRow, rowCount) &&
-      rising(this.firstByte, this.table.length);
+      rising(this.firstByte, this.table.length) &&
+      this.#hasLengthOne();
     if (!sound) throw new WebAppError(say.catalogTables);
+    const ids = new Set();
+    for (let index = 0; index < this.length; index++) ids.add(this.product(index).id);
+    if (ids.size !== this.length) throw new WebAppError(say.catalogTables);
+  }
+
+  /** Whether each scale is one over the length of its row, within rounding. */
+  #hasLengthOne() {
+    const { dim, rows, scales } = this;
+    for (let row = 0; row < scales.length; row++) {
+      let sum = 0;
+      for (let i = row * dim; i < (row + 1) * dim; i++) sum += rows[i] * rows[i];
+      const scale = scales[row];
+      if (!(scale > 0 && Math.abs(sum * scale * scale - 1) < 2 * LENGTH_ERROR)) return false;
+    }
+    return true;
   }
 
   /** @throws {WebAppError} the model is of another embedding space */
@@ -46,10 +66,18 @@ export class Catalog {
   /**
    * @param {number} index a product's index in the file
    * @returns {{id: string, name: string, attributes: Object<string, string>}}
+   * @throws {WebAppError} the record is none
    */
   product(index) {
     const bytes = this.table.subarray(this.firstByte[index], this.firstByte[index + 1]);
-    const { id, attributes } = JSON.parse(new TextDecoder().decode(bytes));
+    let record = null;
+    try {
+      record = parseText(bytes);
+    } catch {
+      // Refused below.
+    }
+    const { id, attributes } = Object(record);
+    if (!isId(id) || !isTexts(attributes)) throw new WebAppError(say.catalogTables);
     return { id, name: attributes.name || id, attributes };
   }
 
@@ -139,10 +167,63 @@ function rising(bounds, last) {
   );
 }
 
+/** Whether the tables have the types and the number of axes that the format gives them. */
+function hasTypes({ first_byte: bytes, first_row: rows, scales, products, rows: values }) {
+  const vector = (tensor, dtype) => tensor.dtype === dtype && tensor.shape.length === 1;
+  return (
+    [bytes, rows].every((tensor) => vector(tensor, "U64")) &&
+    vector(scales, "F32") &&
+    vector(products, "U8") &&
+    values.dtype === "I8" &&
+    values.shape.length === 2
+  );
+}
+
+/** Whether a product id can be shown on one line. */
+function isId(id) {
+  if (typeof id !== "string" || id !== id.trim()) return false;
+  const length = Array.from(id).length;
+  // Line breaks, controls, halves of characters, and what changes the direction of a line.
+  const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
+  return length > 0 && length <= ID_LIMIT && !unprintable.test(id);
+}
+
+/** The calibration, with values in their ranges; others are no calibration. */
+function readCalibration(text) {
+  let calibration = null;
+  try {
+    calibration = JSON.parse(text);
+  } catch {
+    // Refused below.
+  }
+  const number = (value) => typeof value === "number" && Math.abs(value) <= 1e9;
+  const within = (value, low, high) =>
+    value === undefined || (number(value) && low <= value && value <= high);
+  const { threshold, margin, confidence, basis = "default" } = Object(calibration);
+  const isObject = calibration !== null && typeof calibration === "object";
+  const curve =
+    !confidence ||
+    (Array.isArray(confidence) &&
+      confidence.length === 3 &&
+      confidence.every(number) &&
+      Math.min(confidence[1], confidence[2]) >= 0);
+  const sound =
+    within(threshold, -1, 1) && within(margin, 0, 2) && curve && typeof basis === "string";
+  if (!isObject || Array.isArray(calibration) || !sound) throw new WebAppError(say.catalogTables);
+  return calibration;
+}
+
 function readCategoryAxes(tensors, dim) {
   const { likeness_axes: axes, likeness_scales: scales } = tensors;
   if (!axes) return null;
   const [count, width] = axes.shape;
-  if (scales?.data.length !== count || width !== dim) throw new WebAppError(say.catalogTables);
+  const fits =
+    axes.dtype === "I8" &&
+    axes.shape.length === 2 &&
+    scales?.dtype === "F32" &&
+    scales.data.length === count &&
+    width === dim &&
+    scales.data.every((scale) => Number.isFinite(scale) && scale >= 0);
+  if (!fits) throw new WebAppError(say.catalogTables);
   return { axes: axes.data, scales: scales.data };
 }

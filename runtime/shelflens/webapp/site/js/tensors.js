@@ -23,16 +23,17 @@ export function readTensors(buffer) {
   if (length < 2 || length > Math.min(HEADER_LIMIT, size - 8)) damaged("no catalog header");
   let header;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, 8, length));
-    header = JSON.parse(text);
+    header = parseText(new Uint8Array(buffer, 8, length));
   } catch {
     damaged("no catalog header");
   }
-  const { __metadata__: metadata, ...entries } = header;
+  const { __metadata__: metadata, ...entries } = Object(header);
   if (metadata?.format !== "shelflens-catalog") damaged("no catalog header");
+  if (!/^[0-9]{1,9}$/.test(metadata.version)) damaged("no catalog header");
   const version = Number(metadata.version);
-  if (!Number.isInteger(version)) damaged("no catalog header");
   if (version > FORMAT) throw new WebAppError(say.catalogNewer(version, FORMAT));
+  if (!isTexts(metadata)) damaged("metadata that is not text");
+  if (!Object.values(entries).every(isEntry)) damaged("a tensor without a size");
   const { fingerprint, ...hashed } = metadata;
   if (fingerprint !== sha256(canonical([entries, hashed]))) {
     damaged("the header differs from its fingerprint");
@@ -40,18 +41,49 @@ export function readTensors(buffer) {
   return { tensors: slice(buffer, 8 + length, entries, metadata), metadata };
 }
 
+/**
+ * JSON from UTF-8, without a byte-order mark.
+ * @param {Uint8Array} bytes
+ * @throws {TypeError|SyntaxError} it is none
+ */
+export function parseText(bytes) {
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+}
+
+/** Whether a value is an object of texts, of whole characters. */
+export function isTexts(value) {
+  return (
+    value !== null &&
+    typeof value === "object" &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([key, text]) => typeof text === "string" && whole(key + text))
+  );
+}
+
+/** Whether a text has no half of a surrogate pair. */
+const whole = (text) => !/\p{Surrogate}/u.test(text);
+
+/** Whether an entry of the header has a known type, a shape and the offsets that it needs. */
+function isEntry(entry) {
+  const { dtype, shape, data_offsets: offsets } = Object(entry);
+  if (!Object.hasOwn(ITEM, dtype) || !Array.isArray(shape) || !Array.isArray(offsets)) return false;
+  const sides = [...shape, ...offsets];
+  const sound = sides.every((side) => Number.isSafeInteger(side) && side >= 0);
+  if (!sound || shape.length > 8 || offsets.length !== 2) return false;
+  return offsets[1] - offsets[0] === shape.reduce((product, side) => product * side, ITEM[dtype]);
+}
+
 /** Slice the file into tensors: in order, without holes, each with the right checksum. */
 function slice(buffer, start, entries, metadata) {
   const tensors = {};
   let end = start;
-  const inOrder = Object.entries(entries).sort((a, b) => a[1].data_offsets[0] - b[1].data_offsets[0]);
+  const inOrder = Object.entries(entries).sort(
+    ([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1],
+  );
   for (const [name, { dtype, shape, data_offsets: offsets }] of inOrder) {
     const [first, last] = offsets.map((offset) => start + offset);
-    const count = shape.reduce((product, side) => product * side, 1);
     if (last > buffer.byteLength) damaged("cut short");
-    if (first !== end || !ITEM[dtype] || last - first !== count * ITEM[dtype]) {
-      damaged("tensors overlap");
-    }
+    if (first !== end) damaged("tensors overlap");
     const bytes = new Uint8Array(buffer, first, last - first);
     if (crc32(bytes).toString(16).padStart(8, "0") !== metadata[`crc32.${name}`]) {
       damaged(`the checksum of ${name} differs`);

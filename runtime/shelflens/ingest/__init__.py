@@ -1,0 +1,1 @@
+"""Reading what a shop has: spreadsheets as text, and folders of photos."""
