@@ -29,7 +29,7 @@ _TABLES = {
     "products": (np.dtype("u1"), 1),
     "rows": (np.dtype("i1"), 2),
 }
-_BLOCK = 1 << 17
+_BLOCK = 1 << 16
 """Components of rows that are widened at a time: they stay in the processor's cache."""
 
 _LENGTH_ERROR = 1e-3
@@ -71,11 +71,13 @@ def check_scales(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
         rows: int8 [n, d].
         scales: float32 [n].
     """
-    step = max(1, _BLOCK // rows.shape[1])
+    step = min(max(1, _BLOCK // rows.shape[1]), max(1, len(rows)))
+    block = np.empty((step, rows.shape[1]), np.float32)  # one for all: fresh memory costs more
     with np.errstate(all="ignore"):  # what a hostile scale gives is refused below
         for start in range(0, len(rows), step):
-            wide = rows[start : start + step].astype(np.float32)
             factors = scales[start : start + step]
+            wide = block[: len(factors)]
+            np.copyto(wide, rows[start : start + step])
             squares = np.einsum("nd,nd->n", wide, wide) * factors * factors
             if not ((np.abs(squares - 1) < 2 * _LENGTH_ERROR) & (factors > 0)).all():
                 raise ValueError("a scale that is not one over the length of its row")

@@ -137,8 +137,8 @@ def _content(path: Path) -> tuple[NDArray[np.uint8], Identity | None]:
         if not stat.S_ISREG(status.st_mode):
             raise CatalogError(f"{path}: is no regular file; expected a catalog file")
         if status.st_size <= _COPY_LIMIT:
-            with open(descriptor, "rb", closefd=False) as stream:
-                return np.frombuffer(stream.read(_COPY_LIMIT + 1), np.uint8), None
+            with open(descriptor, "rb", buffering=0, closefd=False) as stream:
+                return np.frombuffer(stream.read(status.st_size + 1), np.uint8), None
         try:
             mapped = mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ)
         except (ValueError, OverflowError) as error:  # cut since, or beyond a 32-bit system
