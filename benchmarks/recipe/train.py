@@ -1,0 +1,206 @@
+"""Trains a general embedding on the cache of images: `images.py` first.
+
+    shelflens draw --out STORE --products 600 --photos 3 --seed 20261128
+    python -m benchmarks.recipe.train --cache CACHE --synthetic STORE --run RUN --spans 60
+
+The same command with more `--spans` goes on where the run stands. `--leave-out DOMAIN` trains
+without a domain, to be judged on it (`benchmarks.quality.domains`). Never trained on: the brands of
+packs, and the 300 garments and 300 objects, that the domains ask for; Grocery's test photos.
+
+RUN then has `bank/` (decoded images), `teachers/`, `state/`, and after `--finish` what
+`shelflens export` reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.domains import embedder_of
+from benchmarks.recipe.embed import embed_images
+from benchmarks.recipe.finish import finish
+from shelflens.files import write_text
+from shelflens.progress import Progress
+from shelflens_train.config import TrainConfig
+from shelflens_train.devices import keep_memory
+from shelflens_train.general.bank import Bank, BankItem, open_bank, read_index
+from shelflens_train.general.fit import GeneralConfig, GeneralRun, fit
+from shelflens_train.general.space import fit_space, proxies, ridge_head
+from shelflens_train.general.start import bundled_network, imagenet_network, mix_backbones
+from shelflens_train.general.views import plain_view
+from shelflens_train.model import embedding_model, features_of
+from shelflens_train.twin import Twin
+
+SHARED = Path(os.environ.get("SHELFLENS_SHARED", "../shared"))
+SIZE = 224
+SHARES = {
+    "groceries": 0.2,
+    "garments": 0.15,
+    "objects": 0.3,
+    "catalogue": 0.05,
+    "synthetic": 0.12,
+    "packs": 0.1,
+    "ycb": 0.08,
+}
+TEACHERS = {"bundled": 1.0, "imagenet": 0.5, "mediapipe": 0.5}
+"""Frozen networks, and the weight of each in the space that is trained into."""
+POWER, CENTRE = 0.2, 1.0
+START_SHARE = 0.3
+"""Of ImageNet's weights in the backbone that training starts from; the rest is the bundled one."""
+JUDGED = ("garments", "objects")
+
+
+def main() -> None:
+    """Train up to a number of spans."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--synthetic", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--bank", type=Path, help="folder of the bank; default: RUN/bank")
+    parser.add_argument("--leave-out", nargs="*", default=[], choices=list(SHARES))
+    parser.add_argument("--spans", type=int, required=True)
+    parser.add_argument("--cool", type=int, default=0)
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--start-share", type=float, default=START_SHARE)
+    for name in ("side", "frozen", "batch", "span", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(GeneralConfig, name))
+    for name in ("rate", "share", "scale", "taught_scale", "strength", "colour"):
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=float, default=getattr(GeneralConfig, name))
+    parser.add_argument("--finish", action="store_true")
+    args = parser.parse_args()
+    keep_memory()
+    kept = {name: share for name, share in SHARES.items() if name not in args.leave_out}
+    names = ("side", "frozen", "batch", "span", "seed")
+    names += ("rate", "share", "scale", "taught_scale", "strength", "colour")
+    config = GeneralConfig(shares=kept, **{name: getattr(args, name) for name in names})
+    items = training_items(args.cache, args.synthetic)
+    workers = os.cpu_count() or 1
+    bank = open_bank(args.bank or args.run / "bank", items, side=SIZE, workers=workers)
+    folder = (args.bank or args.run / "bank") / "teachers"
+    vectors = [taught_by(name, bank, folder) for name in TEACHERS]
+    used = np.isin(bank.domains, list(kept))
+    space = fit_space(
+        [part[used] for part in vectors],
+        weights=list(TEACHERS.values()),
+        dim=args.dim,
+        power=POWER,
+        centre=CENTRE,
+        counts=balanced(bank, config)[used],
+    )
+    taught = space.of(vectors)
+    bank, taught = only(bank, taught, used)
+    items = [item for item, is_used in zip(items, used, strict=True) if is_used]
+    targets = proxies(taught, bank.identities)
+    args.run.mkdir(parents=True, exist_ok=True)
+    network = starting_network(bank, taught, args.run, dim=args.dim, share=args.start_share)
+    learner = Twin(network, embedding_model(TrainConfig(data=(), dim=args.dim), weights=None,
+                                            side=None))
+    write_text(args.run / "recipe.json", json.dumps(asdict(config) | {"teachers": TEACHERS}))
+    fit(learner, bank, taught, targets, config, args.run, spans=args.spans, cool=args.cool)
+    learner.write_back()
+    if args.finish:
+        finish(network, bank, items, config, args.run)
+
+
+def training_items(cache: Path, synthetic: Path) -> list[BankItem]:
+    """All images that may be trained on, in one order."""
+    judged: set[str] = set()
+    for domain in JUDGED:
+        with np.load(cache / "domains" / f"{domain}.npz") as arrays:
+            judged |= set(arrays["products"].tolist())
+    items = [
+        item
+        for item in read_index(cache)
+        if item.identity not in judged
+        and not (item.domain == "packs" and int(item.identity.split("/")[1][:5]) % 2)
+    ]
+    with (synthetic / "all.csv").open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            identity = f"synthetic/{row['product']}"
+            items.append(BankItem(synthetic / row["path"], "synthetic", identity))
+    return items
+
+
+def taught_by(name: str, bank: Bank, folder: Path) -> NDArray[np.float32]:
+    """A teacher's embeddings of the unvaried images, float32 [n, e]; made once."""
+    file = folder / f"{name}.npy"
+    if file.exists():
+        vectors: NDArray[np.float32] = np.load(file)
+        return vectors
+    embed, parts = embedder_of(name), []
+    with Progress(f"teacher {name}", len(bank.pixels)) as bar:
+        for start in range(0, len(bank.pixels), 32):
+            images = bank.pixels[start : start + 32]
+            parts.append(embed(np.stack([plain_view(image) for image in images])))
+            bar.update(start + len(images))
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(file, np.concatenate(parts))
+    return np.concatenate(parts)
+
+
+def balanced(bank: Bank, config: GeneralConfig) -> NDArray[np.float64]:
+    """How much each image counts, so that domains count by their share in a batch."""
+    counts = np.zeros(len(bank.domains))
+    for domain, share in config.shares.items():
+        mine = bank.domains == domain
+        counts[mine] = share / max(1, mine.sum())
+    return counts
+
+
+def only(
+    bank: Bank, taught: NDArray[np.float32], used: NDArray[np.bool_]
+) -> tuple[Bank, NDArray[np.float32]]:
+    """The bank of some of its images; the pixels stay where they are."""
+    identities, numbers = np.unique(bank.identities[used], return_inverse=True)
+    rows = np.flatnonzero(used)
+    pixels = bank.pixels if used.all() else _Rows(bank.pixels, rows)
+    names = [bank.names[identity] for identity in identities]
+    made = Bank(pixels, numbers, bank.domains[used], bank.alpha[used], names)  # type: ignore[arg-type]
+    return made, taught[used]
+
+
+class _Rows:
+    """Some images of a bank, read where they lie."""
+
+    def __init__(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        self._pixels, self._rows = pixels, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        image: NDArray[np.uint8] = self._pixels[self._rows[index]]
+        return image
+
+
+def starting_network(
+    bank: Bank, taught: NDArray[np.float32], run: Path, *, dim: int, share: float
+) -> keras.Model:
+    """The mixed backbone, and the head that comes nearest to the teachers; made once."""
+    weights = str(SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5")
+    network = imagenet_network(weights, dim=dim, size=SIZE)
+    file = run / "start.weights.h5"
+    if file.exists():
+        network.load_weights(file)
+        return network
+    mix_backbones(network, bundled_network(size=SIZE), 1 - share)
+    chosen = np.random.default_rng(0).permutation(len(bank.pixels))[:4000]
+    features = embed_images(features_of(network), bank, chosen)
+    kernel, bias = ridge_head(features, taught[chosen], ridge=0.1)
+    network.get_layer("embedding").set_weights([kernel, bias])
+    network.save_weights(file)
+    return network
+
+
+if __name__ == "__main__":
+    main()
