@@ -90,7 +90,7 @@ def domains(cache: Path, synthetic: Path) -> list[Domain]:
     by_domain: dict[str, list[Row]] = {}
     for row in rows:
         by_domain.setdefault(row["domain"], []).append(row)
-    photos = [row for row in by_domain["garments"]][::10][:400]
+    photos = by_domain["garments"][::10][:400]
     backgrounds = [Image.open(cache / row["path"]).convert("RGB") for row in photos]
 
     def single(name: str) -> Callable[[_Maker], None]:
@@ -99,7 +99,9 @@ def domains(cache: Path, synthetic: Path) -> list[Domain]:
     makers: dict[str, Callable[[_Maker], None]] = {
         "groceries": lambda maker: _groceries(maker, cache, by_domain["groceries"]),
         "ycb": lambda maker: _cutouts(maker, cache, by_domain["ycb"], queries=8),
-        "packs": lambda maker: _cutouts(maker, cache, packs_to_judge(by_domain["packs"]), queries=2),
+        "packs": lambda maker: _cutouts(
+            maker, cache, packs_to_judge(by_domain["packs"]), queries=2
+        ),
         "synthetic": lambda maker: _synthetic(maker, synthetic),
         "catalogue": lambda maker: _catalogue(maker, cache, by_domain["catalogue"]),
         "garments": single("garments"),
@@ -140,8 +142,8 @@ def _groceries(maker: _Maker, cache: Path, rows: list[Row]) -> None:
         for row in mine:
             if row["split"] == "iconic":
                 maker.add(load_image(cache / row["path"], size=SIDE), product, "reference")
-        for place, index in enumerate(order):
-            role = "shot" if place < SHOTS else "query"
+        for position, index in enumerate(order):
+            role = "shot" if position < SHOTS else "query"
             maker.add(load_image(cache / photos[index]["path"], size=SIDE), product, role)
 
 
@@ -152,10 +154,10 @@ def _cutouts(maker: _Maker, cache: Path, rows: list[Row], *, queries: int) -> No
         maker.add(on_white(images[reference], SIDE), product, "reference")
         rest = [index for index in range(len(images)) if index != reference]
         order = maker.generator(product, 0).permutation(rest)[: SHOTS + queries]
-        for place, index in enumerate(order):
-            generator = maker.generator(product, place + 1)
+        for position, index in enumerate(order):
+            generator = maker.generator(product, position + 1)
             view = in_scene(images[index], maker.background(generator), generator, SIDE)
-            maker.add(view, product, "shot" if place < SHOTS else "query")
+            maker.add(view, product, "shot" if position < SHOTS else "query")
 
 
 def _typical(images: list[Image.Image]) -> int:

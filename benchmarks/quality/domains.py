@@ -176,16 +176,16 @@ def figures(shop: Domain, vectors: Vectors) -> dict[str, float]:
     """
     queries = shop.of("query")
     asked = shop.products[queries]
-    one, _ = ranked(shop, vectors, shop.of("reference"), queries)
-    three, _ = ranked(shop, vectors, shop.of("shot"), queries)
+    from_one, _ = ranked(shop, vectors, shop.of("reference"), queries)
+    from_three, _ = ranked(shop, vectors, shop.of("shot"), queries)
     enrolled = set(np.unique(shop.products)[::2].tolist())
     shots = np.array([index for index in shop.of("shot") if shop.products[index] in enrolled])
     _, scores = ranked(shop, vectors, shots, queries)
     known = np.array([product in enrolled for product in asked])
     return {
-        "one@1": _recall(one, asked, 1),
-        "one@5": _recall(one, asked, 5),
-        "three@1": _recall(three, asked, 1),
+        "one@1": _recall(from_one, asked, 1),
+        "one@5": _recall(from_one, asked, 5),
+        "three@1": _recall(from_three, asked, 1),
         "auroc": auroc(scores[known], scores[~known]),
         "fpr_at_95_tpr": fpr_at_tpr(scores[known], scores[~known]),
     }

@@ -76,7 +76,7 @@ def _card(network: keras.Model, size: int, dim: int, bank: Bank) -> ModelCard:
     digest = hashlib.sha256()
     for weights in network.get_weights():
         digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
-    card = ModelCard(
+    return ModelCard(
         name=NAME,
         space=f"{NAME}-{digest.hexdigest()[:8]}",
         size=size,
@@ -90,4 +90,3 @@ def _card(network: keras.Model, size: int, dim: int, bank: Bank) -> ModelCard:
         },
         created=datetime.date.today().isoformat(),
     )
-    return card

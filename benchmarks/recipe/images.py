@@ -241,8 +241,8 @@ def grocery(out: Path) -> tuple[list[Entry], int]:
     for split in ("train", "val"):
         for line in (root / f"{split}.txt").read_text().splitlines():
             if line.strip():
-                photo, number, *_ = line.split(",")
-                photos.append((photo.strip(), int(number), split))
+                photo, class_id, *_ = line.split(",")
+                photos.append((photo.strip(), int(class_id), split))
     (out / "images" / "grocery").mkdir(parents=True, exist_ok=True)
     entries: list[Entry] = []
     left_out = 0

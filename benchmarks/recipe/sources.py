@@ -127,13 +127,15 @@ def clone_files(git: Path, folder: str) -> Iterator[tuple[PurePosixPath, bytes]]
     """Path and content of the images of a commit, without a work tree."""
     words = ["git", "--git-dir", str(git), "archive", "--format=tar", "HEAD"]
     words += [folder] if folder else []
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            for member in archive:
-                path = PurePosixPath(member.name)
-                if member.isfile() and path.suffix.lower() in IMAGE_SUFFIXES:
-                    stream = archive.extractfile(member)
-                    yield path, stream.read() if stream else b""
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            path = PurePosixPath(member.name)
+            if member.isfile() and path.suffix.lower() in IMAGE_SUFFIXES:
+                stream = archive.extractfile(member)
+                yield path, stream.read() if stream else b""
 
 
 def folder_files(root: Path) -> Iterator[tuple[PurePosixPath, bytes]]:

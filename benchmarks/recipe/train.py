@@ -32,7 +32,7 @@ from shelflens.progress import Progress
 from shelflens_train.config import TrainConfig
 from shelflens_train.devices import keep_memory
 from shelflens_train.general.bank import Bank, BankItem, open_bank, read_index
-from shelflens_train.general.fit import GeneralConfig, GeneralRun, fit
+from shelflens_train.general.fit import GeneralConfig, fit
 from shelflens_train.general.space import fit_space, proxies, ridge_head
 from shelflens_train.general.start import bundled_network, imagenet_network, mix_backbones
 from shelflens_train.general.views import plain_view
@@ -55,6 +55,11 @@ TEACHERS = {"bundled": 1.0, "imagenet": 0.5, "mediapipe": 0.5}
 POWER, CENTRE = 0.2, 1.0
 START_SHARE = 0.3
 """Of ImageNet's weights in the backbone that training starts from; the rest is the bundled one."""
+FITTED_ON = 5000
+"""Images that the space of the teachers is fitted on."""
+WHOLE = ("side", "frozen", "batch", "span", "seed")
+REAL = ("rate", "share", "scale", "taught_scale", "strength", "colour")
+"""Options of the command, by the names of `GeneralConfig`."""
 JUDGED = ("garments", "objects")
 
 
@@ -69,42 +74,30 @@ def main() -> None:
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(SHARES))
     parser.add_argument("--spans", type=int, required=True)
     parser.add_argument("--cool", type=int, default=0)
-    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--start-share", type=float, default=START_SHARE)
-    for name in ("side", "frozen", "batch", "span", "seed"):
+    for name in WHOLE:
         parser.add_argument(f"--{name}", type=int, default=getattr(GeneralConfig, name))
-    for name in ("rate", "share", "scale", "taught_scale", "strength", "colour"):
+    for name in REAL:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=float, default=getattr(GeneralConfig, name))
     parser.add_argument("--finish", action="store_true")
     args = parser.parse_args()
     keep_memory()
     kept = {name: share for name, share in SHARES.items() if name not in args.leave_out}
-    names = ("side", "frozen", "batch", "span", "seed")
-    names += ("rate", "share", "scale", "taught_scale", "strength", "colour")
-    config = GeneralConfig(shares=kept, **{name: getattr(args, name) for name in names})
+    config = GeneralConfig(shares=kept, **{name: getattr(args, name) for name in (*WHOLE, *REAL)})
     items = training_items(args.cache, args.synthetic)
     workers = os.cpu_count() or 1
     bank = open_bank(args.bank or args.run / "bank", items, side=SIZE, workers=workers)
-    folder = (args.bank or args.run / "bank") / "teachers"
-    vectors = [taught_by(name, bank, folder) for name in TEACHERS]
     used = np.isin(bank.domains, list(kept))
-    space = fit_space(
-        [part[used] for part in vectors],
-        weights=list(TEACHERS.values()),
-        dim=args.dim,
-        power=POWER,
-        centre=CENTRE,
-        counts=balanced(bank, config)[used],
-    )
-    taught = space.of(vectors)
+    taught = taught_space(bank, used, config, args)
     bank, taught = only(bank, taught, used)
     items = [item for item, is_used in zip(items, used, strict=True) if is_used]
     targets = proxies(taught, bank.identities)
-    args.run.mkdir(parents=True, exist_ok=True)
     network = starting_network(bank, taught, args.run, dim=args.dim, share=args.start_share)
-    learner = Twin(network, embedding_model(TrainConfig(data=(), dim=args.dim), weights=None,
-                                            side=None))
+    learner = Twin(
+        network, embedding_model(TrainConfig(data=(), dim=args.dim), weights=None, side=None)
+    )
     write_text(args.run / "recipe.json", json.dumps(asdict(config) | {"teachers": TEACHERS}))
     fit(learner, bank, taught, targets, config, args.run, spans=args.spans, cool=args.cool)
     learner.write_back()
@@ -146,6 +139,33 @@ def taught_by(name: str, bank: Bank, folder: Path) -> NDArray[np.float32]:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(file, np.concatenate(parts))
     return np.concatenate(parts)
+
+
+def taught_space(
+    bank: Bank, used: NDArray[np.bool_], config: GeneralConfig, args: argparse.Namespace
+) -> NDArray[np.float32]:
+    """All images in the space of the teachers, float32 [n, dim]; made once.
+
+    The space is fitted on some of the images that are trained on.
+    """
+    file: Path = args.run / "taught.npy"
+    if file.exists():
+        made: NDArray[np.float32] = np.load(file)
+        return made
+    folder = (args.bank or args.run / "bank") / "teachers"
+    vectors = [taught_by(name, bank, folder) for name in TEACHERS]
+    chosen = np.random.default_rng(0).permutation(np.flatnonzero(used))[:FITTED_ON]
+    space = fit_space(
+        [part[chosen] for part in vectors],
+        weights=list(TEACHERS.values()),
+        dim=args.dim,
+        power=POWER,
+        centre=CENTRE,
+        counts=balanced(bank, config)[chosen],
+    )
+    args.run.mkdir(parents=True, exist_ok=True)
+    np.save(file, space.of(vectors))
+    return taught_space(bank, used, config, args)
 
 
 def balanced(bank: Bank, config: GeneralConfig) -> NDArray[np.float64]:
@@ -194,7 +214,7 @@ def starting_network(
         network.load_weights(file)
         return network
     mix_backbones(network, bundled_network(size=SIZE), 1 - share)
-    chosen = np.random.default_rng(0).permutation(len(bank.pixels))[:4000]
+    chosen = np.random.default_rng(0).permutation(len(bank.pixels))[:3000]
     features = embed_images(features_of(network), bank, chosen)
     kernel, bias = ridge_head(features, taught[chosen], ridge=0.1)
     network.get_layer("embedding").set_weights([kernel, bias])

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from shelflens.catalog.adapt import adaptation_matrix, adapted, enrolled_rows, views
+from shelflens.catalog.adapt import (
+    adaptation_matrix,
+    adapted,
+    enrolled_rows,
+    left_out_recall,
+    views,
+)
 
 
-def _rows(*shape: int) -> np.ndarray:
-    rows = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def _rows(*shape: int) -> NDArray[np.float32]:
+    return _unit(np.random.default_rng(0).standard_normal(shape))
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    made: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return made.astype(np.float32)
 
 
 def test_views_are_the_same_when_asked_again_and_differ_among_themselves() -> None:
@@ -79,3 +90,24 @@ def test_rows_have_length_1() -> None:
     assert rows == pytest.approx(by_hand / np.linalg.norm(by_hand, axis=1, keepdims=True), abs=1e-6)
     turned = adapted(rows, adaptation_matrix(embeddings))
     assert np.linalg.norm(turned, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+def test_left_out_images_are_not_found_by_their_own_row() -> None:
+    images = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
+    embeddings = np.repeat(images[:, None], 3, axis=1)
+    assert left_out_recall(images, embeddings, list("aabbc")) == (0.5, 0.5)
+    assert left_out_recall(images, embeddings, list("abcde")) is None
+
+
+def test_adapting_is_seen_to_help_where_views_scatter() -> None:
+    generator = np.random.default_rng(5)
+    own = generator.standard_normal((30, 1, 8)) * [1, 1, 1, 1, 0.2, 0, 0, 0]
+
+    def rows(count: int) -> NDArray[np.float32]:
+        noise = generator.standard_normal((30, count, 8)) * [0, 0, 0, 0, 0, 1, 1, 1]
+        return _unit(own + noise)
+
+    images, embeddings = rows(2).reshape(60, 8), rows(16).reshape(60, 8, 8)
+    found = left_out_recall(images, embeddings, [str(n // 2) for n in range(60)])
+    assert found
+    assert found[1] > found[0]

@@ -204,8 +204,8 @@ def proxy_distillation(
     """
     cosines, taught = ops.cast(cosines, "float32"), ops.cast(taught, "float32")
     own = _own(labels, cosines)
-    others = ops.softmax(ops.where(own > 0, _NEVER, taught_scale * taught), axis=1)
-    wanted = ops.stop_gradient((1 - share) * own + share * others)
+    rest = ops.softmax(ops.where(own > 0, _NEVER, taught_scale * taught), axis=1)
+    wanted = ops.stop_gradient((1 - share) * own + share * rest)
     found = ops.log_softmax(scale * cosines, axis=1)
     entropy = ops.sum(wanted * ops.log(ops.maximum(wanted, 1e-12)), axis=1)
     return ops.mean(entropy - ops.sum(wanted * found, axis=1))

@@ -30,7 +30,7 @@ class Space:
     """[e, d], multiplied by."""
 
     def of(self, vectors: Sequence[Vectors]) -> Vectors:
-        """Embeddings by each teacher, float32 [n, e_i] of length 1 -> float32 [n, d] of length 1."""
+        """float32 [n, e_i] by each teacher -> float32 [n, d]; rows of length 1 in both."""
         return unit((side_by_side(vectors, self.weights) - self.mean) @ self.axes)
 
 
@@ -65,7 +65,9 @@ def fit_space(
 
 def side_by_side(vectors: Sequence[Vectors], weights: Sequence[float]) -> NDArray[np.float64]:
     """float64 [n, sum of e_i]."""
-    parts = [weight * part.astype(np.float64) for weight, part in zip(weights, vectors, strict=True)]
+    parts = [
+        weight * part.astype(np.float64) for weight, part in zip(weights, vectors, strict=True)
+    ]
     return np.concatenate(parts, axis=1)
 
 
@@ -99,7 +101,7 @@ def ridge_head(
 
 def unit(rows: NDArray[np.float64] | Vectors) -> Vectors:
     """Rows of length 1, float32."""
-    scaled: Vectors = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)).astype(
-        np.float32
-    )
+    scaled: Vectors = (
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    ).astype(np.float32)
     return scaled

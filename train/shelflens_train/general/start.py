@@ -39,16 +39,16 @@ def fold(network: keras.Model) -> None:
     for source, norm_name in foldable(network):
         norm, convolution = layers[norm_name], layers[source]
         gamma, beta, mean, variance = (
-            np.asarray(variable) for variable in (norm.gamma, norm.beta, norm.moving_mean,
-                                                  norm.moving_variance)
+            np.asarray(variable)
+            for variable in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
         )
         factor = gamma / np.sqrt(variance + norm.epsilon)
         kernel = convolution.get_weights()[0]
         depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
         convolution.set_weights([kernel * (factor[:, np.newaxis] if depthwise else factor)])
-        one, none = np.ones_like(beta), np.zeros_like(beta)
+        ones, zeros = np.ones_like(beta), np.zeros_like(beta)
         shift = beta - mean * factor
-        norm.set_weights([one, shift, none, one - np.float32(norm.epsilon)])
+        norm.set_weights([ones, shift, zeros, ones - np.float32(norm.epsilon)])
 
 
 def mix_backbones(network: keras.Model, second: keras.Model, share: float) -> None:
