@@ -14,8 +14,8 @@ pixels, and is asked through `shelflens.Catalog`:
     AUROC, FPR@95TPR  every second product left out of the three-photo gallery
 
 A model that has a domain in its training data has not left it out. `--saw` names those: the figure
-is then shown in brackets. `mean` is one@1 and three@1, averaged over the domains that none of the
-models saw; `mean (all)` counts every domain and is for models trained alike.
+is then shown in brackets. `mean` counts the domains that none of the models saw, `mean (all)` every
+domain. The one figure to steer by is the mean of one@1 and three@1 over the domains that none saw.
 """
 
 from __future__ import annotations
@@ -212,6 +212,11 @@ def table(report: dict[str, Any]) -> str:
     saw = report["saw"]
     left_out = [name for name in names if not any(name in seen for seen in saw.values())]
     lines = [f"Left out by every model: {', '.join(left_out) or 'none'}.", ""]
+    lines += [_line(["model", "to steer by", "all domains"]), _line(["---"] * 3)]
+    for model, rows in report["models"].items():
+        means = [f"{steering(rows, part):.3f}" if part else "" for part in (left_out, names)]
+        lines.append(_line([model, *means]))
+    lines.append("")
     heading = ["model", *names, "mean", "mean (all)"]
     for figure in FIGURES:
         lines += [f"**{figure}**", "", _line(heading), _line(["---"] * len(heading))]
@@ -228,6 +233,11 @@ def table(report: dict[str, Any]) -> str:
             lines.append(_line([model, *cells, *means]))
         lines.append("")
     return "\n".join(lines)
+
+
+def steering(rows: dict[str, dict[str, float]], part: Sequence[str]) -> float:
+    """The mean of one@1 and three@1 over some domains."""
+    return float(np.mean([[rows[name]["one@1"], rows[name]["three@1"]] for name in part]))
 
 
 def _line(cells: Sequence[str]) -> str:
