@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,7 +95,7 @@ def small_grocery(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Pa
     """Eight real products: train.csv with 12 photos each, test.csv with 5 each."""
     root = tmp_path_factory.mktemp("small-grocery")
     products: list[str] = []
-    for split, most in (("train", 12), ("test", 5)):
+    for split, limit in (("train", 12), ("test", 5)):
         rows: dict[str, list[Path]] = {}
         for line in (grocery / f"{split}.txt").read_text().splitlines():
             path = grocery / line.split(",")[0].strip()
@@ -105,20 +107,40 @@ def small_grocery(tmp_path_factory: pytest.TempPathFactory, grocery: Path) -> Pa
             writer.writerow(["path", "product", "name"])
             for product in products:
                 name = product.replace("-", " ")
-                writer.writerows([path, product, name] for path in rows[product][:most])
+                writer.writerows([path, product, name] for path in rows[product][:limit])
     return root
 
 
 @pytest.fixture(scope="session")
-def trained_run(small_grocery: Path) -> Path:
-    """A run folder: MobileNetV2 from its ImageNet weights, really trained for a few steps."""
-    out = small_grocery / "small"
+def trained_run(small_grocery: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder: MobileNetV2 from its ImageNet weights, really trained for a few steps.
+
+    The workers of pytest-xdist share it: the first trains, the others wait and copy.
+    """
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    with (session / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (session / "trained").exists():
+            _train(small_grocery / "train.csv", session / "training" / "small")
+            (session / "training").rename(session / "trained")
+    return Path(shutil.copytree(session / "trained" / "small", small_grocery / "small"))
+
+
+def _train(photos: Path, out: Path) -> None:
     weights = SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"
-    words = ["train", small_grocery / "train.csv", "--out", out, "--weights", weights]
+    words = ["train", photos, "--out", out, "--weights", weights]
     # Few photos and few steps: a high rate or strong augmentation would only undo the start.
     sizes = ["--size", 128, "--dim", 64, "--batch", 16, "--epochs", 5]
-    sizes += ["--rate", 1e-4, "--augment", 0.3]
+    sizes += ["--learning-rate", 1e-4, "--augment", 0.3]
     command = [sys.executable, "-m", "shelflens", *map(str, [*words, *sizes])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return out
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With pytest-xdist's loadgroup a file stays on one worker: its fixtures are made once."""
+    for item in items:
+        if not item.get_closest_marker("install"):  # independent, and each takes a minute
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

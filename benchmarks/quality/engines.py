@@ -1,10 +1,11 @@
-"""Which engine the phone page should carry: LiteRT.js beside onnxruntime-web, in Chromium.
+"""Which engine the web app should carry: LiteRT.js beside onnxruntime-web, in Chromium.
 
-    python benchmarks/quality/engines.py --tflite int8.tflite --onnx int8.onnx
+    python -m benchmarks.quality.engines --tflite int8.tflite --onnx int8.onnx
 
 Both files of one `shelflens export`. npm fetches both engines into a temporary folder; each runs in
 a worker on one thread, WebAssembly with SIMD, taking turns. Prints the bytes to load, the time to
-open, the time of an embedding, and the least cosine to Python's vectors of the same file.
+open, the time of an embedding, and the lowest cosine to Python's vectors of the same file. Needs
+Chromium and npm; two minutes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import base64
 import gzip
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,9 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from shelflens import Embedder
 from shelflens.model.embedder import BUNDLED_MODEL
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from tests.support.browsing import Host, browser
+from tests.support.browser_host import Host, browser
 
 PACKAGES = ("@litertjs/core@2.5.3", "onnxruntime-web@1.30.0")
 LITERT, ORT = "node_modules/@litertjs/", "node_modules/onnxruntime-web/dist/"
@@ -61,7 +59,7 @@ self.onmessage = async ({ data: { code, model, size, pixels, runs } }) => {
   }
   const open = performance.now() - begun;
   const vectors = [];
-  for (const one of pixels) vectors.push(Array.from(await run(one)));
+  for (const image of pixels) vectors.push(Array.from(await run(image)));
   const ms = [];
   for (let i = 0; i < runs; i++) {
     const start = performance.now();
@@ -92,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         site = fetch(Path(temporary), args.tflite, args.onnx)
         host = Host(site)
-        print("| engine | bytes, gzip | open, ms | embed, ms p50 | least cosine |")
+        print("| engine | bytes, gzip | open, ms | embed, ms p50 | lowest cosine |")
         print("| --- | --- | --- | --- | --- |")
         with browser(playwright, None) as running:
             for name in [*ENGINES] * TURNS:
@@ -110,17 +108,17 @@ def measure(running: Browser, host: Host, site: Path, name: str, model: Path) ->
     code = Path(ENGINES[name][0]).name
     page = running.new_page()
     page.goto(host.url)
-    given = [base64.b64encode(one.tobytes()).decode() for one in pixels]
-    got = page.evaluate(ASK, [code, f"model{model.suffix}", embedder.card.size, given, RUNS])
+    encoded = [base64.b64encode(image.tobytes()).decode() for image in pixels]
+    got = page.evaluate(ASK, [code, f"model{model.suffix}", embedder.card.size, encoded, RUNS])
     page.close()
     vectors = np.array(got["vectors"], np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    wanted = np.concatenate([embedder.embed_pixels(one[np.newaxis]) for one in pixels])
-    least = float((vectors * wanted).sum(axis=1).min())
+    wanted = np.concatenate([embedder.embed_pixels(image[np.newaxis]) for image in pixels])
+    lowest = float((vectors * wanted).sum(axis=1).min())
     shell = ("ort.wasm.min.mjs",) if name == "onnxruntime-web" else ("litert.js", "wasm-utils.js")
     files = [path for path in site.iterdir() if path.stem == code or path.name in shell]
     size = sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
-    return f"| {name} | {size:,} | {got['open']:.0f} | {got['ms']:.1f} | {least:.6f} |"
+    return f"| {name} | {size:,} | {got['open']:.0f} | {got['ms']:.1f} | {lowest:.6f} |"
 
 
 def fetch(folder: Path, tflite: Path, onnx: Path | None) -> Path:

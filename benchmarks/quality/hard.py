@@ -1,11 +1,11 @@
-"""Hard photos: how much of recall@1 is left when a Grocery test photo is spoilt.
+"""Perturbed photos: how much of recall@1 is left when a Grocery test photo is rotated, dark ...
 
-    python benchmarks/quality/hard.py --model build/int8.tflite --out results
+    python -m benchmarks.quality.hard
 
-Gallery = train photos as they are; queries = test photos after each of these: turned by 15, 90 and
-180 degrees, blurred (radius 3 pixels of 348), dark (a quarter of the light), JPEG of quality 20,
-the middle half of each side alone, and small (the photo at a third of the width, on another test
-photo that is blurred). `share` is the figure as a share of that for clean photos.
+Gallery = train photos as they are; queries = test photos after each of these: rotated by 15, 90
+and 180 degrees, blurred (radius 3 pixels of 348), dark (a quarter of the light), JPEG of quality
+20, the middle half of each side alone, and small (the photo at a third of the width, on another
+test photo that is blurred). `share` is the figure as a share of that for clean photos.
 """
 
 from __future__ import annotations
@@ -17,98 +17,107 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import embedded, facts, photos_of, recall, save
 from PIL import Image, ImageEnhance, ImageFilter
 
+from benchmarks.provenance import RESULTS, save, stamp, table
+from benchmarks.quality.measuring import embedded, photos_of, recall
 from shelflens import Embedder
 from shelflens.dataset import Dataset
+from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.progress import Progress
 
 Picture = Image.Image
-Spoil = Callable[[Picture, Picture], Picture]
-COLUMNS = {"model": "model", "photo": "photo", "fine": "fine", "share": "share of clean"}
+Perturb = Callable[[Picture, Picture], Picture]
+"""From a photo, and another one that may lie behind it."""
 
 
-def turned(degrees: float) -> Spoil:
-    """Turned about the middle; the corners show the photo's mean colour."""
+def rotated(degrees: float) -> Perturb:
+    """Rotated about the middle; the corners show the photo's mean colour."""
 
-    def spoil(photo: Picture, other: Picture) -> Picture:
-        mean = tuple(int(one) for one in np.asarray(photo).mean((0, 1)))
+    def perturb(photo: Picture, background: Picture) -> Picture:
+        mean = tuple(int(channel) for channel in np.asarray(photo).mean((0, 1)))
         return photo.rotate(degrees, Image.Resampling.BILINEAR, expand=True, fillcolor=mean)
 
-    return spoil
+    return perturb
 
 
-def blocky(photo: Picture, other: Picture) -> Picture:
+def blocky(photo: Picture, background: Picture) -> Picture:
     """JPEG of quality 20."""
     file = io.BytesIO()
     photo.save(file, "JPEG", quality=20)
     return Image.open(file).convert("RGB")
 
 
-def cropped(photo: Picture, other: Picture) -> Picture:
+def cropped(photo: Picture, background: Picture) -> Picture:
     """The middle half of each side."""
     width, height = photo.size
     return photo.crop((width // 4, height // 4, 3 * width // 4, 3 * height // 4))
 
 
-def small(photo: Picture, other: Picture) -> Picture:
+def small(photo: Picture, background: Picture) -> Picture:
     """At a third of the width, in the middle of another photo out of focus."""
     width, height = photo.size
-    behind = other.resize(photo.size).filter(ImageFilter.GaussianBlur(width / 40))
+    behind = background.resize(photo.size).filter(ImageFilter.GaussianBlur(width / 40))
     behind.paste(photo.resize((width // 3, height // 3)), (width // 3, height // 3))
     return behind
 
 
-SPOILT: dict[str, Spoil] = {
-    "clean": lambda photo, other: photo,
-    "turned 15": turned(15),
-    "turned 90": turned(90),
-    "turned 180": turned(180),
-    "blurred": lambda photo, other: photo.filter(ImageFilter.GaussianBlur(photo.width * 3 / 348)),
-    "dark": lambda photo, other: ImageEnhance.Brightness(photo).enhance(0.25),
+PERTURBED: dict[str, Perturb] = {
+    "clean": lambda photo, _: photo,
+    "rotated 15": rotated(15),
+    "rotated 90": rotated(90),
+    "rotated 180": rotated(180),
+    "blurred": lambda photo, _: photo.filter(ImageFilter.GaussianBlur(photo.width * 3 / 348)),
+    "dark": lambda photo, _: ImageEnhance.Brightness(photo).enhance(0.25),
     "JPEG quality 20": blocky,
     "half crop": cropped,
     "small in the frame": small,
 }
 
 
-def spoilt(spoil: Spoil, paths: Sequence[Path], place: int) -> Picture:
-    """The photo at a place among others, one of which may lie behind it."""
-    with Image.open(paths[place]) as photo, Image.open(paths[place - 97]) as other:
-        return spoil(photo.convert("RGB"), other.convert("RGB"))
+def perturbed(perturb: Perturb, paths: Sequence[Path], index: int) -> Picture:
+    """The photo at an index; the photo 97 before it may lie behind."""
+    with Image.open(paths[index]) as photo, Image.open(paths[index - 97]) as background:
+        return perturb(photo.convert("RGB"), background.convert("RGB"))
 
 
 def main() -> None:
-    """Measure every model given."""
+    """Measure one model."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--model", nargs="+", required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=BUNDLED_MODEL)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--every", type=int, default=1, help="use every n-th test photo")
     args = parser.parse_args()
     train, test = photos_of("train"), photos_of("test", args.every)
-    report = facts("hard.py")
-    report["photos"] = f"train {len(train.items)}, test {len(test.items)}"
-    report["rows"] = [row for model in args.model for row in measure(model, train, test)]
-    save(report, COLUMNS, args.out, "hard")
+    embedder = Embedder.open(args.model)
+    report = stamp(card=embedder.card)
+    report["photos"] = {"train": len(train.items), "test": len(test.items)}
+    report["rows"] = measure(embedder, train, test)
+    save(report, "Perturbed photos of Grocery", markdown(report), "hard", args.out)
 
 
-def measure(model: str, train: Dataset, test: Dataset) -> list[dict[str, Any]]:
-    """One row for each way of spoiling a photo."""
-    embedder = Embedder.open(model)
+def markdown(report: dict[str, Any]) -> str:
+    """The figures as a table."""
+    photos = ", ".join(f"{name} {count}" for name, count in report["photos"].items())
+    rows = ([row["photo"], row["fine"], row["share"]] for row in report["rows"])
+    return f"Photos: {photos}.\n{table(('photo', 'fine', 'share of clean'), rows)}"
+
+
+def measure(embedder: Embedder, train: Dataset, test: Dataset) -> list[dict[str, Any]]:
+    """One row for each way to perturb a photo."""
     gallery = embedded(embedder, train, "train")
+    model = f"{embedder.card.variant}.tflite"
     rows: list[dict[str, Any]] = []
-    for name, spoil in SPOILT.items():
+    for name, perturb in PERTURBED.items():
         vectors = []
         with Progress(name, len(test.items)) as bar:
-            for place in range(len(test.paths)):
-                vectors.append(embedder.embed(spoilt(spoil, test.paths, place)))
-                bar.update(place + 1)
+            for index in range(len(test.paths)):
+                vectors.append(embedder.embed(perturbed(perturb, test.paths, index)))
+                bar.update(index + 1)
         fine = recall(gallery, train.labels, np.stack(vectors), test.labels)
         clean = rows[0]["fine"] if rows else fine
-        row = {"model": Path(model).name, "photo": name, "fine": fine, "share": fine / clean}
-        rows.append(row)
+        rows.append({"model": model, "photo": name, "fine": fine, "share": fine / clean})
     return rows
 
 

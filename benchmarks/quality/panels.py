@@ -1,15 +1,14 @@
 """Pictures to look at: a map of the embeddings, and what the best and the worst queries find.
 
-    python benchmarks/quality/panels.py --out results
+    python -m benchmarks.quality.panels
 
-    map.png        t-SNE of the Grocery test photos, one colour a category, names at their middle
-    confused.png   Grocery test photos against the train photos: the wrong products that come first
-                   most often, beside the photo that was asked with (not for publishing: the
-                   photos are other people's)
-    drawn.jpg      the same for the package's demo store, from one studio picture a product: the
-                   worst queries, then the best ones
+    map.png             t-SNE of the Grocery test photos, one colour per category
+    confused.png        Grocery test photos against the train photos: the pairs of products that
+                        are confused most often (not for publishing: other people's photos)
+    least-certain.jpg   the same for the package's demo store, from one studio image per product:
+                        the queries with the smallest margin, then those with the largest
 
-Figures come from the device's own code: MODEL -> Embedder -> Catalog.
+Figures come from the device's own code: model file -> Embedder -> Catalog.
 """
 
 from __future__ import annotations
@@ -17,71 +16,99 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import matplotlib as mpl
-
-mpl.use("Agg")
+from typing import Any
 
 import numpy as np
-from grocery import SHARED
-from matplotlib import pyplot as plt
-from measuring import Vectors, embedded, photos_of
 from numpy.typing import NDArray
 
-import shelflens
+from benchmarks.provenance import RESULTS, save, stamp
+from benchmarks.quality.measuring import Vectors, embedded, photos_of
 from shelflens import Catalog, Embedder, Match
-from shelflens.dataset import Dataset, read_dataset
-from shelflens.render.suggestion_sheet import Card, Shelf, draw_shelves, save_sheet
+from shelflens.dataset import Dataset, LabelledImage, read_dataset
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.render.suggestion_sheet import Card, SuggestionGroup, draw_suggestions, save_png
 
-DEMO = Path(shelflens.__file__).parent / "data" / "demo"
+DEMO = BUNDLED_MODEL.parent / "demo"
+
+
+@dataclass(frozen=True)
+class Query:
+    """A labelled image, and the first five products that are found for it."""
+
+    image: LabelledImage
+    matches: list[Match]
+
+    @property
+    def wrong(self) -> bool:
+        """Another product is first."""
+        return self.matches[0].id != self.image.product
+
+    @property
+    def margin(self) -> float:
+        """The own product's score less the best score of another product."""
+        scores = {match.id: match.score for match in self.matches}
+        own = scores.pop(self.image.product, -1.0)
+        return own - max(scores.values())
 
 
 def main() -> None:
     """Draw all three."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--model", help="default: the bundled one")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=BUNDLED_MODEL)
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     embedder = Embedder.open(args.model)
-    title = f"{embedder.card.name}, {embedder.card.variant}, {embedder.card.size} pixels"
-    if (SHARED / "data" / "grocery").exists():
-        train, test = photos_of("train"), photos_of("test")
-        vectors = embedded(embedder, test, "test")
-        draw_map(vectors, test, args.seed, title, args.out / "map.png")
-        queries = asked(embedder, train, test, vectors)
-        confused(queries, train, args.out / "confused.png")
-    demo(embedder, args.out / "drawn.jpg")
+    report = stamp(seed=args.seed, card=embedder.card, libraries=("scikit-learn", "matplotlib"))
+    train, test = photos_of("train"), photos_of("test")
+    vectors = embedded(embedder, test, "test")
+    draw_map(vectors, test, args.seed, args.out / "map.png")
+    queries = asked(embedder, train, test, vectors)
+    draw_confused(queries, train, args.out / "confused.png")
+    report["grocery"] = {"photos": len(queries), "wrong": sum(query.wrong for query in queries)}
+    report["demo"] = draw_demo(embedder, args.out / "least-certain.jpg")
+    save(report, "Pictures to look at", markdown(report), "panels", args.out)
 
 
-def draw_map(vectors: Vectors, photos: Dataset, seed: int, title: str, path: Path) -> None:
-    """Each photo a dot, each category a colour (van der Maaten and Hinton, JMLR 2008)."""
+def markdown(report: dict[str, Any]) -> str:
+    """The pictures, with what they show."""
+    grocery, demo = report["grocery"], report["demo"]
+    return (
+        f"{grocery['photos']} Grocery test photos as t-SNE (van der Maaten and Hinton, JMLR 2008) "
+        f"of their embeddings; {grocery['wrong']} of them find another product first.\n\n"
+        f"![A map of the test photos](map.png)\n\n{demo['photos']} photos of the demo store, one "
+        f"studio image per product; {demo['wrong']} find another product first.\n\n"
+        "![The queries with the smallest and the largest margin](least-certain.jpg)"
+    )
+
+
+def draw_map(vectors: Vectors, photos: Dataset, seed: int, path: Path) -> None:
+    """Each photo a dot, each category a colour, its name at its middle."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
 
     spread = TSNE(metric="cosine", init="pca", perplexity=30, random_state=seed)
     dots: NDArray[np.float32] = spread.fit_transform(vectors)
-    kinds = np.array([photos.attributes[one]["category"] for one in photos.labels])
-    figure, axes = plt.subplots(figsize=(11, 9), layout="constrained")
+    categories = np.array([photos.attributes[product]["category"] for product in photos.labels])
+    figure = Figure(figsize=(11, 9), layout="constrained")
+    axes = figure.subplots()
     colours = mpl.colormaps["turbo"]
-    names = sorted(set(kinds))
-    for place, kind in enumerate(names):
-        mine = dots[kinds == kind]
-        colour = colours((place * 17 % len(names)) / len(names))
+    names = sorted(set(categories))
+    for index, name in enumerate(names):
+        mine = dots[categories == name]
+        colour = colours((index * 17 % len(names)) / len(names))
         axes.scatter(mine[:, 0], mine[:, 1], s=7, color=colour, alpha=0.75, linewidths=0)
         x, y = np.median(mine, axis=0)
         box = {"facecolor": "white", "alpha": 0.65, "edgecolor": "none", "pad": 1}
-        axes.text(x, y, kind, fontsize=8, ha="center", va="center", bbox=box)
+        axes.text(x, y, name, fontsize=8, ha="center", va="center", bbox=box)
     axes.set(xticks=[], yticks=[])
-    axes.set_title(f"{len(vectors)} Grocery test photos in 43 categories (t-SNE): {title}")
+    axes.set_title(f"{len(vectors)} Grocery test photos in {len(names)} categories (t-SNE)")
     figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-Query = tuple[Path, str, list[Match]]
-"""A photo, the product it shows, what was found for it."""
 
 
 def asked(
@@ -91,56 +118,52 @@ def asked(
     rows = embedded(embedder, gallery, "gallery")
     space = embedder.card.space
     catalog = Catalog(gallery.labels, rows, space=space, attributes=gallery.attributes)
-    seen = embedded(embedder, queries, "queries") if vectors is None else vectors
+    embeddings = embedded(embedder, queries, "queries") if vectors is None else vectors
     return [
-        (item.path, item.product, catalog.match(one, k=5))
-        for item, one in zip(queries.items, seen, strict=True)
+        Query(image, catalog.match(vector, k=5))
+        for image, vector in zip(queries.items, embeddings, strict=True)
     ]
 
 
-def confused(queries: Sequence[Query], gallery: Dataset, path: Path) -> None:
-    """The pairs of products that are taken for each other most often."""
-    wrong = Counter((own, found[0].id) for _, own, found in queries if found[0].id != own)
-    sizes = Counter(own for _, own, _ in queries)
-    shelves = []
-    for (own, other), count in wrong.most_common(8):
-        mine = [one for one in queries if one[1] == own and one[2][0].id == other]
-        shelves.append(_shelf(mine[0], f"{count} of {sizes[own]} find the first", gallery))
+def draw_confused(queries: Sequence[Query], gallery: Dataset, path: Path) -> None:
+    """The eight pairs of products that are confused most often."""
+    pairs = Counter((query.image.product, query.matches[0].id) for query in queries if query.wrong)
+    sizes = Counter(query.image.product for query in queries)
+    groups = []
+    for (own, first), count in pairs.most_common(8):
+        example = next(
+            query for query in queries if (query.image.product, query.matches[0].id) == (own, first)
+        )
+        groups.append(_group(example, f"{count} of {sizes[own]} find the first", gallery))
     lines = ["the most frequent mistakes: a photo, what it shows, and the products that were found"]
-    save_sheet(draw_shelves(shelves, title="Grocery test photos", lines=lines), path)
+    save_png(draw_suggestions(groups, title="Grocery test photos", lines=lines), path)
 
 
-def demo(embedder: Embedder, path: Path) -> None:
-    """The queries of the demo store whose own product leads least, and most."""
+def draw_demo(embedder: Embedder, path: Path) -> dict[str, int]:
+    """The demo store's queries with the smallest margin and with the largest; gives counts."""
     studio, photos = (read_dataset(DEMO / f"{name}.csv") for name in ("studio", "photos"))
-    queries = sorted(asked(embedder, studio, photos), key=_lead)
-    worst = [_shelf(one, "least sure", studio) for one in queries[:4]]
-    best = [_shelf(one, "surest", studio) for one in queries[-2:]]
-    wrong = sum(one[2][0].id != one[1] for one in queries)
+    queries = sorted(asked(embedder, studio, photos), key=lambda query: query.margin)
+    groups = [_group(query, "smallest margin", studio) for query in queries[:4]]
+    groups += [_group(query, "largest margin", studio) for query in queries[-2:]]
+    wrong = sum(query.wrong for query in queries)
     lines = [
-        f"{len(queries)} phone photos against one studio picture a product; {wrong} find another "
-        "product first. The four least sure queries and the two surest:"
+        f"{len(queries)} phone photos against one studio image per product; {wrong} find another "
+        "product first."
     ]
-    sheet = draw_shelves([*worst, *best], title="Drawn demo store", lines=lines)
-    sheet.resize((sheet.width * 2 // 3, sheet.height * 2 // 3)).save(path, quality=80)
+    image = draw_suggestions(groups, title="Synthetic demo store", lines=lines)
+    image.resize((image.width * 2 // 3, image.height * 2 // 3)).save(path, quality=80)
+    return {"photos": len(queries), "wrong": wrong}
 
 
-def _lead(query: Query) -> float:
-    """By how much the own product scores higher than the best other one."""
-    scores = {match.id: match.score for match in query[2]}
-    own = scores.pop(query[1], -1.0)
-    return own - max(scores.values())
-
-
-def _shelf(query: Query, title: str, gallery: Dataset) -> Shelf:
-    photo, own, found = query
+def _group(query: Query, title: str, gallery: Dataset) -> SuggestionGroup:
+    own = query.image.product
     first = {item.product: item.path for item in reversed(gallery.items)}
     cards = [
-        Card(one.name, f"{one.score:.2f}{'   right' * (one.id == own)}", first[one.id])
-        for one in found
+        Card(match.name, f"{match.score:.2f}{'   right' * (match.id == own)}", first[match.id])
+        for match in query.matches
     ]
     name = gallery.attributes.get(own, {}).get("name", own)
-    return Shelf(title, name, photo, cards)
+    return SuggestionGroup(title, name, query.image.path, cards)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every knob of `shelflens export`, with the reason for its default."""
+"""Every option of `shelflens export`, with the reason for its default."""
 
 from __future__ import annotations
 
@@ -6,21 +6,7 @@ from dataclasses import dataclass
 
 from shelflens.errors import DataError
 from shelflens.options import option
-
-FILES = {
-    "float32": "float32.tflite",
-    "float16": "float16.tflite",
-    "dynamic": "dynamic.tflite",
-    "int8-weights": "int8-weights.tflite",
-    "int8": "int8.tflite",
-    "int8-qat": "int8-qat.tflite",
-    "onnx": "float32.onnx",
-    "onnx-int8": "int8.onnx",
-}
-"""Format -> name of its file. The names do not change from run to run: scripts copy them."""
-
-VARIANTS = {**{name: name for name in FILES}, "onnx": "float32", "onnx-int8": "int8"}
-"""Format -> what the file's card calls it."""
+from shelflens_export.formats import FORMATS, NAMES, Format
 
 
 @dataclass(frozen=True)
@@ -31,10 +17,12 @@ class ExportConfig:
     # for boards without LiteRT. int8-weights is for MobileNetV3, whose activations do not survive
     # int8; float16 and dynamic help few; QAT takes minutes.
     formats: tuple[str, ...] = option(
-        ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*FILES, "all")
+        ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*NAMES, "all")
     )
-    data: str = option("", "DATA to calibrate on and to search in; default: the run's train photos")
-    held_out: str = option("", "DATA to look up; default: the run's validation photos")
+    data: str = option(
+        "", "DATASET to calibrate on and to search in; default: the run's train photos"
+    )
+    held_out: str = option("", "DATASET to look up; default: the run's validation photos")
 
     max_recall_drop: float = option(0.01, "largest loss of recall@1 against float that passes")
     # A 0.95 mean is where int8 files begin to mix up look-alikes; sound ones reach 0.97 to 0.99.
@@ -45,19 +33,20 @@ class ExportConfig:
     # Ranges settle after 100 to 200 photos; more than 500 only takes longer.
     calibration_photos: int = option(300, "train photos that set the int8 ranges")
     # 64 photos know a channel's mean well enough; each costs a run per layer.
-    bias_photos: int = option(64, "train photos that correct the int8 biases; 0: no correction")
+    bias_photos: int = option(64, "train photos for bias correction of int8; 0: no correction")
     qat_epochs: int = option(1, "passes over the train photos in quantization-aware training")
-    # Distillation with a rate that moves the weights by a rounding step or two, no further.
-    qat_rate: float = option(2e-5, "learning rate of quantization-aware training")
-    gate_photos: int = option(4000, "most photos the gate embeds with each file")
+    # Distillation at a rate that moves the weights by a rounding step or two, no further.
+    qat_learning_rate: float = option(2e-5, "learning rate of quantization-aware training")
+    gate_photos: int = option(4000, "largest number of photos that the quality gate embeds")
     threads: int = option(0, "threads for one inference; 0: one per core, at most four")
     seed: int = option(0, "seed of what is sampled")
 
     def __post_init__(self) -> None:
-        if not self.formats or (bad := [one for one in self.formats if one not in (*FILES, "all")]):
-            got = bad[0] if self.formats else "nothing"
-            raise DataError(f"--formats: expected all or some of {', '.join(FILES)}, got {got}")
-        for name in ("calibration_photos", "gate_photos", "qat_rate"):
+        bad = [name for name in self.formats if name not in (*NAMES, "all")]
+        if bad or not self.formats:
+            got = bad[0] if bad else "nothing"
+            raise DataError(f"--formats: expected all or some of {', '.join(NAMES)}, got {got}")
+        for name in ("calibration_photos", "gate_photos", "qat_learning_rate"):
             if getattr(self, name) <= 0:
                 raise DataError(f"--{name.replace('_', '-')}: expected more than 0")
         for name in ("qat_epochs", "bias_photos", "threads"):
@@ -67,6 +56,6 @@ class ExportConfig:
             raise DataError("--max-recall-drop: expected 0 to 1; --min-cosine: expected -1 to 1")
 
     @property
-    def wanted(self) -> list[str]:
-        """The formats, in the order of `FILES`, each once."""
-        return [one for one in FILES if one in self.formats or "all" in self.formats]
+    def wanted(self) -> list[Format]:
+        """The formats, in the order of `FORMATS`, each once."""
+        return [row for row in FORMATS if row.name in self.formats or "all" in self.formats]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,31 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.errors import ModelError
 from shelflens.files import atomic_writer
-from shelflens_export import (
-    debias,
-    flatgraph,
-    metadata,
-    parity,
-    quantize_aware,
-    report,
-    to_onnx,
-    to_tflite,
-)
-from shelflens_export.config import FILES, VARIANTS, ExportConfig
-from shelflens_export.parity import GateRow
-from shelflens_export.probe import trouble
+from shelflens_export import crash_probe, report
+from shelflens_export.config import ExportConfig
+from shelflens_export.formats import FORMATS, Format, Source
+from shelflens_export.gate_photos import open_gate
+from shelflens_export.quality_gate import GateResult, judge
 from shelflens_export.quiet import step
 from shelflens_export.run_folder import RunFolder, load_network, read_pixels, read_run, sample
 
 REJECTED = ".rejected"
 
 
-def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateRow]:
+def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
     """Make the files, measure them, write them and the report.
 
-    A file that fails the gate is written as `NAME.rejected`, which no engine opens: it can be
-    looked into and not be shipped by accident. An older file of that name stays as it was.
+    A file that fails the quality gate is written as `NAME.rejected`, which no engine opens: it can
+    be looked into and not be shipped by accident. An older file of that name stays as it was.
 
     Args:
         run: Run folder of `shelflens train`.
@@ -42,36 +36,93 @@ def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateRow]:
         config: Formats and limits.
 
     Returns:
-        One row a file, in the order of `FILES`.
+        One result per file, in the order of `FORMATS`.
 
     Raises:
         DataError: not a run folder, or photos that cannot be used.
         ModelError: a model that cannot be loaded, or a format that its backbone cannot have.
         OSError: the output folder cannot be written.
     """
-    folder = read_run(run, config)
-    if "int8-qat" in config.wanted:
-        if config.formats == ("all",) and not quantize_aware.supported(folder):
-            print("int8-qat: left out, needs the backbone mobilenet_v2")
-            config = replace(config, formats=tuple(one for one in FILES if one != "int8-qat"))
-        else:
-            quantize_aware.require_support(folder)
+    folder = read_run(run, data=config.data, held_out=config.held_out)
+    wanted = possible(config.wanted, folder, leave_out=config.formats == ("all",))
     out.mkdir(parents=True, exist_ok=True)
     with step(f"reading {run / 'model.keras'}"):
         network = load_network(folder)
     with step("float embeddings of the gate's photos"):
-        gate = parity.open_gate(folder, network, config)
-    print(f"gate: {gate.protocol}; float recall@1 {gate.recall:.3f}")
-    calibration = _calibration(folder, config)
+        gate = open_gate(folder, network, max_photos=config.gate_photos, seed=config.seed)
+    print(f"quality gate: {gate.protocol}; float recall@1 {gate.recall:.3f}")
+    source = Source(
+        network,
+        folder,
+        _calibration(folder, config),
+        qat_epochs=config.qat_epochs,
+        qat_learning_rate=config.qat_learning_rate,
+        target=config.target,
+        bias_photos=config.bias_photos,
+        seed=config.seed,
+    )
     with tempfile.TemporaryDirectory(prefix="shelflens-export-") as work:
-        made = _convert(folder, network, calibration, config, Path(work))
-        rows = []
-        for kind in config.wanted:
-            row = _judged(gate, made, kind, config)
-            keep(made[kind], out / row.file)
-            rows.append(row)
-    report.write(rows, gate, folder, out, config)
-    return rows
+        files = convert(wanted, source, Path(work))
+        results = []
+        for row in wanted:
+            result = judge(
+                gate,
+                files[row.name],
+                files[row.base],
+                row.name,
+                max_recall_drop=config.max_recall_drop,
+                min_cosine=config.min_cosine,
+                threads=config.threads,
+            )
+            keep(files[row.name], out / result.file)
+            results.append(result)
+    report.write(results, gate.protocol, folder, out, config)
+    return results
+
+
+def possible(wanted: Sequence[Format], run: RunFolder, *, leave_out: bool) -> list[Format]:
+    """The formats that a run can have.
+
+    Raises:
+        ModelError: one that it cannot have, unless these are left out.
+    """
+    chosen = []
+    for row in wanted:
+        try:
+            if row.require:
+                row.require(run)
+        except ModelError as error:
+            if not leave_out:
+                raise
+            print(f"left out: {error}")
+        else:
+            chosen.append(row)
+    return chosen
+
+
+def convert(wanted: Sequence[Format], source: Source, work: Path) -> dict[str, Path]:
+    """Make the files asked for, and the float ones that they are compared with.
+
+    Returns:
+        Format name -> file, in the working folder.
+    """
+    names = {name for row in wanted for name in (row.name, row.base)}
+    photos = source.calibration[: source.bias_photos]
+    models: dict[str, Any] = {}
+    files: dict[str, Path] = {}
+    for row in (row for row in FORMATS if row.name in names):
+        path = files[row.name] = work / row.file
+        card = replace(source.run.card, variant=row.variant)
+        base = models.get(row.base)
+        with step(f"{row.file}: {row.action}"):
+            models[row.name] = row.build(source, base)
+        path.write_bytes(row.pack(models[row.name], card))
+        # Only a model that its engine survives can be run to correct it.
+        if row.correct and len(photos) and not crash_probe.failure(path):
+            with step(f"{row.file}: correcting biases"):
+                models[row.name] = row.correct(models[row.name], base, photos)
+            path.write_bytes(row.pack(models[row.name], card))
+    return files
 
 
 def _calibration(folder: RunFolder, config: ExportConfig) -> NDArray[np.uint8]:
@@ -81,75 +132,6 @@ def _calibration(folder: RunFolder, config: ExportConfig) -> NDArray[np.uint8]:
     for line in skipped:
         print(f"skipped: {line}")
     return pixels
-
-
-def _convert(
-    folder: RunFolder,
-    network: Any,
-    calibration: NDArray[np.uint8],
-    config: ExportConfig,
-    work: Path,
-) -> dict[str, Path]:
-    """The files asked for, and the float ones that others are held against."""
-    wanted = set(config.wanted)
-    made: dict[str, Path] = {}
-    reference = b""
-    means = calibration[: config.bias_photos]
-
-    def save(kind: str, content: bytes) -> None:
-        made[kind] = work / FILES[kind]
-        made[kind].write_bytes(content)
-
-    for kind in (one for one in FILES if not one.startswith("onnx")):
-        if kind not in wanted and (kind != "float32" or wanted <= {"onnx", "onnx-int8"}):
-            continue
-        what = f"fine-tuning on {len(folder.train)} photos" if kind == "int8-qat" else "converting"
-        with step(f"{FILES[kind]}: {what}"):
-            model = _tflite(folder, network, kind, calibration, config, reference)
-        save(kind, metadata.pack_tflite(model, _card(folder, kind)))
-        if kind in ("int8", "int8-qat") and len(means) and not trouble(made[kind]):
-            with step(f"{FILES[kind]}: correcting biases"):
-                model = debias.debias_tflite(model, reference, means)
-            save(kind, metadata.pack_tflite(model, _card(folder, kind)))
-        reference = model if kind == "float32" else reference
-    if wanted & {"onnx", "onnx-int8"}:
-        with step(f"{FILES['onnx']}: converting"):
-            graph = to_onnx.to_onnx(network)
-            save("onnx", metadata.pack_onnx(graph, _card(folder, "onnx")))
-    if "onnx-int8" in wanted:
-        with step(f"{FILES['onnx-int8']}: quantizing for {to_onnx.processor(config.target)}"):
-            small = to_onnx.quantize(graph, calibration, config.target)
-        if len(means):
-            with step(f"{FILES['onnx-int8']}: correcting biases"):
-                small = debias.debias_onnx(small, graph, means)
-        save("onnx-int8", metadata.pack_onnx(small, _card(folder, "onnx-int8")))
-    return made
-
-
-def _tflite(
-    folder: RunFolder,
-    network: Any,
-    kind: str,
-    calibration: NDArray[np.uint8],
-    config: ExportConfig,
-    reference: bytes,
-) -> bytes:
-    if kind == "int8-weights":
-        return flatgraph.round_weights(reference)
-    if kind == "int8-qat":
-        return quantize_aware.quantize_aware(
-            network, folder, epochs=config.qat_epochs, rate=config.qat_rate, seed=config.seed
-        )
-    return to_tflite.to_tflite(network, kind, calibration)
-
-
-def _card(folder: RunFolder, kind: str) -> Any:
-    return replace(folder.card, variant=VARIANTS[kind])
-
-
-def _judged(gate: parity.Gate, made: dict[str, Path], kind: str, config: ExportConfig) -> GateRow:
-    base = "onnx" if kind.startswith("onnx") else "float32"
-    return parity.judge(gate, made[kind], made[base], kind, config)
 
 
 def keep(source: Path, target: Path) -> None:

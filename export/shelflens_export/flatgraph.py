@@ -56,7 +56,7 @@ def add_unit_length(model: bytes) -> bytes:
     """Append L2_NORMALIZATION, in float, behind the only output, and name it `embedding`.
 
     Converters lower `UnitNormalization` to five operators and quantize each: the sum of squares
-    alone then has 256 steps. One float operator on d numbers costs nothing and is exact.
+    alone then has 256 steps. One float operator on d values costs nothing and is exact.
 
     Raises:
         ModelError: the model has not exactly one float32 output.
@@ -74,20 +74,20 @@ def add_unit_length(model: bytes) -> bytes:
     unit.type, unit.name, unit.buffer = names.TensorType.FLOAT32, b"embedding", 0
     raw.name = b"embedding_raw"
     graph.tensors.append(unit)
-    place = len(graph.tensors) - 1
+    index = len(graph.tensors) - 1
 
     operator = names.OperatorT()
     operator.opcodeIndex = code
-    operator.inputs, operator.outputs = outputs, [place]
+    operator.inputs, operator.outputs = outputs, [index]
     operator.builtinOptionsType = names.BuiltinOptions.L2NormOptions
     operator.builtinOptions = names.L2NormOptionsT()
     operator.builtinOptions.fusedActivationFunction = names.ActivationFunctionType.NONE
     graph.operators.append(operator)
 
-    graph.outputs = [place]
+    graph.outputs = [index]
     for signature in tree.signatureDefs or []:
         for output in signature.outputs:
-            output.name, output.tensorIndex = b"embedding", place
+            output.name, output.tensorIndex = b"embedding", index
     return pack(tree)
 
 
@@ -96,26 +96,26 @@ def round_weights(model: bytes) -> bytes:
 
     A DEQUANTIZE in front of each layer gives it floats again. Interpreters do that once, when the
     file is opened, so it is as fast as the float file at a quarter of its size. Activations are not
-    rounded: that is for networks whose activations do not survive it (MobileNetV3's hard-swish and
-    squeeze-and-excite: cosine to float 0.997 and more, where both are int8 a mean of 0.77 to 0.92).
+    rounded: that is for networks whose activations do not survive it, such as MobileNetV3 with
+    hard-swish and squeeze-and-excite.
 
     Args:
         model: A float32 FlatBuffer.
     """
     names, tree = schema(), unpack(model)
     kinds = names.BuiltinOperator
-    # Place of the output channels in the weights of each kind of layer.
+    # Axis of the output channels in the weights of each kind of layer.
     channels = {kinds.CONV_2D: 0, kinds.FULLY_CONNECTED: 0, kinds.DEPTHWISE_CONV_2D: 3}
     graph = tree.subgraphs[0]
     code = _add_code(tree, kinds.DEQUANTIZE, version=2)
     found: dict[int, Any] = {}
     for layer in graph.operators:
         axis = channels.get(tree.operatorCodes[layer.opcodeIndex].builtinCode)
-        if axis is None or (place := int(layer.inputs[1])) in found:
+        if axis is None or (index := int(layer.inputs[1])) in found:
             continue
-        weights = graph.tensors[place]
+        weights = graph.tensors[index]
         values = tree.buffers[weights.buffer].data
-        shape = [int(one) for one in weights.shape]
+        shape = [int(length) for length in weights.shape]
         if values is None or np.prod(shape) < _WORTH_ROUNDING:
             continue
         floats = np.frombuffer(np.asarray(values, np.uint8).tobytes(), np.float32).reshape(shape)
@@ -125,18 +125,18 @@ def round_weights(model: bytes) -> bytes:
         weights.buffer = 0
         operator = names.OperatorT()
         operator.opcodeIndex = code
-        operator.inputs, operator.outputs = [len(graph.tensors) - 1], [place]
-        found[place] = operator
+        operator.inputs, operator.outputs = [len(graph.tensors) - 1], [index]
+        found[index] = operator
     graph.operators = [*found.values(), *graph.operators]
     _drop_unread(tree)
     return pack(tree)
 
 
 def _rounded(tree: Any, floats: NDArray[np.float32], axis: int) -> Any:
-    """An int8 tensor of these numbers, with a scale for each place along an axis."""
+    """An int8 tensor of these values, with a scale for each index along an axis."""
     names = schema()
-    others = tuple(one for one in range(floats.ndim) if one != axis)
-    scale = np.maximum(np.abs(floats).max(others, keepdims=True), np.float32(1e-12)) / 127
+    rest = tuple(index for index in range(floats.ndim) if index != axis)
+    scale = np.maximum(np.abs(floats).max(rest, keepdims=True), np.float32(1e-12)) / 127
     steps = np.clip(np.round(floats / scale), -127, 127).astype(np.int8)
     buffer = names.BufferT()
     buffer.data = np.frombuffer(steps.tobytes(), np.uint8)
@@ -154,14 +154,14 @@ def _rounded(tree: Any, floats: NDArray[np.float32], axis: int) -> Any:
 def _drop_unread(tree: Any) -> None:
     """Empty the buffers that no tensor reads any more."""
     read = {tensor.buffer for graph in tree.subgraphs for tensor in graph.tensors}
-    read |= {one.buffer for one in tree.metadata or []}
-    for place, buffer in enumerate(tree.buffers):
-        if place not in read:
+    read |= {entry.buffer for entry in tree.metadata or []}
+    for index, buffer in enumerate(tree.buffers):
+        if index not in read:
             buffer.data = None
 
 
 def _add_code(tree: Any, kind: int, *, version: int) -> int:
-    """Place of a new kind of operator."""
+    """Index of a new kind of operator."""
     code = schema().OperatorCodeT()
     code.builtinCode, code.deprecatedBuiltinCode, code.version = kind, kind, version
     tree.operatorCodes.append(code)

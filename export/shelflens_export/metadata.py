@@ -23,7 +23,7 @@ from shelflens_export import flatgraph
 METADATA_NAME = "TFLITE_METADATA"
 """Name of the model's metadata entry under which readers look for the buffer."""
 
-# Places of the fields in their tables, and members of unions: metadata_schema.fbs.
+# Indices of the fields in their tables, and members of unions: metadata_schema.fbs.
 _RGB, _FEATURE, _IMAGE, _NORMALIZATION, _DESCRIPTIONS = 1, 1, 2, 1, 1
 
 
@@ -35,7 +35,7 @@ def pack_tflite(model: bytes, card: ModelCard) -> bytes:
     """
     names, tree = flatgraph.schema(), flatgraph.unpack(model)
     tree.description = b"ShelfLens embedding, see shelflens.json"
-    kept = [one for one in tree.metadata or [] if one.name != METADATA_NAME.encode()]
+    kept = [entry for entry in tree.metadata or [] if entry.name != METADATA_NAME.encode()]
     buffer = names.BufferT()
     buffer.data = np.frombuffer(model_metadata(card), np.uint8)
     tree.buffers.append(buffer)
@@ -58,7 +58,7 @@ def pack_tflite(model: bytes, card: ModelCard) -> bytes:
 
 def pack_onnx(model: Any, card: ModelCard) -> bytes:
     """An ONNX ModelProto with the card in it, as bytes."""
-    kept = [one for one in model.metadata_props if one.key != CARD_KEY]
+    kept = [entry for entry in model.metadata_props if entry.key != CARD_KEY]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
@@ -89,7 +89,7 @@ def model_metadata(card: ModelCard) -> bytes:
         7,
         {
             0: made.CreateString("embedding"),
-            1: made.CreateString(f"{card.dim} numbers of length 1; compare them by dot product."),
+            1: made.CreateString(f"{card.dim} dimensions, of length 1; compare by dot product."),
             3: _content(made, _FEATURE, _table(made, 0, {})),
         },
     )
@@ -121,14 +121,14 @@ def model_metadata(card: ModelCard) -> bytes:
 
 
 def _table(
-    made: Any, places: int, offsets: dict[int, int], *, numbers: dict[int, int] | None = None
+    made: Any, fields: int, offsets: dict[int, int], *, numbers: dict[int, int] | None = None
 ) -> int:
-    """A table of `places` fields: offsets to what was written before, and small numbers."""
-    made.StartObject(places)
-    for place, offset in offsets.items():
-        made.PrependUOffsetTRelativeSlot(place, offset, 0)
-    for place, number in (numbers or {}).items():
-        made.PrependUint8Slot(place, number, 0)
+    """A table of so many fields: offsets to what was written before, and small numbers."""
+    made.StartObject(fields)
+    for index, offset in offsets.items():
+        made.PrependUOffsetTRelativeSlot(index, offset, 0)
+    for index, number in (numbers or {}).items():
+        made.PrependUint8Slot(index, number, 0)
     return int(made.EndObject())
 
 

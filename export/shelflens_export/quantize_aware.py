@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from shelflens.dataset import LabelledImage
 from shelflens.errors import ModelError
 from shelflens_export.flatgraph import add_unit_length
+from shelflens_export.legacy_keras import rebuild, scaled
 from shelflens_export.run_folder import RunFolder, read_pixels
 from shelflens_export.to_tflite import converting
 
 _BATCH = 32
 _SHIFT_RATE = 25.0
-"""Shifts may move this much faster than kernels: the bias of rounding is most of its error."""
-_SAME = 0.9999
-"""Least cosine between the two float models; below it a weight went astray."""
+"""Shifts may move this much faster than kernels: most of rounding's error is bias."""
 
 
 def supported(run: RunFolder) -> bool:
@@ -55,14 +54,16 @@ def require_support(run: RunFolder) -> None:
         )
 
 
-def quantize_aware(network: Any, run: RunFolder, *, epochs: int, rate: float, seed: int) -> bytes:
+def quantize_aware(
+    network: Any, run: RunFolder, *, epochs: int, learning_rate: float, seed: int
+) -> bytes:
     """Fine-tune with simulated int8 and convert.
 
     Args:
         network: The run's Keras 3 model.
         run: Its photos are what is distilled on.
         epochs: Passes over the train photos.
-        rate: Learning rate.
+        learning_rate: Of kernels; shifts move faster.
         seed: Seed of order and augmentation.
 
     Returns:
@@ -78,74 +79,17 @@ def quantize_aware(network: Any, run: RunFolder, *, epochs: int, rate: float, se
     import tf_keras
 
     tf_keras.utils.set_random_seed(seed)
-    teacher = _twin(network, run)
-    _check_twin(network, teacher, run)
+    teacher = rebuild(network, run)
     with tfmot.quantization.keras.quantize_scope():
         student = tfmot.quantization.keras.quantize_model(teacher)
     _depthwise_per_channel(student)
     _set_ranges(teacher, student, run)
-    _distil(teacher, student, run, epochs=epochs, rate=rate, seed=seed)
+    _distil(teacher, student, run, epochs=epochs, learning_rate=learning_rate, seed=seed)
     return add_unit_length(_convert(student, run.card.size))
 
 
-def _twin(network: Any, run: RunFolder) -> Any:
-    """The network in tf_keras, from scaled pixels to the last Dense layer."""
-    import tf_keras
-
-    size = run.card.size
-    base = tf_keras.applications.MobileNetV2(
-        input_shape=(size, size, 3),
-        alpha=float(run.training.get("alpha", 1.0)),
-        include_top=False,
-        weights=None,
-    )
-    pooled = tf_keras.layers.GlobalAveragePooling2D(name="pool")(base.output)
-    made = tf_keras.layers.Dense(run.card.dim, name="embedding")(pooled)
-    twin = tf_keras.Model(base.input, made, name="embedder")
-    weights = {layer.name: layer.get_weights() for layer in _leaves(network)}
-    for layer in twin.layers:
-        if layer.get_weights():
-            if layer.name not in weights:
-                raise ModelError(
-                    f"int8-qat: {run.path} has no layer {layer.name!r}, so it is no MobileNetV2 of "
-                    "keras.applications; take int8"
-                )
-            try:
-                layer.set_weights(weights[layer.name])
-            except ValueError as error:
-                raise ModelError(
-                    f"int8-qat: layer {layer.name!r} has other shapes than alpha "
-                    f"{run.training.get('alpha')} in {run.path}/config.json says; train again"
-                ) from error
-    return twin
-
-
-def _leaves(network: Any) -> Iterator[Any]:
-    for layer in network.layers:
-        if hasattr(layer, "layers"):
-            yield from _leaves(layer)
-        else:
-            yield layer
-
-
-def _scaled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def _check_twin(network: Any, twin: Any, run: RunFolder) -> None:
-    pixels, _, _ = read_pixels(run.train[:8], run.card.size)
-    wanted = np.asarray(network(pixels.astype(np.float32)))
-    got = np.asarray(twin(_scaled(pixels), training=False))
-    cosine = float((np.einsum("nd,nd->n", wanted, got) / np.linalg.norm(got, axis=1)).min())
-    if not cosine > _SAME:
-        raise ModelError(
-            f"int8-qat: the network rebuilt in tf_keras gives cosine {cosine:.4f} to that of "
-            f"{run.path}, expected above {_SAME}; is it scaled other than x / 127.5 - 1? take int8"
-        )
-
-
 def _depthwise_per_channel(student: Any) -> None:
-    """Simulate one scale a channel in depthwise kernels, as the converter gives them.
+    """Simulate one scale per channel in depthwise kernels, as the converter gives them.
 
     tfmot takes scales along the last axis, which is 1 there: one scale for all channels, whose
     weights differ a hundredfold. In inference the kernel is left alone, so that the converter
@@ -179,19 +123,19 @@ def _depthwise_per_channel(student: Any) -> None:
 def _set_ranges(teacher: Any, student: Any, run: RunFolder) -> None:
     """Start from the ranges that the float network's activations have on train photos.
 
-    tfmot starts from -6..6 and moves by a thousandth a step: on its own it would need days.
+    tfmot starts from -6..6 and moves by a thousandth per step: on its own it would need days.
     """
     import tf_keras
 
     pixels, _, _ = read_pixels(run.train[:: max(len(run.train) // 128, 1)], run.card.size)
-    student(_scaled(pixels[:1]), training=True)  # ranges of the kernels are theirs after one call
+    student(scaled(pixels[:1]), training=True)  # ranges of the kernels are theirs after one call
     names = [layer.name for layer in teacher.layers[1:]]
     watch = tf_keras.Model(teacher.input, [teacher.get_layer(name).output for name in names])
     lows, highs = [], []
     for start in range(0, len(pixels), _BATCH // 2):
-        found = watch(_scaled(pixels[start : start + _BATCH // 2]), training=False)
-        lows.append([float(np.min(one)) for one in found])
-        highs.append([float(np.max(one)) for one in found])
+        found = watch(scaled(pixels[start : start + _BATCH // 2]), training=False)
+        lows.append([float(np.min(values)) for values in found])
+        highs.append([float(np.max(values)) for values in found])
     low = dict(zip(names, np.mean(lows, axis=0), strict=True))
     high = dict(zip(names, np.mean(highs, axis=0), strict=True))
     for layer in student.layers:
@@ -205,8 +149,9 @@ def _set_ranges(teacher: Any, student: Any, run: RunFolder) -> None:
 
 
 def _distil(
-    teacher: Any, student: Any, run: RunFolder, *, epochs: int, rate: float, seed: int
+    teacher: Any, student: Any, run: RunFolder, *, epochs: int, learning_rate: float, seed: int
 ) -> None:
+    """Teach the student the embeddings of the teacher, kernels and shifts at their own rates."""
     import tensorflow as tf
     import tf_keras
 
@@ -219,8 +164,8 @@ def _distil(
     kernels = student.trainable_variables
     steps = max(epochs * -(-len(run.train) // _BATCH), 1)
     optimizers = [
-        tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(one, steps))
-        for one in (rate, rate * _SHIFT_RATE)
+        tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(rate, steps))
+        for rate in (learning_rate, learning_rate * _SHIFT_RATE)
     ]
 
     @tf.function  # type: ignore[untyped-decorator]
@@ -247,9 +192,9 @@ def _batches(
     """Scaled photos in random order, lightly changed: shifted, brighter or darker."""
     order = random.permutation(len(photos))
     for start in range(0, len(order), _BATCH):
-        chosen = [photos[place] for place in order[start : start + _BATCH]]
+        chosen = [photos[index] for index in order[start : start + _BATCH]]
         pixels, _, _ = read_pixels(chosen, size)
-        images = _scaled(pixels)
+        images = scaled(pixels)
         shift = tuple(random.integers(-size // 16, size // 16 + 1, 2))
         images = np.roll(images, shift, axis=(1, 2))
         light = random.uniform(0.85, 1.15, (len(images), 1, 1, 1)).astype(np.float32)

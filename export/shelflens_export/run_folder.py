@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from shelflens import ModelCard, load_image
 from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.errors import DataError, ModelError, PhotoError
-from shelflens_export.config import ExportConfig
 from shelflens_export.quiet import quiet
 
 
@@ -34,8 +33,8 @@ class RunFolder:
     """Photos the gate looks up; may be empty."""
 
 
-def read_run(path: Path, config: ExportConfig) -> RunFolder:
-    """Read a run folder, with the photos of `--data` and `--held-out` if these are given.
+def read_run(path: Path, *, data: str = "", held_out: str = "") -> RunFolder:
+    """Read a run folder, with the photos of other datasets in place of its own if these are given.
 
     Raises:
         DataError: not a run folder, or no photos to calibrate on.
@@ -45,7 +44,7 @@ def read_run(path: Path, config: ExportConfig) -> RunFolder:
     if not path.exists():
         raise FileNotFoundError(2, "no such run folder", str(path))
     needed = ["model.keras", "card.json", "config.json"]
-    needed += [] if config.data else ["photos.csv"]
+    needed += [] if data else ["photos.csv"]
     if missing := [name for name in needed if not (path / name).is_file()]:
         raise DataError(
             f"{path}: expected a finished run of shelflens train, found no {missing[0]}; "
@@ -56,14 +55,14 @@ def read_run(path: Path, config: ExportConfig) -> RunFolder:
         training = json.loads(_text(path / "config.json"))
     except ValueError as error:
         raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
-    train, held_out = _photos(path / "photos.csv") if not config.data else ([], [])
-    if config.data:
-        train = read_dataset(config.data).items
-    if config.held_out:
-        held_out = read_dataset(config.held_out).items
+    train, val = ([], []) if data else _photos(path / "photos.csv")
+    if data:
+        train = read_dataset(data).items
+    if held_out:
+        val = read_dataset(held_out).items
     if not train:
-        raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATA")
-    return RunFolder(path, card, training, train, held_out)
+        raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATASET")
+    return RunFolder(path, card, training, train, val)
 
 
 def load_network(run: RunFolder) -> Any:
@@ -101,11 +100,11 @@ def load_network(run: RunFolder) -> Any:
 
 
 def sample(photos: list[LabelledImage], count: int, seed: int) -> list[LabelledImage]:
-    """At most `count` photos, drawn without bias, in their old order."""
+    """At most `count` photos, sampled without bias, in their old order."""
     if len(photos) <= count:
         return photos
     chosen = np.random.default_rng(seed).choice(len(photos), count, replace=False)
-    return [photos[place] for place in sorted(chosen)]
+    return [photos[index] for index in sorted(chosen)]
 
 
 def read_pixels(
@@ -114,7 +113,7 @@ def read_pixels(
     """Decode photos as a device does.
 
     Returns:
-        uint8 [n, size, size, 3], the n photos that were read, and why others were not.
+        uint8 [n, size, size, 3], the n photos that were read, and why the rest was not.
 
     Raises:
         DataError: not one of them can be read.
@@ -128,12 +127,12 @@ def read_pixels(
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         decoded = list(pool.map(decode, photos))
-    skipped = [one for one in decoded if isinstance(one, str)]
+    skipped = [reason for reason in decoded if isinstance(reason, str)]
     pairs = zip(decoded, photos, strict=True)
-    good = [(one, photo) for one, photo in pairs if not isinstance(one, str)]
+    good = [(pixels, photo) for pixels, photo in pairs if not isinstance(pixels, str)]
     if not good:
         raise DataError(f"none of {len(photos)} photos can be read; the first: {skipped[0]}")
-    return np.stack([one for one, _ in good]), [photo for _, photo in good], skipped
+    return np.stack([pixels for pixels, _ in good]), [photo for _, photo in good], skipped
 
 
 def _text(path: Path) -> str:
@@ -148,7 +147,9 @@ def _photos(path: Path) -> tuple[list[LabelledImage], list[LabelledImage]]:
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         if missing := {"path", "product", "split"} - set(reader.fieldnames or []):
-            raise DataError(f"{path}: no column {min(missing)!r}; train again, or give --data DATA")
+            raise DataError(
+                f"{path}: no column {min(missing)!r}; train again, or give --data DATASET"
+            )
         for row in reader:
             photo = LabelledImage(path.parent / row["path"], row["product"])
             parts.setdefault(row["split"], []).append(photo)

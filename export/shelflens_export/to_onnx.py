@@ -47,8 +47,8 @@ def to_onnx(network: Any) -> Any:
 def quantize(model: Any, calibration: NDArray[np.uint8], target: str) -> Any:
     """Static int8 with QDQ nodes, from the scaled pixels to the last Dense layer.
 
-    Weights are quantized per channel, ranges are the least and greatest values seen: percentile
-    and entropy ranges gave the same cosines within 0.001 and need gigabytes. What follows the
+    Weights are quantized per channel, ranges are the smallest and largest values seen: percentile
+    and entropy ranges do no better and need gigabytes. What follows the
     last Dense layer, bringing the vector to length 1, stays in float.
 
     Args:
@@ -58,7 +58,7 @@ def quantize(model: Any, calibration: NDArray[np.uint8], target: str) -> Any:
     """
     from onnxruntime import quantization
 
-    class Dataset(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Photos(quantization.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._left = iter(calibration)
 
@@ -74,14 +74,14 @@ def quantize(model: Any, calibration: NDArray[np.uint8], target: str) -> Any:
         quantization.quantize_static(
             source,
             path,
-            Dataset(),
+            Photos(),
             quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             activation_type=kinds.QUInt8 if processor(target) == "x86" else kinds.QInt8,
             weight_type=kinds.QInt8,
-            # AVX2 adds two products of bytes in 16 bits, which overflow and are clipped: the same
-            # file had cosine 0.997 where there is VNNI and 0.967 (lowest 0.69) where there is not.
-            # Weights of 7 bits cannot overflow (ONNX Runtime, "Quantize ONNX models").
+            # AVX2 adds two products of bytes in 16 bits, which overflow and are clipped where
+            # there is no VNNI. Weights of 7 bits cannot overflow (ONNX Runtime, "Quantize ONNX
+            # models").
             reduce_range=processor(target) == "x86",
             nodes_to_exclude=_stay_float(model),
         )
@@ -102,9 +102,9 @@ def _take_bytes(model: Any, shape: list[int]) -> None:
     graph = model.graph
     old = graph.input[0].name
     for node in graph.node:
-        for place, name in enumerate(node.input):
+        for index, name in enumerate(node.input):
             if name == old:
-                node.input[place] = "pixels"
+                node.input[index] = "pixels"
     del graph.input[:]
     graph.input.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", *shape]))
     planes = helper.make_node("Transpose", ["image"], ["planes"], "planes", perm=[0, 3, 1, 2])
@@ -120,9 +120,9 @@ def _name_output(model: Any, dim: int) -> None:
     old = graph.output[0].name
     for node in graph.node:
         for names in (node.input, node.output):
-            for place, name in enumerate(names):
+            for index, name in enumerate(names):
                 if name == old:
-                    names[place] = "embedding"
+                    names[index] = "embedding"
     del graph.output[:]
     graph.output.append(
         helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", dim])
@@ -150,7 +150,7 @@ def _checked(path: Path) -> Any:
     model = onnx.load(path)
     # ONNX Runtime lists every operator domain it knows; readers refuse those they do not.
     used = {node.domain for node in model.graph.node}
-    kept = [one for one in model.opset_import if one.domain in used]
+    kept = [opset for opset in model.opset_import if opset.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
     try:
@@ -164,7 +164,7 @@ def _stay_float(model: Any) -> list[str]:
     """Names of the nodes before the first convolution and behind the last Dense layer."""
     kinds = [node.op_type for node in model.graph.node]
     first = kinds.index("Conv")
-    last = max(place for place, kind in enumerate(kinds) if kind in ("Gemm", "MatMul"))
+    last = max(index for index, kind in enumerate(kinds) if kind in ("Gemm", "MatMul"))
     nodes = model.graph.node
     if kinds[last] == "MatMul" and kinds[last + 1] == "Add":  # the bias belongs to the layer
         last += 1

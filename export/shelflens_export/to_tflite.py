@@ -40,7 +40,7 @@ def to_tflite(network: Any, variant: str, calibration: NDArray[np.uint8] | None 
     def serve(image: Any) -> dict[str, Any]:
         return {"embedding": before_unit(tf.cast(image, tf.float32), training=False)}
 
-    variables = [one.value for one in before_unit.variables]
+    variables = [variable.value for variable in before_unit.variables]
     with converting(serve, variables, tf.TensorSpec(shape, source, name="image")) as converter:
         if variant != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -87,9 +87,9 @@ def representative(
     """
 
     def photos_one_by_one() -> Iterator[list[NDArray[np.float32]]]:
-        for place, photo in enumerate(photos):
+        for index, photo in enumerate(photos):
             image = photo[np.newaxis].astype(np.float32)
-            if place == 0:
+            if index == 0:
                 image[0, 0, 0], image[0, 0, 1] = 0, 255
             yield [image]
 

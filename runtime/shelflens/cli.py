@@ -1,9 +1,9 @@
 """The `shelflens` command: finds the subcommand, and turns errors into one clear line.
 
 A subcommand is a module with `HELP`, `add_arguments(parser)` and `run(args) -> exit status`.
-Those of the runtime are named here and imported only when typed; those of the workshop packages
-are found through the entry-point group `shelflens.commands`, looked up only when the word typed
-is not a runtime command, so that a device pays nothing for them.
+Those of the runtime are imported only when typed; those of the workshop packages are found through
+the entry-point group `shelflens.commands`, looked up only when the word typed is not a runtime
+command, so that a device pays nothing for them.
 
 Exit status: 0 done, 1 something could not be done (one line on standard error says what),
 2 the command line itself is wrong, 130 interrupted; 3 and 4 with `lookup --status`.
@@ -16,42 +16,48 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shelflens.errors import ShelfLensError
 
-RUNTIME = {
-    "lookup": "which product a photo shows",
-    "watch": "what is held before a camera, once per product shown",
-    "similar": "products like this one",
-    "recommend": "what this customer would like, and why",
-    "profile": "a customer's likes, in one private file",
-    "tag": "attribute values of photos, from a catalog",
-    "catalog": "build, calibrate, inspect and change a catalog file",
-    "page": "a page that recognises products in a phone's browser, offline",
-    "evaluate": "how well a catalog does on your photos, and what to do next",
-    "serve": "a small web server: photos in, answers out    [serve]",
-    "embed": "photos to embeddings in a .npy file",
-    "demo": "the main job on a little drawn store, no network, no arguments",
-    "bench": "how fast this device is, and what to choose for it",
-    "doctor": "which inference engines work here, and how to install the others",
-    "selftest": "a known picture gives the known vector and the known match",
-}
-WORKSHOP = {
-    "train": "fine-tune an embedding on photos of your products      [train]",
-    "average": "fine-tunes of one start, averaged into a better one     [train]",
-    "export": "quantize and convert a trained model, with a gate      [export]",
-    "draw": "draw a store of packaged products to try things on     [train]",
-}
 GROUP = "shelflens.commands"
-EXTRA = {
-    "train": "train",
-    "average": "train",
-    "draw": "train",
-    "export": "export",
-    "serve": "serve",
-}
-"""What `pip install 'shelflens[...]'` brings a command, where the base is not enough."""
+"""Entry points of the commands that other packages bring."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand, as the overview lists it."""
+
+    word: str
+    text: str
+    extra: str = ""
+    """What `pip install 'shelflens[...]'` brings it, where the base is not enough."""
+    ours: bool = True
+    """Whether it is a module of `shelflens.commands`; the workshop's come by `GROUP`."""
+
+
+COMMANDS = (
+    Command("lookup", "which product a photo shows"),
+    Command("watch", "what is held before a camera, once per product shown"),
+    Command("similar", "products like this one"),
+    Command("recommend", "what this customer would like, and why"),
+    Command("profile", "a customer's likes, in one private file"),
+    Command("tag", "attribute values of photos, from a catalog"),
+    Command("catalog", "build, calibrate, inspect and change a catalog file"),
+    Command("page", "a web app that recognises products in a phone's browser, offline"),
+    Command("evaluate", "how well a catalog does on your photos, and what to do next"),
+    Command("serve", "a small web server: photos in, answers out", "serve"),
+    Command("embed", "photos to embeddings in a .npy file"),
+    Command("demo", "the main job on a small synthetic store, no network, no arguments"),
+    Command("bench", "how fast this device is, and what to choose for it"),
+    Command("doctor", "which inference engines work here, and how to install the others"),
+    Command("selftest", "a known photo gives the known vector and the known match"),
+    Command("train", "fine-tune an embedding on photos of your products", "train", ours=False),
+    Command("average", "average fine-tunes of one start into a better one", "train", ours=False),
+    Command("export", "quantize and convert a trained model, with a gate", "export", ours=False),
+    Command("synthesize", "make a synthetic store to try things on", "train", ours=False),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,17 +72,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"shelflens {__version__}")
         return 0
     word = words[0]
-    command = _command(word)
-    if command is None:
+    module = _module(word)
+    if module is None:
         print(f"shelflens: no command {word!r}; shelflens --help lists them", file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(prog=f"shelflens {word}", description=command.HELP)
-    command.add_arguments(parser)
+    parser = argparse.ArgumentParser(prog=f"shelflens {word}", description=module.HELP)
+    module.add_arguments(parser)
     args = parser.parse_args(words[1:])
     # Our own limit refuses what Pillow warns about, with a better message.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     try:
-        status = command.run(args)
+        status = module.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _say(word, "interrupted", 130)
@@ -84,19 +90,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return 0
     except ModuleNotFoundError as error:
-        if word not in EXTRA:
+        extra = next((command.extra for command in COMMANDS if command.word == word), "")
+        if not extra:
             raise
-        return _say(word, f"needs {error.name}: pip install 'shelflens[{EXTRA[word]}]'", 1)
+        return _say(word, f"needs {error.name}: pip install 'shelflens[{extra}]'", 1)
     except OSError as error:
-        what = error.strerror or str(error)
-        return _say(word, f"{error.filename}: {what}" if error.filename else what, 1)
+        text = error.strerror or str(error)
+        return _say(word, f"{error.filename}: {text}" if error.filename else text, 1)
     except ShelfLensError as error:
         return _say(word, str(error), 1)
     return int(status)
 
 
-def _command(word: str) -> Any:
-    if word in RUNTIME:
+def _module(word: str) -> Any:
+    """The module of a command, or None."""
+    if any(command.ours and command.word == word for command in COMMANDS):
         return importlib.import_module(f"shelflens.commands.{word}")
     from importlib.metadata import entry_points
 
@@ -104,16 +112,19 @@ def _command(word: str) -> Any:
     return importlib.import_module(next(iter(found)).value) if found else None
 
 
-def _say(word: str, what: str, status: int) -> int:
-    line = " ".join(what.split())
+def _say(word: str, text: str, status: int) -> int:
+    line = " ".join(text.split())
     print(f"shelflens {word}: {line}", file=sys.stderr)
     return status
 
 
 def _overview() -> str:
-    lines = ["usage: shelflens COMMAND ...    (shelflens COMMAND --help tells more)", ""]
-    lines += ["on a device"]
-    lines += [f"  {word:<11}{text}" for word, text in RUNTIME.items()]
-    lines += ["", "on a workstation, with the extra in brackets"]
-    lines += [f"  {word:<11}{text}" for word, text in WORKSHOP.items()]
+    lines = ["usage: shelflens COMMAND ...    (shelflens COMMAND --help tells more)"]
+    titles = {True: "on a device", False: "on a workstation, with the extra in brackets"}
+    for ours, title in titles.items():
+        lines += ["", title]
+        for command in COMMANDS:
+            if command.ours is ours:
+                extra = f"  [{command.extra}]" if command.extra else ""
+                lines.append(f"  {command.word:<11}{command.text}{extra}")
     return "\n".join(lines)

@@ -1,8 +1,7 @@
-"""DATA: photos and the products they show, from a folder or a CSV."""
+"""A dataset: images and the products they show, from a folder or a CSV."""
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One photo and its product."""
+    """An image and its product."""
 
     path: Path
     product: str
@@ -23,7 +22,7 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a DATA holds."""
+    """Labelled images, and what is known of their products."""
 
     items: list[LabelledImage]
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -31,80 +30,80 @@ class Dataset:
 
     @property
     def paths(self) -> list[Path]:
-        """The photos."""
+        """The image files."""
         return [item.path for item in self.items]
 
     @property
     def labels(self) -> list[str]:
-        """The product id of each photo."""
+        """The product id of each image."""
         return [item.product for item in self.items]
 
 
-def read_dataset(data: str | os.PathLike[str]) -> Dataset:
-    """List the photos of a DATA.
+def read_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """List the images of a dataset.
 
     A folder holds one folder per product, nested as deep as one likes; the product id is the
     folder's relative path with `/` between its parts. A CSV has columns `path` and `product`
     and any further ones, which become the product's attributes; paths are relative to the CSV.
-    The photos themselves are not opened.
+    The images themselves are not opened.
 
     Raises:
         DataError: no photos, columns missing, a row without path or product, an impossible id.
         FileNotFoundError: no such folder or file.
     """
-    source = Path(data)
+    source = Path(path)
     if not source.exists():
         raise FileNotFoundError(2, "no such folder or CSV", str(source))
     try:
-        photos = _from_folder(source) if source.is_dir() else _from_csv(source)
-        for product in dict.fromkeys(photos.labels):
-            check_id(product)
+        dataset = _from_folder(source) if source.is_dir() else _from_csv(source)
+        for product_id in dict.fromkeys(dataset.labels):
+            check_id(product_id)
     except CatalogError as error:
         raise DataError(f"{source}: {error}") from error
-    return photos
+    return dataset
 
 
-def read_unlabelled(data: str | os.PathLike[str]) -> Dataset:
-    """List the photos of a DATA whose labels are not needed: a folder may hold them directly.
+def read_unlabelled(path: str | os.PathLike[str]) -> Dataset:
+    """List the images of a dataset whose labels are not needed: a folder may hold them directly.
 
-    Photos that lie in the folder itself are labelled by their file's name; else as `read_dataset`.
+    Images that lie in the folder itself are labelled by their file's name; else as `read_dataset`.
 
     Raises:
         DataError, FileNotFoundError: as `read_dataset`.
     """
-    source = Path(data)
+    source = Path(path)
     loose = [
-        one
-        for one in (sorted(source.iterdir()) if source.is_dir() else ())
-        if one.suffix.lower() in SUFFIXES and not one.name.startswith(".")
+        file
+        for file in (sorted(source.iterdir()) if source.is_dir() else ())
+        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
     ]
     if loose:
-        return Dataset([LabelledImage(path, path.stem) for path in loose])
+        return Dataset([LabelledImage(file, file.stem) for file in loose])
     return read_dataset(source)
 
 
 def merge(parts: list[Dataset]) -> Dataset:
-    """Several DATA as one; products of the same id are one product."""
+    """Several datasets as one; products of the same id are one product."""
     attributes: dict[str, dict[str, str]] = {}
     for part in parts:
-        for product, columns in part.attributes.items():
-            attributes.setdefault(product, {}).update(columns)
+        for product_id, columns in part.attributes.items():
+            attributes.setdefault(product_id, {}).update(columns)
     return Dataset([item for part in parts for item in part.items], attributes)
 
 
 def _from_folder(root: Path) -> Dataset:
     items = []
     loose = 0
-    for folder, below, names in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        product = Path(folder).relative_to(root).as_posix()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        product_id = Path(folder).relative_to(root).as_posix()
         for name in sorted(names):
             if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES:
                 continue
-            if product == ".":
+            if product_id == ".":
                 loose += 1
             else:
-                items.append(LabelledImage(Path(folder) / name, product))
+                items.append(LabelledImage(Path(folder) / name, product_id))
     if not items:
         hint = f" ({loose} lie in the folder itself)" if loose else ""
         raise DataError(
@@ -115,6 +114,8 @@ def _from_folder(root: Path) -> Dataset:
 
 
 def _from_csv(source: Path) -> Dataset:
+    import csv  # here and not above: a lookup reads none
+
     items = []
     attributes: dict[str, dict[str, str]] = {}
     try:

@@ -5,11 +5,11 @@
     Exception
     └── ShelfLensError
         ├── PhotoError      a photo that cannot be read as a picture
-        ├── DataError       a DATA folder or CSV that cannot be used
+        ├── DataError       a dataset, folder or CSV, that cannot be used
         ├── ModelError      a model file that is damaged or not ours
         │   └── EngineError     no inference engine here can run it
         ├── CameraError     a camera, video or stream that cannot be watched
-        ├── PageError       a phone page that cannot be built
+        ├── WebAppError     a web app that cannot be built
         ├── ProfileError    a profile file that cannot be used
         ├── ServeError      settings that the server does not start with
         └── CatalogError    a catalog file or its contents that cannot be used
@@ -31,7 +31,7 @@ class PhotoError(ShelfLensError):
 
 
 class DataError(ShelfLensError):
-    """A DATA folder or CSV that cannot be used."""
+    """A dataset, a folder or a CSV, that cannot be used."""
 
 
 class ModelError(ShelfLensError):
@@ -42,8 +42,8 @@ class EngineError(ModelError):
     """No inference engine on this machine can run the model."""
 
 
-class PageError(ShelfLensError):
-    """A phone page that cannot be built."""
+class WebAppError(ShelfLensError):
+    """A web app that cannot be built."""
 
 
 class ProfileError(ShelfLensError):

@@ -1,6 +1,6 @@
-"""Command-line flags from a frozen dataclass, so that each knob is described once.
+"""Command-line flags from a frozen dataclass, so that each option is described once.
 
-A field is made with `knob(default, help)`; its flag is its name with dashes. A bool gives
+A field is made with `option(default, help)`; its flag is its name with dashes. A bool gives
 `--flag/--no-flag`, a tuple takes several values, `choices` limits a text.
 """
 
@@ -19,25 +19,25 @@ def option(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:  #
 
 
 def add_options(parser: argparse.ArgumentParser, config: type[Any]) -> None:
-    """Add a flag for every knob of a config class; fields made otherwise are left alone."""
-    for one in fields(config):
-        if "help" in one.metadata:
-            parser.add_argument(f"--{one.name.replace('_', '-')}", **_options(one))
+    """Add a flag for every option of a config class; fields made otherwise are left alone."""
+    for field_ in fields(config):
+        if "help" in field_.metadata:
+            parser.add_argument(f"--{field_.name.replace('_', '-')}", **_arguments(field_))
 
 
-def from_options(config: type[Config], args: argparse.Namespace, **others: Any) -> Config:
+def from_options(config: type[Config], args: argparse.Namespace, **more: Any) -> Config:
     """Build a config from parsed flags and the fields that are not flags.
 
     Raises:
         ValueError: as the config's own checks do.
     """
     given = vars(args)
-    knobs = {
-        one.name: tuple(given[one.name]) if isinstance(one.default, tuple) else given[one.name]
-        for one in fields(config)  # type: ignore[arg-type]
-        if "help" in one.metadata
-    }
-    return config(**knobs, **others)
+    values = {}
+    for field_ in fields(config):  # type: ignore[arg-type]
+        if "help" in field_.metadata:
+            value = given[field_.name]
+            values[field_.name] = tuple(value) if isinstance(field_.default, tuple) else value
+    return config(**values, **more)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -45,9 +45,9 @@ def to_dict(config: Any) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(config).items()}
 
 
-def _options(one: Field[Any]) -> dict[str, Any]:
-    default, choices = one.default, one.metadata["choices"] or None
-    text = one.metadata["help"].replace("%", "%%")
+def _arguments(field_: Field[Any]) -> dict[str, Any]:
+    default, choices = field_.default, field_.metadata["choices"] or None
+    text = field_.metadata["help"].replace("%", "%%")
     if isinstance(default, bool):
         action = argparse.BooleanOptionalAction
         return {"action": action, "default": default, "help": text}

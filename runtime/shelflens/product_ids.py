@@ -15,23 +15,23 @@ ID_LIMIT = 200
 _ROW_LIMIT = 1 << 31
 
 
-def check_id(product: str) -> None:
+def check_id(product_id: str) -> None:
     """Refuse a product id that cannot be shown on one line.
 
     Raises:
         CatalogError: empty, longer than `ID_LIMIT`, surrounded by blanks, or with characters
             that do not print.
     """
-    if not isinstance(product, str) or not product:
-        raise CatalogError(f"product id: expected a text, got {product!r}")
-    if len(product) > ID_LIMIT:
+    if not isinstance(product_id, str) or not product_id:
+        raise CatalogError(f"product id: expected a text, got {product_id!r}")
+    if len(product_id) > ID_LIMIT:
         raise CatalogError(
-            f"product id {product[:20]!r}...: {len(product):,} characters, at most {ID_LIMIT}"
+            f"product id {product_id[:20]!r}...: {len(product_id):,} characters, at most {ID_LIMIT}"
         )
-    if product != product.strip() or not product.isprintable():
+    if product_id != product_id.strip() or not product_id.isprintable():
         raise CatalogError(
-            f"product id {product!r}: has line breaks, control characters or blanks at its ends; "
-            "use characters that print on one line"
+            f"product id {product_id!r}: has line breaks, control characters or blanks at its "
+            "ends; use characters that print on one line"
         )
 
 
@@ -46,13 +46,13 @@ def check_rows(
     if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= _ROW_LIMIT:
         raise CatalogError(f"vectors: expected float32 [n, d], got {list(vectors.shape)}")
     if dim is not None and vectors.shape[1] != dim:
-        raise CatalogError(f"vectors: expected {dim} numbers a row, got {vectors.shape[1]}")
+        raise CatalogError(f"vectors: expected {dim} dimensions per row, got {vectors.shape[1]}")
     if len(ids) != len(vectors):
         raise CatalogError(f"{len(ids)} ids for {len(vectors)} vectors; expected one for each")
     if not space:
         raise CatalogError("space: expected the name of the embedding space, got nothing")
-    for one in dict.fromkeys(ids):
-        check_id(one)
+    for product_id in dict.fromkeys(ids):
+        check_id(product_id)
     lengths = np.einsum("nd,nd->n", vectors, vectors)
     if len(bad := np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))):
         raise CatalogError(

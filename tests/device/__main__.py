@@ -51,15 +51,19 @@ def main() -> int:
     try:
         with alone():
             if args.instructions:
-                print(write_counts(counts(args.architecture), args.out))
+                write_counts(counts(args.architecture), args.out)
                 return 0
             rows = measure(args.architecture, args.cpu, args.onnx, quick=args.quick)
     except (NeedError, OSError) as error:
         print(f"tests/device/run: {error}", file=sys.stderr)
         return 1
-    print(write(rows, args.architecture, args.out, quick=args.quick))
+    write(rows, args.architecture, args.out, quick=args.quick)
     wrong = [line for row in rows for line in failures(row)]
-    print("\n".join(wrong) if wrong else f"{args.architecture}: the answers are those of x86-64")
+    print(
+        "\n".join(wrong)
+        if wrong
+        else f"{args.architecture}: the answers are those of x86-64, but for rounding"
+    )
     return 1 if wrong else 0
 
 
@@ -108,20 +112,20 @@ def alone() -> Iterator[None]:
     Raises:
         NeedError: another one is at work.
     """
-    place = cache() / "device" / "lock"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("w") as stream:
+    lock = cache() / "device" / "lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise NeedError(f"another run uses {place.parent}; wait for its end") from error
+            raise NeedError(f"another run uses {lock.parent}; wait for its end") from error
         yield
 
 
 def examine(
     machine: Machine, wheel: Path, engines: tuple[str, ...], onnx: Path | None, *, quick: bool
 ) -> list[tuple[dict[str, Any], Answers]]:
-    """Install on a machine and ask each engine; the facts of each with its answers."""
+    """Install on a machine and ask each engine; a row of figures for each, with its answers."""
     found: list[tuple[dict[str, Any], Answers]] = []
     tell(f"{machine.name}: installing as the README says")
     install(machine, wheel)
@@ -137,9 +141,10 @@ def examine(
                 shutil.copy(onnx, machine.outside(model.file))
         tell(f"{machine.name}: {engine}")
         answers = ask(machine, model, quick=quick)
-        versions = {one["name"]: one.get("version") for one in answers.doctor["engines"]}
+        versions = {found["name"]: found.get("version") for found in answers.doctor["engines"]}
         apt = ARCHITECTURES[machine.name].packages[1:] if machine.name in ARCHITECTURES else ()
-        facts = {
+        extra = from_apt(machine, apt) if apt else 0
+        row = {
             "architecture": machine.name,
             "machine": answers.doctor["machine"],
             "cpu": machine.cpu,
@@ -151,10 +156,11 @@ def examine(
             "pillow": answers.doctor["pillow"],
             "scan": answers.doctor["scan"],
             "installed_mib": mib(size),
-            "apt_mib": mib(from_apt(machine, apt)) if apt else 0.0,
+            "apt_mib": mib(extra),
+            "total_mib": mib(size + extra),
             "held_mib": mib(answers.held),
         }
-        found.append((facts, answers))
+        found.append((row, answers))
     return found
 
 

@@ -86,7 +86,7 @@ def ask(machine: Machine, model: Model, *, quick: bool) -> Answers:
     names = sorted(path.name for path in (demo / "photos").iterdir())[:: 20 if quick else 5]
     photos = [inside / "demo" / "photos" / name for name in names]
     machine.run(shelflens, "embed", *photos, "--out", "vectors.npy", *words)
-    told = machine.run(shelflens, "lookup", *photos, "--catalog", store, "--json", *words)
+    lines = machine.run(shelflens, "lookup", *photos, "--catalog", store, "--json", *words)
     shutil.copy(MEMORY, machine.outside("memory.py"))
     lookup = ["lookup", photos[0], "--catalog", store, *words]
     memory = machine.run(f"{BIN}/python", "memory.py", *lookup)
@@ -95,7 +95,7 @@ def ask(machine: Machine, model: Model, *, quick: bool) -> Answers:
         selftest=known,
         demo=None if shown is None else without_times(shown),
         vectors=np.load(machine.outside("vectors.npy")),
-        lookups=[json.loads(line) for line in told.splitlines()],
+        lookups=[json.loads(line) for line in lines.splitlines()],
         ids=held["ids"],
         rows=hashlib.sha256(machine.outside(store).read_bytes()).hexdigest(),
         held=int(memory.rpartition("held ")[2]),
@@ -107,7 +107,7 @@ def write(path: Path, products: list[dict[str, str]], folder: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(products[0]))
     writer.writeheader()
-    writer.writerows({**one, "path": str(folder / one["path"])} for one in products)
+    writer.writerows({**row, "path": str(folder / row["path"])} for row in products)
     path.write_text(text.getvalue(), encoding="utf-8")
 
 

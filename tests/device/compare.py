@@ -9,17 +9,21 @@ import numpy as np
 
 from tests.device.checks import Answers
 
-LEAST_COSINE = {"litert": 0.99, "tflite-runtime": 0.99, "onnxruntime": 0.995}
-"""Least cosine of one photo's vector with that of x86-64. Engines round int8 differently on each
+MIN_COSINE = {"litert": 0.99, "tflite-runtime": 0.99, "onnxruntime": 0.995}
+"""Lowest cosine of one photo's vector with that of x86-64. Engines round int8 differently on each
 processor; a wrong colour order or normalisation falls below 0.9 (see `shelflens selftest`)."""
 
 DEMO_MAY_MOVE = 2
 """Of the demo's 76 photos, how many more or fewer may be answered in one way than on x86-64: a
 score that lies on a threshold is moved across it by rounding."""
 
+LOOKUPS_MAY_MOVE = 1
+"""Of the lookups, how many may have another decision than on x86-64, for the same reason; the first
+product must be the same in all."""
+
 
 def compare(engine: str, here: Answers, there: Answers) -> dict[str, Any]:
-    """What is the same, by name; `least_cosine` and `most_score` say how near.
+    """What is the same, by name; `lowest_cosine` and `max_score_change` say how near.
 
     Args:
         engine: The engine of `there`.
@@ -29,21 +33,22 @@ def compare(engine: str, here: Answers, there: Answers) -> dict[str, Any]:
     cosines = np.einsum("nd,nd->n", here.vectors, there.vectors)
     pairs = list(zip(here.lookups, there.lookups, strict=True))
     moved = [
-        abs(one["score"] - other["score"])
+        abs(match["score"] - expected["score"])
         for mine, theirs in pairs
-        for one, other in zip(mine["matches"], theirs["matches"], strict=True)
+        for expected, match in zip(mine["matches"], theirs["matches"], strict=True)
     ]
-    works = {one["name"]: one["works"] for one in there.doctor["engines"]}
+    works = {found["name"]: found["works"] for found in there.doctor["engines"]}
     return {
         "doctor": works[engine],
         "selftest": there.selftest,
         **demo(here.demo, there.demo),
         "ids": there.ids == here.ids,
-        "same_answers": sum(answer(one) == answer(other) for one, other in pairs),
+        "same_answers": sum(answer(mine) == answer(theirs) for mine, theirs in pairs),
+        "same_products": sum(answer(mine)[1] == answer(theirs)[1] for mine, theirs in pairs),
         "photos": len(pairs),
-        "least_cosine": round(float(cosines.min()), 6),
-        "tolerance": LEAST_COSINE[engine],
-        "most_score": round(max(moved), 6),
+        "lowest_cosine": round(float(cosines.min()), 6),
+        "tolerance": MIN_COSINE[engine],
+        "max_score_change": round(max(moved), 6),
         "same_catalog_bytes": there.rows == here.rows,
     }
 
@@ -53,8 +58,8 @@ def demo(here: str | None, there: str | None) -> dict[str, Any]:
     if here is None or there is None:
         return {"demo": None}
     (mine, my_counts), (theirs, their_counts) = parts(here), parts(there)
-    moved = [abs(one - other) for one, other in zip(my_counts, their_counts, strict=True)]
-    same = sum(one == other for one, other in zip(mine, theirs, strict=True))
+    moved = [abs(ours - count) for ours, count in zip(my_counts, their_counts, strict=True)]
+    same = sum(line == shown for line, shown in zip(mine, theirs, strict=True))
     return {
         "demo": max(moved) <= DEMO_MAY_MOVE and len(mine) - same <= DEMO_MAY_MOVE,
         "demo_same": [same, len(mine)],
@@ -78,8 +83,9 @@ def answer(line: dict[str, Any]) -> tuple[str, str]:
 def failures(row: dict[str, Any]) -> list[str]:
     """What must hold in a row of the table and does not, a line each."""
     found = [f"{name} is {row[name]}" for name in ("doctor", "demo", "ids") if row[name] is False]
-    if row["same_answers"] != row["photos"]:
+    moved = row["photos"] - row["same_answers"]
+    if moved > LOOKUPS_MAY_MOVE or row["same_products"] != row["photos"]:
         found.append(f"{row['same_answers']} of {row['photos']} answers are those of x86-64")
-    if not row["least_cosine"] >= row["tolerance"]:
-        found.append(f"cosine with x86-64 {row['least_cosine']}, at least {row['tolerance']}")
-    return [f"{row['architecture']} {row['engine']}: {one}" for one in found]
+    if not row["lowest_cosine"] >= row["tolerance"]:
+        found.append(f"cosine with x86-64 {row['lowest_cosine']}, at least {row['tolerance']}")
+    return [f"{row['architecture']} {row['engine']}: {line}" for line in found]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.instructions import ACTS, ALONE, ROWS, each, script
+from benchmarks.speed.instructions import ACTS, ALONE, ROWS, each, script
 from tests.device.machines import Machine
 from tests.device.needs import NeedError, call, install
 
@@ -24,12 +24,18 @@ _ROWS = ROWS.format(n=ROWS_SCANNED, dim=DIM)
 EMBED = """
 from shelflens import Embedder
 embedder = Embedder.open(threads=1)
-pixels = embedder.load(draw(348, 348))[np.newaxis]
+pixels = embedder.load(synthetic_photo(348, 348))[np.newaxis]
 """
 
 COUNTED = {
-    "decode 12 MP to 224 pixels": ("photo = draw(4032, 3024)", ACTS["decode 12 MP to 224 pixels"]),
-    "decode 348 pixels to 224": ("photo = draw(348, 348)", ACTS["decode 348 pixels to 224"]),
+    "decode 12 MP to 224 pixels": (
+        "photo = synthetic_photo(4032, 3024)",
+        ACTS["decode 12 MP to 224 pixels"],
+    ),
+    "decode 348 pixels to 224": (
+        "photo = synthetic_photo(348, 348)",
+        ACTS["decode 348 pixels to 224"],
+    ),
     "embed": (EMBED, "embedder.embed_pixels(pixels)"),
     f"{_SCAN}, kernel": (_ROWS, ACTS["scan 20,000 x 128, kernel"]),
     f"{_SCAN}, NumPy": (_ROWS, ACTS["scan 20,000 x 128, NumPy"]),
@@ -65,7 +71,7 @@ def count(machine: Machine) -> dict[str, dict[str, int]]:
     shutil.copy(qemu, tools / "qemu")
     source = Path(__file__).with_name("count.c")
     call("cc", "-O2", "-shared", "-fPIC", "-o", tools / "count.so", source)
-    # Without a kernel `nearest` scans with NumPy: that row would say nothing of its own.
+    # Without a kernel `top_products` scans with NumPy: that row would say nothing of its own.
     kernel = "from shelflens.catalog.simd import kernel; print(kernel(False) is not None)"
     has_kernel = machine.run(".venv/bin/python", "-c", kernel).strip() == "True"
     acts = [name for name in COUNTED if has_kernel or not name.endswith("kernel")]

@@ -43,22 +43,22 @@ def _range(line: str) -> tuple[int, int, str]:
 
 
 def main(words: list[str]) -> int:
-    """Run a command of ShelfLens, then print the most that it held."""
+    """Run a command of ShelfLens, then print the maximum that it held."""
     from shelflens.cli import main as shelflens
 
-    most, ended = [0], threading.Event()
+    held, ended = [0], threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.01):
-            most.append(resident())
+            held.append(resident())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     status = shelflens(words)
-    most.append(resident())
+    held.append(resident())
     ended.set()
     watcher.join()
-    print(f"\nheld {max(most)}")
+    print(f"\nheld {max(held)}")
     return status
 
 

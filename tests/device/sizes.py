@@ -54,7 +54,7 @@ def closure(names: set[str], needs: dict[str, set[str]]) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += [one for one in needs[name] if one in needs]
+            waiting += [package for package in needs[name] if package in needs]
     return found
 
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.readme import block
+from tests.support.skips import ALLOWED, skipped
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "runtime" / "shelflens" / "data" / "demo"
@@ -83,11 +86,39 @@ def environment(folder: Path, *packages: object, python: str = sys.executable) -
     return folder / "bin"
 
 
+def test_the_readme_of_the_wheel_needs_no_repository(wheel: Path) -> None:
+    """A package index shows it alone: every link and image has an address."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        text = archive.read(name).decode()
+    (source,) = re.findall(r"^Project-URL: Source, (https://\S+)$", text, re.M)
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(targets) >= 15
+    assert all(target.startswith(f"{source}/") for target in targets)
+    assert f"]({source}/raw/HEAD/benchmarks/results/contact-sheet.jpg)" in text
+
+
+def test_the_tests_of_an_unpacked_sdist_pass(tmp_path: Path, wheel: Path) -> None:
+    """The runtime's tests need the extra [test] alone, and read nothing that the sdist has not."""
+    run(sys.executable, "-m", "build", "--sdist", "-o", tmp_path, wheel.parent / "source")
+    (archive,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(archive, tmp_path)
+    (root,) = tmp_path.glob("shelflens-*/")
+    bin_ = environment(tmp_path / "env", f"{root}[test]")
+    report = tmp_path / "report.xml"
+    words = ["-q", "--junitxml", report, "tests/runtime", "tests/docs"]
+    out = run(bin_ / "python", "-m", "pytest", *words, cwd=root)
+    assert re.search(r"\d{3,} passed", out)
+    # A benchmark of training imports Keras, which [test] does not have.
+    names = {name for name in skipped(report) if not name.startswith("test_every_module_imports[")}
+    assert names <= set(ALLOWED)
+
+
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).parts[-3])
 def test_the_bare_wheel_answers_a_lookup(wheel: Path, tmp_path: Path, python: str) -> None:
     bin_ = environment(tmp_path / "env", wheel, python=python)
     installed = json.loads(run(bin_ / "python", "-m", "pip", "list", "--format=json"))
-    names = {one["name"].lower() for one in installed}
+    names = {package["name"].lower() for package in installed}
     assert not names & {"tensorflow", "keras", "onnx", "onnxruntime", "matplotlib", "scipy"}
     assert json.loads(run(bin_ / "shelflens", "selftest", "--json", cwd=tmp_path))["ok"]
     store = tmp_path / "store.catalog"
@@ -116,16 +147,16 @@ def test_tflite_runtime_gives_the_same_answers(wheel: Path, tmp_path: Path) -> N
     litert = environment(tmp_path / "new", wheel)
     photos = sorted((DEMO / "photos").glob("*.jpg"))[:12]
     vectors, answers = [], []
-    for number, bin_ in enumerate((engine, litert)):
-        out = tmp_path / f"{number}.npy"
+    for index, bin_ in enumerate((engine, litert)):
+        out = tmp_path / f"{index}.npy"
         run(bin_ / "shelflens", "embed", *photos, "--out", out)
         vectors.append(np.load(out))
-        store = tmp_path / f"{number}.catalog"
+        store = tmp_path / f"{index}.catalog"
         run(bin_ / "shelflens", "catalog", "build", DEMO / "studio.csv", "--out", store)
         text = run(bin_ / "shelflens", "lookup", *photos, "--catalog", store, "--json")
         answers.append([json.loads(line)["matches"][0]["id"] for line in text.splitlines()])
     report = json.loads(run(engine / "shelflens", "doctor", "--json"))
-    works = {one["name"]: one["works"] for one in report["engines"]}
+    works = {engine["name"]: engine["works"] for engine in report["engines"]}
     assert works == {"litert": False, "tflite-runtime": True, "onnxruntime": False}
     assert (vectors[0] * vectors[1]).sum(axis=1).min() > ENGINES_AGREE
     assert answers[0] == answers[1]
@@ -141,10 +172,10 @@ def test_numpy_2_breaks_tflite_runtime_and_doctor_says_so(wheel: Path, tmp_path:
     )
     assert done.returncode == 1
     report = json.loads(done.stdout)
-    one = next(one for one in report["engines"] if one["name"] == "tflite-runtime")
-    assert not one["works"]
-    assert one["why"]
-    assert "numpy<2" in one["install"]
+    engine = next(row for row in report["engines"] if row["name"] == "tflite-runtime")
+    assert not engine["works"]
+    assert engine["why"]
+    assert "numpy<2" in engine["install"]
 
 
 def test_the_readme_main_job_runs_as_printed(tmp_path: Path, wheel: Path) -> None:

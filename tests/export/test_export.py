@@ -23,12 +23,13 @@ from shelflens.cli import main
 from shelflens.errors import DataError, ModelError
 from shelflens.model.engines import Engine, open_engine
 from shelflens_export import flatgraph
-from shelflens_export.config import FILES, VARIANTS, ExportConfig
+from shelflens_export.config import ExportConfig
+from shelflens_export.formats import BY_NAME, FORMATS, NAMES
 from shelflens_export.quiet import quiet
 
 pytestmark = pytest.mark.train
 
-LEAST_COSINE = {
+MIN_COSINE = {
     "float32": 0.99999,
     "float16": 0.999,
     "dynamic": 0.95,
@@ -50,15 +51,15 @@ LOOSE = ("--max-recall-drop", "1", "--min-cosine", "0.9")
 
 @pytest.fixture(scope="session")
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The session's trained run; without the shared photos, an untrained one on drawn pictures."""
+    """The session's trained run; without the shared photos, an untrained one on drawings."""
     default = Path(__file__).parents[3] / "shared"
     if Path(os.environ.get("SHELFLENS_SHARED", default)).exists():
         trained: Path = request.getfixturevalue("trained_run")
         return trained
-    return drawn_run(tmp_path_factory.mktemp("drawn") / "run")
+    return untrained_run(tmp_path_factory.mktemp("untrained") / "run")
 
 
-def drawn_run(out: Path) -> Path:
+def untrained_run(out: Path) -> Path:
     with quiet():
         import keras
 
@@ -74,14 +75,14 @@ def drawn_run(out: Path) -> Path:
     model = keras.Model(image, keras.layers.UnitNormalization(name="unit")(dense))
     with quiet():
         model.save(out / "model.keras")
-    card = ModelCard(name="drawn", space="drawn-0", size=size, dim=dim)
+    card = ModelCard(name="untrained", space="untrained-0", size=size, dim=dim)
     (out / "card.json").write_text(card.to_json())
-    facts = {"backbone": "mobilenet_v2", "alpha": 0.35, "minimalistic": False}
-    (out / "config.json").write_text(json.dumps(facts))
+    training = {"backbone": "mobilenet_v2", "alpha": 0.35, "minimalistic": False}
+    (out / "config.json").write_text(json.dumps(training))
     random = np.random.default_rng(0)
     rows = []
     for product in range(6):
-        colour = tuple(int(one) for one in random.integers(0, 256, 3))
+        colour = tuple(random.integers(0, 256, 3).tolist())
         for number in range(8):
             picture = Image.new("RGB", (120, 120), tuple(random.integers(0, 256, 3)))
             corner = random.integers(0, 40, 2)
@@ -123,32 +124,34 @@ def pixels(run: Path) -> NDArray[np.uint8]:
     return np.stack([load_image(row["path"], size=size) for row in rows[::5][:3]])
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_format_runs_and_agrees_with_float(
-    kind: str, exported: Path, report: dict[str, Any], run: Path, pixels: NDArray[np.uint8]
+    name: str, exported: Path, report: dict[str, Any], run: Path, pixels: NDArray[np.uint8]
 ) -> None:
-    path = exported / FILES[kind]
+    path = exported / BY_NAME[name].file
     engine: Engine = open_engine(path, threads=1)
     wanted = ModelCard.from_json((run / "card.json").read_text(), where="run")
-    assert engine.card == replace(wanted, variant=VARIANTS[kind])
+    assert engine.card == replace(wanted, variant=BY_NAME[name].variant)
     vectors = engine.run(pixels)
     assert vectors.shape == (len(pixels), wanted.dim)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=ROUND)
-    (row,) = [one for one in report["files"] if one["format"] == kind]
+    (row,) = [row for row in report["files"] if row["format"] == name]
     assert row["passed"]
     assert row["file"] == path.name
     assert row["bytes"] == path.stat().st_size
-    assert row["cosine_mean"] >= LEAST_COSINE[kind]
+    assert row["cosine_mean"] >= MIN_COSINE[name]
     assert row["cosine_min"] <= row["cosine_p5"] <= row["cosine_mean"] + 1e-6
 
 
 def test_int8_weights_are_those_of_the_float_file_to_half_a_step(exported: Path) -> None:
-    files = [exported / FILES[kind] for kind in ("float32", "int8-weights")]
+    files = [exported / BY_NAME[name].file for name in ("float32", "int8-weights")]
     trees = [flatgraph.unpack(path.read_bytes()) for path in files]
     names = flatgraph.schema()
-    floats = {bytes(one.name): one for one in trees[0].subgraphs[0].tensors}
-    stored = [one for one in trees[1].subgraphs[0].tensors if bytes(one.name).endswith(b"_int8")]
+    floats = {bytes(tensor.name): tensor for tensor in trees[0].subgraphs[0].tensors}
+    stored = [
+        tensor for tensor in trees[1].subgraphs[0].tensors if bytes(tensor.name).endswith(b"_int8")
+    ]
     assert len(stored) > 30
     for tensor in stored:
         assert tensor.type == names.TensorType.INT8
@@ -163,47 +166,49 @@ def test_int8_weights_are_those_of_the_float_file_to_half_a_step(exported: Path)
     assert files[1].stat().st_size < 0.35 * files[0].stat().st_size
 
 
-@pytest.mark.parametrize("kind", ["onnx", "onnx-int8"])
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8"])
 def test_onnx_is_sound_and_takes_any_batch(
-    kind: str, exported: Path, pixels: NDArray[np.uint8]
+    name: str, exported: Path, pixels: NDArray[np.uint8]
 ) -> None:
     with quiet():
         import onnx
-    model = onnx.load(exported / FILES[kind])
+    model = onnx.load(exported / BY_NAME[name].file)
     onnx.checker.check_model(model, full_check=True)
     shape = model.graph.input[0].type.tensor_type.shape.dim
-    assert [one.dim_param or one.dim_value for one in shape] == ["batch", *pixels.shape[1:]]
-    assert [one.domain for one in model.opset_import] == [""]
+    assert [dim.dim_param or dim.dim_value for dim in shape] == ["batch", *pixels.shape[1:]]
+    assert [opset.domain for opset in model.opset_import] == [""]
     assert [node.op_type for node in model.graph.node].count("Transpose") == 1
-    engine = open_engine(exported / FILES[kind], threads=1)
+    engine = open_engine(exported / BY_NAME[name].file, threads=1)
     one_by_one = np.concatenate([engine.run(photo[np.newaxis]) for photo in pixels])
     np.testing.assert_allclose(engine.run(pixels), one_by_one, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["float32", "int8", "int8-qat"])
+@pytest.mark.parametrize("name", ["float32", "int8", "int8-qat"])
 def test_tflite_has_one_signature_and_takes_bytes(
-    kind: str, exported: Path, pixels: NDArray[np.uint8]
+    name: str, exported: Path, pixels: NDArray[np.uint8]
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(exported / FILES[kind]))
+    interpreter = Interpreter(model_path=str(exported / BY_NAME[name].file))
     assert interpreter.get_signature_list() == {
         "serving_default": {"inputs": ["image"], "outputs": ["embedding"]}
     }
     found = interpreter.get_signature_runner()(image=pixels[:1])["embedding"]
     assert found.dtype == np.float32
-    operators = [one["op_name"] for one in interpreter._get_ops_details()]
+    operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
     assert operators.count("L2_NORMALIZATION") == 1
-    if kind != "float32":
+    if name != "float32":
         assert operators.count("DEQUANTIZE") == 1, "something inside runs in float"
 
 
-def test_report_tells_machine_versions_and_command(exported: Path, report: dict[str, Any]) -> None:
+def test_report_states_machine_versions_and_command(exported: Path, report: dict[str, Any]) -> None:
     assert report["passed"]
     assert "tensorflow" in report["versions"]
     assert "cores" in report["machine"]
     text = (exported / "export.md").read_text()
-    assert all(name in text for name in FILES.values())
+    assert all(row.file in text for row in FORMATS)
+    assert str(exported) not in text, "the folders of a machine are nobody's business"
+    assert str(exported) not in (exported / "export.json").read_text()
     with Image.open(exported / "export.png") as picture:
         assert min(picture.size) > 500
     assert {row["engine"].split()[0] for row in report["files"]} == {"litert", "onnxruntime"}
@@ -260,10 +265,10 @@ def test_a_ruined_file_is_rejected_and_its_layer_named(
     assert "earlier export" in printed
     rows = {row["format"]: row for row in json.loads((out / "export.json").read_text())["files"]}
     assert rows["float32"]["passed"]
-    assert rows["float32"]["cosine_mean"] > LEAST_COSINE["float32"]
+    assert rows["float32"]["cosine_mean"] > MIN_COSINE["float32"]
     assert rows["int8"]["file"] == "int8.tflite.rejected"
     assert says in rows["int8"]["reason"]
-    assert "suspect the 1x1 convolutions" in rows["int8"]["reason"]
+    assert "layer errors: the 1x1 convolutions add" in rows["int8"]["reason"]
     assert "expanded_conv_project_BN" in rows["int8"]["reason"]
     with pytest.raises(ModelError, match=r"ending in \.tflite or \.onnx"):
         open_engine(out / "int8.tflite.rejected")
@@ -300,8 +305,8 @@ def fake_run(tmp_path: Path, **training: object) -> Path:
     out.mkdir()
     (out / "model.keras").write_bytes(b"not a model")
     (out / "card.json").write_text(ModelCard(name="x", space="x-0", size=96, dim=8).to_json())
-    facts = {"backbone": "mobilenet_v2", "alpha": 1.0, "minimalistic": False}
-    (out / "config.json").write_text(json.dumps({**facts, **training}))
+    usual = {"backbone": "mobilenet_v2", "alpha": 1.0, "minimalistic": False}
+    (out / "config.json").write_text(json.dumps({**usual, **training}))
     Image.new("RGB", (8, 8)).save(out / "a.png")
     (out / "photos.csv").write_text("path,product,split\na.png,p,train\n")
     return out
@@ -359,8 +364,8 @@ def test_photos_csv_without_train_photos_gets_one_line(tmp_path: Path) -> None:
 
     out = fake_run(tmp_path)
     (out / "photos.csv").write_text("path,product,split\na.png,p,val\n")
-    with pytest.raises(DataError, match="--data DATA"):
-        read_run(out, ExportConfig())
+    with pytest.raises(DataError, match="--data DATASET"):
+        read_run(out)
 
 
 @pytest.mark.parametrize(
@@ -373,18 +378,42 @@ def test_photos_csv_without_train_photos_gets_one_line(tmp_path: Path) -> None:
         ({"max_recall_drop": 2.0}, "--max-recall-drop"),
     ],
 )
-def test_impossible_knobs_are_refused(values: dict[str, Any], says: str) -> None:
+def test_impossible_options_are_refused(values: dict[str, Any], says: str) -> None:
     with pytest.raises(DataError, match=says):
         ExportConfig(**values)
 
 
 def test_formats_are_made_in_one_order_and_once() -> None:
-    assert ExportConfig(formats=("onnx", "int8", "onnx")).wanted == ["int8", "onnx"]
-    assert ExportConfig(formats=("all",)).wanted == list(FILES)
+    wanted = ExportConfig(formats=("onnx", "int8", "onnx")).wanted
+    assert [row.name for row in wanted] == ["int8", "onnx"]
+    assert ExportConfig(formats=("all",)).wanted == list(FORMATS)
+
+
+def test_the_table_of_formats_is_sound() -> None:
+    assert len({row.name for row in FORMATS}) == len({row.file for row in FORMATS}) == len(FORMATS)
+    for index, row in enumerate(FORMATS):
+        base = BY_NAME[row.base]
+        assert base.base == base.name, "what is compared with is a float format"
+        assert FORMATS.index(base) <= index, "it is made first"
+        assert Path(base.file).suffix == Path(row.file).suffix, "and for the same engine"
+
+
+def test_all_leaves_out_what_a_backbone_cannot_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shelflens_export.export import possible
+    from shelflens_export.run_folder import read_run
+
+    folder = read_run(fake_run(tmp_path, backbone="mobilenet_v3_small"))
+    chosen = possible(FORMATS, folder, leave_out=True)
+    assert [row.name for row in chosen] == [name for name in NAMES if name != "int8-qat"]
+    assert "left out: int8-qat" in capsys.readouterr().out
+    with pytest.raises(ModelError, match="int8-qat"):
+        possible(FORMATS, folder, leave_out=False)
 
 
 def test_the_command_imports_nothing_heavy() -> None:
-    code = "import sys, shelflens_export.command; print(*sys.modules)"
+    code = "import sys, shelflens_export.export_command; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in out.stdout.split()}
     assert not loaded & {"tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "matplotlib"}

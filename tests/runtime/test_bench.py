@@ -1,4 +1,4 @@
-"""`shelflens bench`: its figures, its choice, its plots."""
+"""`shelflens bench`: its figures, its choice, its charts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shelflens import load_image
-from shelflens.bench import measure, samples, timing
+from shelflens.bench import examine, measure, samples, timing
 from shelflens.bench.choose import choose
 from shelflens.bench.device import describe
 from shelflens.commands import bench
-from shelflens.render import charts as svg
+from shelflens.render import charts
+from shelflens.render.axis import category_axis, linear_axis, log_axis
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_times_of_known_numbers() -> None:
+def test_percentiles_of_known_times() -> None:
     times = timing.Times.of([float(n) for n in range(1, 102)])
     assert (times.runs, times.low, times.p50, times.p90, times.p99) == (101, 1, 51, 91, 100)
     assert times.spread == pytest.approx((91 - 11) / 51)
@@ -33,9 +36,9 @@ def test_acts_take_turns_and_the_warm_up_is_not_counted() -> None:
     warm = timing.WARM_UP
     assert said[: 2 * warm] == ["a"] * warm + ["b"] * warm
     rounds = ["".join(said[at : at + 2]) for at in range(2 * warm, len(said), 2)]
-    assert len(rounds) == timing.LEAST_RUNS
+    assert len(rounds) == timing.MIN_RUNS
     assert set(rounds) == {"ab", "ba"}, "each once a round, in changing order"
-    assert found["a"].runs == timing.LEAST_RUNS
+    assert found["a"].runs == timing.MIN_RUNS
 
 
 def row(model: str, engine: str, threads: int, p90: float, accuracy: float | None) -> Any:
@@ -58,11 +61,11 @@ def test_the_choice() -> None:
     assert choose([row("c", "x", 2, 3, None)])["model"] == "c"
 
 
-def test_the_drawn_photo_is_a_photo_of_its_size() -> None:
-    data = samples.draw(640, 480)
-    assert data == samples.draw(640, 480)
+def test_the_synthetic_photo_is_a_photo_of_its_size() -> None:
+    data = samples.synthetic_photo(640, 480)
+    assert data == samples.synthetic_photo(640, 480)
     assert load_image(data).shape == (480, 640, 3)
-    assert len(data) > 640 * 480 / 8, "grain: not a picture that decodes in no time"
+    assert len(data) > 640 * 480 / 8, "grain: not an image that decodes in no time"
 
 
 def test_the_device_is_described() -> None:
@@ -72,18 +75,18 @@ def test_the_device_is_described() -> None:
 
 
 def test_bench_in_small(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "SIZES", (500, 3000, 10**12))
-    monkeypatch.setattr(bench, "PRODUCTS", 400)
+    monkeypatch.setattr(examine, "SIZES", (500, 3000, 10**12))
+    monkeypatch.setattr(examine, "PRODUCTS", 400)
     monkeypatch.setattr(measure, "PHOTOS", {"small": (200, 150)})
-    monkeypatch.setattr(measure, "ONE_BY_ONE", 1)
+    monkeypatch.setattr(measure, "QUICK_STARTS", 1)
     status, out, _ = run("bench", "--quick", "--json", "--out", tmp_path / "out")
     assert status == 0
     report = json.loads(out)
     assert report == json.loads((tmp_path / "out" / "bench.json").read_text())
-    assert report["schema"] == bench.SCHEMA
+    assert report["schema"] == examine.SCHEMA
     assert list(report)[1] == "not_measured"
-    assert [one["products"] for one in report["scan"]] == [500, 3000]
-    assert report["recommended"]["engine"] in {one["engine"] for one in report["engines"]}
+    assert [row["products"] for row in report["scan"]] == [500, 3000]
+    assert report["recommended"]["engine"] in {row["engine"] for row in report["engines"]}
     photo = report["photos"][0]
     steps = sum(photo[f"{step}_ms"]["low"] for step in ("decode", "embed", "match"))
     assert steps < photo["total_ms"]["p99"] * 1.5
@@ -114,15 +117,34 @@ def test_bench_refuses_what_it_cannot_use(run: Run, tmp_path: Path) -> None:
     assert "is a file; give a folder" in err
 
 
-def test_plots_are_valid_whatever_the_numbers() -> None:
-    drawn = [
-        svg.lines({"one <&>": [(1000, 0.01)]}, title="a < b", x="x", y="y"),
-        svg.lines({"a": [(1, 1), (2, 5)], "b": [(1, 3)]}, title="", x="", y="", log=False),
-        svg.dots({"a": (3.0, 0.8)}, title="t", x="x", y="y"),
-        svg.stacks({"a": {"p": 0.0, "q": 1.5}, "b": {"q": 300}}, title="t", x="ms"),
-    ]
-    for text in drawn:
-        root = ElementTree.fromstring(text)
-        for one in root.iter():
+def test_charts_are_valid_whatever_the_values() -> None:
+    texts = [
+        charts.line_chart({"<&>": [(1000, 0.01)]}, title="a < b", x="x", y="y"),
+        charts.line_chart({"a": [(1, 1), (2, 5)], "b": [(1, 3)]}, title="", x="", y=""),
+        charts.dot_chart({"a": (3.0, 0.8)}, title="t", x="x", y="y"),
+        charts.dot_chart({f"{n}, a name of more than one line": (0, 0) for n in range(9)},
+                         title="t", x="x", y="y"),
+        charts.bar_chart({"a": {"p": 0.0, "q": 1.5}, "b": {"q": 300}}, title="t", x="ms"),
+    ]  # fmt: skip
+    for text in texts:
+        for element in ElementTree.fromstring(text).iter():
             for key in ("x", "y", "cx", "cy"):
-                assert 0 <= float(one.get(key, 1)) <= svg.WIDTH
+                assert 0 <= float(element.get(key, 1)) <= charts.FILE.width
+
+
+def test_ticks_are_round_and_hold_the_values() -> None:
+    axis = linear_axis("", [0.812, 0.871])
+    assert [text for _, text in axis.ticks] == ["0.8", "0.82", "0.84", "0.86", "0.88"]
+    assert (axis.share(0.8), axis.share(0.88)) == (0, 1)
+    axis = log_axis("", [30, 20_000])
+    assert [text for _, text in axis.ticks] == ["10", "100", "1k", "10k", "100k"]
+    assert axis.share(1000) == pytest.approx(0.5)
+    axis = category_axis("", ["first", "second"], downward=True)
+    assert axis.share(0) > axis.share(1), "the first is on top"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5), st.sampled_from([0.0, 0.1]))
+def test_a_linear_axis_holds_any_values(values: list[float], pad: float) -> None:
+    axis = linear_axis("", values, pad=pad)
+    assert 2 <= len(axis.ticks) <= 12
+    assert all(-1e-6 <= axis.share(value) <= 1 + 1e-6 for value in values)

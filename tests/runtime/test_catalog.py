@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import resource
@@ -19,8 +20,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from shelflens import Catalog, CatalogError, SpaceError
-from shelflens.catalog import container as catalog_store
+from shelflens import Calibration, Catalog, CatalogError, SpaceError
+from shelflens.catalog import container
 
 Unit = Callable[..., NDArray[np.float32]]
 
@@ -31,19 +32,19 @@ QUANTIZED = 0.01
 def brute_force(
     ids: list[str], vectors: NDArray[np.float32], query: NDArray[np.float32], k: int
 ) -> list[tuple[str, float]]:
-    """The definition in runtime/README.md, in plain loops; ties in order of appearance."""
-    pictures: dict[str, list[NDArray[np.float64]]] = {}
+    """The definition in docs/catalog-format.md, in plain loops; ties in order of appearance."""
+    rows_of: dict[str, list[NDArray[np.float64]]] = {}
     for product, row in zip(ids, vectors.astype(np.float64), strict=True):
-        pictures.setdefault(product, []).append(row)
+        rows_of.setdefault(product, []).append(row)
     wide = query.astype(np.float64)
-    best = {product: max(float(row @ wide) for row in rows) for product, rows in pictures.items()}
-    shortlist = sorted(best, key=lambda product: -best[product])[: max(k, 10)]
+    best = {product: max(float(row @ wide) for row in rows) for product, rows in rows_of.items()}
+    candidates = sorted(best, key=lambda product: -best[product])[: max(k, 10)]
     scores = {}
-    for product in shortlist:
-        total = np.sum(pictures[product], axis=0)
+    for product in candidates:
+        total = np.sum(rows_of[product], axis=0)
         length = float(np.linalg.norm(total))
-        # Opposite pictures have no mean direction: the first stands for them.
-        mean = float(total @ wide) / length if length > 1e-6 else float(pictures[product][0] @ wide)
+        # Opposite rows have no mean direction: the first stands for them.
+        mean = float(total @ wide) / length if length > 1e-6 else float(rows_of[product][0] @ wide)
         scores[product] = max(0.75 * mean + 0.25 * best[product], 1 - 4 * (1 - best[product]))
     return sorted(scores.items(), key=lambda item: -item[1])[:k]
 
@@ -71,6 +72,14 @@ def test_match_equals_brute_force(rows: int, products: int, dim: int, k: int, se
     assert len({match.id for match in found}) == len(found) == min(k, len(catalog))
     by_id = dict(brute_force(catalog.row_ids, catalog.vectors, query, rows))
     assert all(abs(by_id[match.id] - match.score) < 1e-5 for match in found)
+
+
+def test_several_queries_at_once_match_as_one_by_one(unit: Unit) -> None:
+    ids = [f"p{n}" for n in np.random.default_rng(0).integers(0, 30, 90)]
+    catalog, queries = Catalog(ids, unit(90, 32), space="s"), unit(20, 32, seed=1)
+    assert catalog.match_many(queries, 7) == [catalog.match(query, 7) for query in queries]
+    assert catalog.match_many([], 7) == []
+    assert catalog.remove(catalog.ids).match_many(queries) == [[]] * 20
 
 
 def test_int8_rows_keep_the_scores(unit: Unit) -> None:
@@ -117,7 +126,7 @@ def test_a_lucky_picture_does_not_beat_the_product_that_fits_as_a_whole() -> Non
     lucky = [[0.92, 0, 0.392, 0], [0, 0, 0, 1], [0, 0, 0, -1]]
     catalog = Catalog(["lucky"] * 3 + ["fits"] * 2, np.array(lucky + fits, np.float32), space="s")
     assert catalog.best_row_scores(query[np.newaxis])[0].argmax() == 0
-    assert [one.id for one in catalog.match(query)] == ["fits", "lucky"]
+    assert [match.id for match in catalog.match(query)] == ["fits", "lucky"]
 
 
 def test_a_product_is_found_by_its_one_picture_from_the_back() -> None:
@@ -135,7 +144,7 @@ def test_products_of_one_picture_score_as_their_picture(unit: Unit) -> None:
         row_scores = catalog.row_scores(query[np.newaxis])[0]
         found = catalog.match(query, k=30)
         # Equal but for the order in which another size of matrix is summed.
-        assert all(abs(one.score - row_scores[int(one.id)]) < 1e-6 for one in found)
+        assert all(abs(match.score - row_scores[int(match.id)]) < 1e-6 for match in found)
 
 
 def test_opposite_pictures_have_a_score() -> None:
@@ -151,7 +160,7 @@ def test_names_attributes_and_answer(unit: Unit) -> None:
         vectors,
         space="s",
         attributes={"a": {"name": "Apfel äöü 🍏", "price": "1.20"}},
-        calibration={"threshold": 0.8, "margin": 0.05},
+        calibration=Calibration(threshold=0.8, margin=0.05),
     )
     first = catalog.match(vectors[0])[0]
     assert (first.name, first.attributes["price"]) == ("Apfel äöü 🍏", "1.20")
@@ -159,9 +168,8 @@ def test_names_attributes_and_answer(unit: Unit) -> None:
     assert catalog.answer(vectors[0]).decision == "match"
     assert catalog.answer(vectors[0], k=1).matches[0].id == "a"
     between = vectors[0] + vectors[1]
-    loose = Catalog(
-        ["a", "b"], vectors[:2], space="s", calibration={"threshold": 0.1, "margin": 0.1}
-    )
+    lenient = Calibration(threshold=0.1, margin=0.1)
+    loose = Catalog(["a", "b"], vectors[:2], space="s", calibration=lenient)
     assert loose.answer(between).decision == "ambiguous"
     assert loose.answer(between, k=1).decision == "ambiguous"
     assert catalog.answer(-vectors[0]).decision == "unknown"
@@ -173,17 +181,42 @@ def test_round_trip_through_the_file(tmp_path: Path, unit: Unit) -> None:
         unit(3, 33),
         space="space-1",
         attributes={"a": {"x": "1"}},
-        calibration={"t": 1},
+        calibration=Calibration(threshold=0.25),
     )
     catalog.save(tmp_path / "store.catalog")
     opened = Catalog.open(tmp_path / "store.catalog")
     assert opened.ids == catalog.ids == ["b", "a"]
     assert opened.row_ids == ["b", "b", "a"]
     assert np.array_equal(opened.vectors, catalog.vectors)
-    assert (opened.space, opened.calibration) == ("space-1", {"t": 1})
+    assert (opened.space, opened.calibration) == ("space-1", Calibration(threshold=0.25))
     assert opened.attributes == {"b": {}, "a": {"x": "1"}}
     assert len(opened.fingerprint) == 64
     opened.verify()
+
+
+def test_a_catalog_does_not_change(unit: Unit) -> None:
+    catalog = Catalog(["a", "b"], unit(2, 8), space="s")
+    names = {field.name for field in dataclasses.fields(catalog)}
+    for name in [*names, "space", "calibration", "provenance", "category_axes", "anything"]:
+        with pytest.raises(AttributeError):
+            setattr(catalog, name, None)
+        with pytest.raises(AttributeError):
+            delattr(catalog, name)
+    changed = catalog.with_calibration(Calibration(threshold=0.9))
+    assert (catalog.calibration, changed.calibration.threshold) == (Calibration(), 0.9)
+    assert (changed.ids, changed.space) == (catalog.ids, catalog.space)
+    with pytest.raises(AttributeError):
+        catalog.calibration.threshold = 0.1  # type: ignore[misc]
+    with pytest.raises(ValueError, match="read-only"):
+        catalog.contents.rows.values[0] = 0
+
+
+def test_a_changed_catalog_is_not_the_file_it_came_from(tmp_path: Path, unit: Unit) -> None:
+    Catalog(["a", "b"], unit(2, 8), space="s").save(tmp_path / "store.catalog")
+    opened = Catalog.open(tmp_path / "store.catalog")
+    for changed in (opened.with_calibration(Calibration()), opened.remove(["a"])):
+        assert (changed.path, changed.fingerprint) == (None, "")
+    assert opened.path == tmp_path / "store.catalog"
 
 
 def test_safetensors_reads_the_same_rows(tmp_path: Path, unit: Unit) -> None:
@@ -193,9 +226,9 @@ def test_safetensors_reads_the_same_rows(tmp_path: Path, unit: Unit) -> None:
     rows = tensors["rows"].astype(np.float32) * tensors["scales"][:, None]
     assert np.array_equal(rows, catalog.vectors)
     assert tensors["first_row"].tolist() == [0, 2, 3]
-    places = tensors["first_byte"]
+    offsets = tensors["first_byte"]
     table = tensors["products"].tobytes()
-    products = [json.loads(table[a:b]) for a, b in itertools.pairwise(places)]
+    products = [json.loads(table[a:b]) for a, b in itertools.pairwise(offsets)]
     assert [product["id"] for product in products] == ["a", "b"]
 
 
@@ -208,11 +241,13 @@ def test_add_and_remove(tmp_path: Path, unit: Unit) -> None:
     assert grown.match(vectors[3], k=1)[0].name == "B"
     assert catalog.ids == ["a", "b", "c"], "the old catalog does not change"
     again = grown.add(["b"], vectors[3:4])
-    assert again.row_count == grown.row_count, "a picture that is there is not doubled"
+    assert again.row_count == grown.row_count, "a row that is there is not doubled"
     smaller = grown.remove(["b", "a"])
     assert smaller.ids == ["c", "d"]
     assert all(match.id in ("c", "d") for match in smaller.match(vectors[3]))
-    assert b'"B"' not in smaller._table.tobytes(), "a removed product leaves nothing behind"
+    assert b'"B"' not in smaller.contents.products.records.tobytes(), (
+        "a removed product leaves nothing behind"
+    )
     with pytest.raises(CatalogError, match="no product 'zzz'"):
         grown.remove(["a", "zzz"])
     empty = grown.remove(grown.ids)
@@ -258,7 +293,7 @@ def test_bad_queries(unit: Unit) -> None:
             catalog.match(query.astype(np.float32))
     with pytest.raises(CatalogError, match="at least 1"):
         catalog.match(np.ones(8, np.float32), k=0)
-    with pytest.raises(CatalogError, match="expected 8 numbers a row"):
+    with pytest.raises(CatalogError, match="expected 8 dimensions per row"):
         catalog.add(["b"], np.ones((1, 9), np.float32))
 
 
@@ -272,8 +307,8 @@ def test_a_damaged_file_is_refused_never_misread(tmp_path_factory: Any, data: An
     if data.draw(st.booleans()):
         del whole[data.draw(st.integers(0, len(whole) - 1)) :]
     else:
-        place = data.draw(st.integers(0, len(whole) - 1))
-        whole[place] ^= data.draw(st.integers(1, 255))
+        offset = data.draw(st.integers(0, len(whole) - 1))
+        whole[offset] ^= data.draw(st.integers(1, 255))
     path.write_bytes(whole)
     try:
         opened = Catalog.open(path)
@@ -323,20 +358,20 @@ def test_opening_reads_only_the_frame_of_a_large_file(tmp_path: Path, unit: Unit
     assert opened <= after < 1500
 
 
-@pytest.mark.parametrize("place", [0, 1, 39_999, 40_000, 79_999])
-def test_a_product_is_found_in_a_table_of_megabytes(unit: Unit, place: int) -> None:
+@pytest.mark.parametrize("index", [0, 1, 39_999, 40_000, 79_999])
+def test_a_product_is_found_in_a_table_of_megabytes(unit: Unit, index: int) -> None:
     ids = [f"product number {n:060}" for n in range(80_000)]
     catalog = Catalog(ids, np.repeat(unit(1, 4), len(ids), axis=0), space="s")
-    assert len(catalog._table) > 6 << 20
-    assert catalog.index_of(ids[place]) == place
-    assert catalog.mentions(ids[place])
+    assert len(catalog.contents.products.records) > 6 << 20
+    assert catalog.index_of(ids[index]) == index
+    assert catalog.mentions(ids[index])
     assert not catalog.mentions("product of nobody")
 
 
 def test_a_newer_format_says_upgrade(
     tmp_path: Path, unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_store, "FORMAT", 9)
+    monkeypatch.setattr(container, "FORMAT", 9)
     Catalog(["a"], unit(1, 8), space="s").save(tmp_path / "new.catalog")
     monkeypatch.undo()
     with pytest.raises(CatalogError, match="format 9, this version reads up to 1; upgrade"):
@@ -391,7 +426,7 @@ def test_no_space_leaves_the_old_file_and_no_litter(tmp_path: Path, unit: Unit) 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == ["store.catalog"]
+    assert [path.name for path in tmp_path.iterdir()] == ["store.catalog"]
 
 
 def test_no_such_folder_names_the_file_asked_for(tmp_path: Path, unit: Unit) -> None:

@@ -44,21 +44,21 @@ def test_lookup_json_keeps_the_contract(run: Run, built: Path, query: Path) -> N
     assert status == 0
     lines = [json.loads(line) for line in out.splitlines()]
     assert len(lines) == 2
-    one = lines[0]
-    told = {"photo", "decision", "confidence", "basis", "matches", "ms"}
-    assert set(one) - {"candidates"} == told
-    assert ("candidates" in one) == (one["decision"] == "ambiguous")
-    assert one["basis"] == "default"
-    assert 0 <= one["confidence"] <= 1
-    assert one["photo"] == str(query)
-    assert one["decision"] in ("match", "ambiguous", "unknown")
-    assert len(one["matches"]) == 3
-    assert set(one["matches"][0]) == {"id", "name", "score", "attributes"}
-    assert set(one["ms"]) == {"decode", "embed", "match", "total"}
-    assert one["ms"]["total"] == pytest.approx(
-        one["ms"]["decode"] + one["ms"]["embed"] + one["ms"]["match"], abs=0.05
+    answer = lines[0]
+    keys = {"photo", "decision", "confidence", "basis", "matches", "ms"}
+    assert set(answer) - {"candidates"} == keys
+    assert ("candidates" in answer) == (answer["decision"] == "ambiguous")
+    assert answer["basis"] == "default"
+    assert 0 <= answer["confidence"] <= 1
+    assert answer["photo"] == str(query)
+    assert answer["decision"] in ("match", "ambiguous", "unknown")
+    assert len(answer["matches"]) == 3
+    assert set(answer["matches"][0]) == {"id", "name", "score", "attributes"}
+    assert set(answer["ms"]) == {"decode", "embed", "match", "total"}
+    assert answer["ms"]["total"] == pytest.approx(
+        answer["ms"]["decode"] + answer["ms"]["embed"] + answer["ms"]["match"], abs=0.05
     )
-    scores = [match["score"] for match in one["matches"]]
+    scores = [match["score"] for match in answer["matches"]]
     assert scores == sorted(scores, reverse=True)
 
 
@@ -110,7 +110,7 @@ def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: P
     _, out, _ = run("catalog", "info", path, "--json")
     before = json.loads(out)
     product = before["ids"][0]
-    assert before["products"] == len(before["ids"]) == before["pictures"]
+    assert before["products"] == len(before["ids"]) == before["rows"]
     assert before["space"] == Embedder.open().card.space
     assert "name" in before["columns"]
 
@@ -118,12 +118,12 @@ def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: P
     shutil.copy(query, tmp_path / "new" / "shelf" / "thing" / "1.jpg")
     status, out, _ = run("catalog", "add", path, tmp_path / "new")
     assert status == 0
-    assert "1 pictures added" in out
+    assert "1 images added" in out
     _, out, _ = run("lookup", query, "--catalog", path, "--json")
     assert json.loads(out)["matches"][0]["id"] == "shelf/thing"
     assert json.loads(out)["matches"][0]["score"] > 0.99
     _, out, _ = run("catalog", "add", path, tmp_path / "new")
-    assert "0 pictures added, 1 were there already" in out
+    assert "0 images added, 1 were there already" in out
 
     status, _, _ = run("catalog", "remove", path, "shelf/thing", product)
     assert status == 0
@@ -140,16 +140,16 @@ def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: P
 
 
 def test_embed_writes_rows_in_order(run: Run, query: Path, tmp_path: Path) -> None:
-    others = sorted((DEMO / "studio").glob("*.jpg"))[:3]
-    status, _, _ = run("embed", query, *others, "--out", tmp_path / "v.npy")
+    references = sorted((DEMO / "studio").glob("*.jpg"))[:3]
+    status, _, _ = run("embed", query, *references, "--out", tmp_path / "v.npy")
     assert status == 0
     vectors = np.load(tmp_path / "v.npy")
     embedder = Embedder.open()
     assert vectors.dtype == np.float32
     assert vectors.shape == (4, embedder.card.dim)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    assert np.allclose(vectors[2], embedder.embed(others[1]), atol=1e-6)
-    (tmp_path / "list.txt").write_text(f"{others[1]}\n\n{query}\n")
+    assert np.allclose(vectors[2], embedder.embed(references[1]), atol=1e-6)
+    (tmp_path / "list.txt").write_text(f"{references[1]}\n\n{query}\n")
     run("embed", "--list", tmp_path / "list.txt", "--out", tmp_path / "w.npy")
     assert np.allclose(np.load(tmp_path / "w.npy"), vectors[[2, 0]], atol=1e-6)
 
@@ -198,8 +198,8 @@ def broken_models(folder: Path) -> dict[str, Path]:
         "not a TFLite model": b"hello world, this is no model",
     }
     paths = {}
-    for number, (message, content) in enumerate(contents.items()):
-        paths[message] = folder / f"model-{number}.tflite"
+    for index, (message, content) in enumerate(contents.items()):
+        paths[message] = folder / f"model-{index}.tflite"
         paths[message].write_bytes(content)
     return paths
 
@@ -272,9 +272,9 @@ def test_demo_shows_the_main_job(run: Run, tmp_path: Path) -> None:
     assert (status, err) == (0, "")
     assert "recall@1" in out
     assert Catalog.open(tmp_path / "demo" / "demo.catalog").row_count > 10
-    with Image.open(tmp_path / "demo" / "contact-sheet.png") as sheet:
-        assert sheet.width > 1500
-        pixels = np.asarray(sheet.resize((60, 60)).convert("RGB")).reshape(-1, 3)
+    with Image.open(tmp_path / "demo" / "contact-sheet.png") as image:
+        assert image.width > 1500
+        pixels = np.asarray(image.resize((60, 60)).convert("RGB")).reshape(-1, 3)
         assert len(np.unique(pixels, axis=0)) > 200
 
 
@@ -299,10 +299,14 @@ def test_doctor_tells_what_works_and_what_to_type(run: Run) -> None:
     status, out, _ = run("doctor", "--json")
     report = json.loads(out)
     assert status == 0
-    assert {one["name"] for one in report["engines"]} == {"litert", "tflite-runtime", "onnxruntime"}
-    for one in report["engines"]:
-        assert one["install"].startswith("pip install")
-        assert one["works"] or one["why"]
+    assert {engine["name"] for engine in report["engines"]} == {
+        "litert",
+        "tflite-runtime",
+        "onnxruntime",
+    }
+    for engine in report["engines"]:
+        assert engine["install"].startswith("pip install")
+        assert engine["works"] or engine["why"]
     status, out, _ = run("doctor")
     assert status == 0
     assert "works" in out

@@ -44,12 +44,12 @@ def test_networks_are_opened_only_for_many_photos(monkeypatch: pytest.MonkeyPatc
     assert opened == [module.BUNDLED_MODEL] * 2
 
 
-def test_a_photo_that_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_be_read_is_named_by_its_index(tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     photos = [*PHOTOS[:20], tmp_path / "bad.jpg", PHOTOS[20]]
-    told: list[int] = []
-    kept, vectors = Embedder.open().embed_many(photos, on_error=lambda at, _: told.append(at))
-    assert told == [20]
+    failed: list[int] = []
+    kept, vectors = Embedder.open().embed_many(photos, on_error=lambda n, _: failed.append(n))
+    assert failed == [20]
     assert kept.tolist() == [*range(20), 21]
     assert len(vectors) == 21
     with pytest.raises(PhotoError, match="not a picture"):

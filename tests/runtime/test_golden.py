@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shelflens import Catalog, Embedder, load_image
-from shelflens.catalog import container as catalog_store
+from shelflens import Calibration, Catalog, Embedder, build_catalog, load_image, read_dataset
+from shelflens.catalog.container import FORMAT, read_container, write_container
 from shelflens.model.embedder import BUNDLED_MODEL
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DATA = BUNDLED_MODEL.parent
 
 LITERT = 0.999
-"""Least cosine similarity with the known vector: one engine, other processors."""
+"""Smallest cosine similarity with the known vector: one engine, other processors."""
 
 BUDGET = 3 * 2**20
 """Largest bundled model, bytes."""
@@ -30,11 +30,11 @@ def golden_catalog() -> Catalog:
         rows,
         space="golden-1",
         attributes={"milk": {"name": "Milk 1 l", "price": "1.20"}, "äpple": {"name": "Äpple 🍏"}},
-        calibration={"threshold": 0.6, "margin": 0.03},
+        calibration=Calibration(threshold=0.6, margin=0.03),
     )
 
 
-@pytest.mark.parametrize("version", range(1, catalog_store.FORMAT + 1))
+@pytest.mark.parametrize("version", range(1, FORMAT + 1))
 def test_every_format_number_opens_for_ever(version: int) -> None:
     opened = Catalog.open(GOLDEN / f"catalog-{version}.catalog")
     expected = golden_catalog()
@@ -43,16 +43,43 @@ def test_every_format_number_opens_for_ever(version: int) -> None:
     assert np.array_equal(opened.vectors, expected.vectors)
     assert opened.attributes == expected.attributes
     assert opened.space == "golden-1"
-    assert opened.calibration == {"threshold": 0.6, "margin": 0.03}
+    assert opened.calibration == Calibration(threshold=0.6, margin=0.03)
     match = opened.match(expected.vectors[3], k=1)[0]
     assert (match.id, match.name) == ("milk", "Milk 1 l")
     assert match.score == pytest.approx(1.0, abs=1e-5)
     assert opened.answer(expected.vectors[3]).basis == "default"
 
 
+def test_calibrations_of_other_versions_open_and_decide_as_before(tmp_path: Path) -> None:
+    """Version 0.1 called the figures of a measurement by other names; a later one may add some."""
+    tensors, metadata = read_container(GOLDEN / "catalog-1.catalog")
+    former = {
+        "threshold": 0.7,
+        "margin": 0.01,
+        "basis": "measured",
+        "confidence": [-20.0, 25.0, 12.0],
+        "threshold_interval": [0.6, 0.8],
+        "far": 0.01,
+        "far_measured": 0.012,
+        "far_interval": [0.0, 0.05],
+        "strangers": 0.5,
+        "pictures": 5,
+        "of a later version": {"any": "thing"},
+    }
+    texts = {"space": metadata["space"], "calibration": json.dumps(former)}
+    write_container(tmp_path / "former.catalog", tensors, texts)
+    opened = Catalog.open(tmp_path / "former.catalog")
+    assert opened.calibration == Calibration(0.7, 0.01, (-20.0, 25.0, 12.0), "measured")
+    answer = opened.answer(opened.vectors[2])
+    assert (answer.decision, answer.basis) == ("match", "measured")
+    assert answer.confidence == pytest.approx(1 / (1 + np.exp(20 - 25 - 12 * 0.2)), abs=1e-3)
+    opened.save(tmp_path / "again.catalog")
+    assert Catalog.open(tmp_path / "again.catalog").calibration == opened.calibration
+
+
 def test_the_same_catalog_is_the_same_bytes(tmp_path: Path) -> None:
     golden_catalog().save(tmp_path / "again.catalog")
-    newest = GOLDEN / f"catalog-{catalog_store.FORMAT}.catalog"
+    newest = GOLDEN / f"catalog-{FORMAT}.catalog"
     assert (tmp_path / "again.catalog").read_bytes() == newest.read_bytes()
 
 
@@ -78,12 +105,9 @@ def test_the_bundled_model_keeps_its_promises() -> None:
 
 def test_the_demo_store_tells_products_apart() -> None:
     """The demo is the promise in small: most photos find their product."""
-    from shelflens.dataset import read_dataset
-
     studio, photos = (read_dataset(DATA / "demo" / f"{name}.csv") for name in ("studio", "photos"))
     embedder = Embedder.open()
-    _, vectors = embedder.embed_many(studio.paths)
-    catalog = Catalog(studio.labels, vectors, space=embedder.card.space)
+    catalog = build_catalog(studio, embedder)
     right = [
         catalog.match(embedder.embed(item.path), k=1)[0].id == item.product for item in photos.items
     ]
@@ -92,5 +116,5 @@ def test_the_demo_store_tells_products_apart() -> None:
 
 def test_threads_do_not_change_the_answer() -> None:
     pixels = load_image(DATA / json.loads((DATA / "selftest.json").read_text())["photo"])
-    one, two = (Embedder.open(threads=threads).embed(pixels) for threads in (1, 2))
-    assert float(one @ two) > LITERT
+    first, second = (Embedder.open(threads=threads).embed(pixels) for threads in (1, 2))
+    assert float(first @ second) > LITERT

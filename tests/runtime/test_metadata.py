@@ -33,11 +33,11 @@ CARD = ModelCard(
 def hand_made_model() -> bytes:
     """uint8 [1, 4, 4, 3] -> cast -> reshape -> float32 [1, 48]: pixels are the embedding."""
     names = flatgraph.schema()
-    kinds = names.TensorType
+    types = names.TensorType
 
-    def tensor(name: bytes, kind: int, shape: list[int], buffer: int = 0) -> object:
+    def tensor(name: bytes, dtype: int, shape: list[int], buffer: int = 0) -> object:
         made = names.TensorT()
-        made.name, made.type, made.shape, made.buffer = name, kind, shape, buffer
+        made.name, made.type, made.shape, made.buffer = name, dtype, shape, buffer
         return made
 
     def code(builtin: int) -> object:
@@ -46,9 +46,9 @@ def hand_made_model() -> bytes:
         made.version = 1
         return made
 
-    def operator(place: int, inputs: list[int], outputs: list[int]) -> object:
+    def operator(opcode: int, inputs: list[int], outputs: list[int]) -> object:
         made = names.OperatorT()
-        made.opcodeIndex, made.inputs, made.outputs = place, inputs, outputs
+        made.opcodeIndex, made.inputs, made.outputs = opcode, inputs, outputs
         return made
 
     empty, shape = names.BufferT(), names.BufferT()
@@ -56,10 +56,10 @@ def hand_made_model() -> bytes:
     graph = names.SubGraphT()
     picture = [1, SIDE, SIDE, 3]
     graph.tensors = [
-        tensor(b"image", kinds.UINT8, picture),
-        tensor(b"wide", kinds.FLOAT32, picture),
-        tensor(b"shape", kinds.INT32, [2], buffer=1),
-        tensor(b"flat", kinds.FLOAT32, [1, CARD.dim]),
+        tensor(b"image", types.UINT8, picture),
+        tensor(b"wide", types.FLOAT32, picture),
+        tensor(b"shape", types.INT32, [2], buffer=1),
+        tensor(b"flat", types.FLOAT32, [1, CARD.dim]),
     ]
     graph.inputs, graph.outputs = [0], [3]
     graph.operators = [operator(0, [0], [1]), operator(1, [1, 2], [3])]
@@ -84,11 +84,11 @@ def file(tmp_path: Path, packed: bytes) -> Path:
 
 
 class Table:
-    """The least of a FlatBuffer reader: written from the format's description, not our code."""
+    """A minimal FlatBuffer reader, written from the format's description."""
 
-    def __init__(self, data: bytes, place: int) -> None:
-        self.data, self.place = data, place
-        self.fields = place - struct.unpack_from("<i", data, place)[0]
+    def __init__(self, data: bytes, offset: int) -> None:
+        self.data, self.offset = data, offset
+        self.fields = offset - struct.unpack_from("<i", data, offset)[0]
 
     @classmethod
     def root(cls, data: bytes) -> Table:
@@ -98,28 +98,28 @@ class Table:
         size = struct.unpack_from("<H", self.data, self.fields)[0]
         entry = 4 + 2 * field
         step = struct.unpack_from("<H", self.data, self.fields + entry)[0] if entry < size else 0
-        return self.place + step if step else 0
+        return self.offset + step if step else 0
 
     def byte(self, field: int) -> int:
         return self.data[self.where(field)] if self.where(field) else 0
 
     def target(self, field: int) -> int:
-        place = self.where(field)
-        assert place, f"no field {field}"
-        return int(place + struct.unpack_from("<I", self.data, place)[0])
+        offset = self.where(field)
+        assert offset, f"no field {field}"
+        return int(offset + struct.unpack_from("<I", self.data, offset)[0])
 
     def text(self, field: int) -> str:
-        place = self.target(field)
-        length = struct.unpack_from("<I", self.data, place)[0]
-        return self.data[place + 4 : place + 4 + length].decode()
+        offset = self.target(field)
+        length = struct.unpack_from("<I", self.data, offset)[0]
+        return self.data[offset + 4 : offset + 4 + length].decode()
 
     def table(self, field: int) -> Table:
         return Table(self.data, self.target(field))
 
     def tables(self, field: int) -> list[Table]:
         start = self.target(field)
-        places = [start + 4 * (1 + n) for n in range(struct.unpack_from("<I", self.data, start)[0])]
-        return [Table(self.data, p + struct.unpack_from("<I", self.data, p)[0]) for p in places]
+        starts = [start + 4 * (1 + n) for n in range(struct.unpack_from("<I", self.data, start)[0])]
+        return [Table(self.data, p + struct.unpack_from("<I", self.data, p)[0]) for p in starts]
 
     def floats(self, field: int) -> list[float]:
         start = self.target(field)
@@ -152,7 +152,7 @@ def test_metadata_reads_back_by_the_public_schema() -> None:
 
 def test_the_model_lists_its_metadata_once(packed: bytes) -> None:
     again = flatgraph.unpack(pack_tflite(packed, CARD))
-    entries = [one for one in again.metadata if one.name == METADATA_NAME.encode()]
+    entries = [entry for entry in again.metadata if entry.name == METADATA_NAME.encode()]
     assert len(entries) == 1
     assert bytes(again.buffers[entries[0].buffer].data)[4:8] == b"M001"
 
@@ -196,8 +196,8 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, packed: bytes, share: float
 
 def test_a_flipped_bit_is_refused(tmp_path: Path, packed: bytes) -> None:
     path = tmp_path / "bad.tflite"
-    place = packed.index(np.array([1, CARD.dim], np.int32).tobytes())
-    path.write_bytes(packed[:place] + bytes([packed[place] ^ 1]) + packed[place + 1 :])
+    offset = packed.index(np.array([1, CARD.dim], np.int32).tobytes())
+    path.write_bytes(packed[:offset] + bytes([packed[offset] ^ 1]) + packed[offset + 1 :])
     with pytest.raises(ModelError, match="checksum differs"):
         read_tflite_card(path)
 

@@ -19,21 +19,25 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, DataError, ProfileError, SpaceError
-from shelflens.discovery.interests import decay, group, turns
-from shelflens.discovery.profile import EVENTS, FORMAT, Event, Profile
+from shelflens.discovery.events import Event
+from shelflens.discovery.interests import decay, group, interleave
+from shelflens.discovery.preferences import RecommendOptions, similarity_quantile
+from shelflens.discovery.profile import FORMAT, MAX_EVENTS, Profile
 from shelflens.discovery.recommend import recommend
-from shelflens.discovery.taste import Taste, nearness
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
 
 
 def clusters(noise: float = 0.15) -> Catalog:
-    """Four classes of six products around four directions, class and number in the id."""
+    """Four categories of six products around four directions, category and number in the id."""
     generator = np.random.default_rng(0)
-    ids = [f"{kind}-{n}" for kind in ("milk", "apple", "rice", "soap") for n in range(6)]
+    ids = [f"{category}-{n}" for category in ("milk", "apple", "rice", "soap") for n in range(6)]
     rows = np.repeat(np.eye(4, 16), 6, axis=0) + noise * generator.normal(size=(24, 16))
-    attributes = {one: {"sold": str(n), "category": one[:-2]} for n, one in enumerate(ids)}
+    attributes = {
+        product_id: {"sold": str(n), "category": product_id[:-2]}
+        for n, product_id in enumerate(ids)
+    }
     return Catalog(ids, rows.astype(np.float32), space="s", attributes=attributes)
 
 
@@ -54,7 +58,7 @@ def past(catalog: Catalog, *acts: tuple[str, str] | tuple[str, str, float]) -> l
 
 def shown(catalog: Catalog, events: list[Event], **options: object) -> list[str]:
     found = recommend(catalog, events, now=NOW, **options)  # type: ignore[arg-type]
-    return [one.product.id for one in found.suggestions]
+    return [suggestion.product.id for suggestion in found.suggestions]
 
 
 def group_loops(
@@ -76,11 +80,11 @@ def group_loops(
             break
         groups[i] += groups.pop(j)
     result = []
-    for one in groups:
+    for members in groups:
         medoid = max(
-            one, key=lambda x: sum(weights[y] * float(vectors[x] @ vectors[y]) for y in one)
+            members, key=lambda x: sum(weights[y] * float(vectors[x] @ vectors[y]) for y in members)
         )
-        result.append((medoid, frozenset(one)))
+        result.append((medoid, frozenset(members)))
     return sorted(result, key=lambda item: -sum(weights[n] for n in item[1]))
 
 
@@ -91,21 +95,21 @@ def test_groups_equal_plain_loops(n: int, join: float, seed: int) -> None:
     vectors = generator.normal(size=(n, 5))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     weights = generator.uniform(0.5, 4, n)
-    found = group(vectors, weights, join=join, most=n)
+    found = group(vectors, weights, min_similarity=join, max_groups=n)
     expected = group_loops(vectors, weights.tolist(), join)
-    assert [(one.medoid, frozenset(one.members)) for one in found] == expected
-    assert sum(one.weight for one in found) == pytest.approx(1)
+    assert [(interest.medoid, frozenset(interest.members)) for interest in found] == expected
+    assert sum(interest.weight for interest in found) == pytest.approx(1)
 
 
 @settings(max_examples=60)
 @given(weights=st.lists(st.floats(0.05, 5), min_size=1, max_size=6), k=st.integers(1, 40))
-def test_turns_are_in_proportion_at_every_point(weights: list[float], k: int) -> None:
-    order = turns(weights, k)
+def test_interleaving_is_in_proportion_in_every_prefix(weights: list[float], k: int) -> None:
+    order = interleave(weights, k)
     assert len(order) == k
     for length in range(1, k + 1):
         had = np.bincount(order[:length], minlength=len(weights))
         # The property of a divisor method with thresholds n + 1/2 (Balinski and Young): no transfer
-        # of a turn makes any pair fairer.
+        # of a position makes any pair fairer.
         highest = max(weight / (n + 0.5) for weight, n in zip(weights, had, strict=True))
         lowest = min(w / (n - 0.5) for w, n in zip(weights, had, strict=True) if n)
         assert highest <= lowest + 1e-9
@@ -120,34 +124,34 @@ def test_two_interests_are_not_averaged() -> None:
     events = past(
         catalog, ("like", "milk-0"), ("like", "milk-1"), ("like", "apple-0"), ("like", "apple-1")
     )
-    found = recommend(catalog, events, k=6, now=NOW, taste=Taste(join=0.7))
+    found = recommend(catalog, events, k=6, now=NOW, options=RecommendOptions(join=0.7))
     assert found.basis == "profile"
     assert len(found.weights) == 2
-    kinds = [one.product.id.split("-")[0] for one in found.suggestions]
-    assert kinds in (["milk", "apple"] * 3, ["apple", "milk"] * 3)
-    for one in found.suggestions:
-        assert one.event is not None
-        assert one.because == f"because you liked {one.event.product}"
-        assert one.event.product.split("-")[0] == one.product.id.split("-")[0]
-        assert -1 <= one.product.score <= 1.0001
+    categories = [suggestion.product.id.split("-")[0] for suggestion in found.suggestions]
+    assert categories in (["milk", "apple"] * 3, ["apple", "milk"] * 3)
+    for suggestion in found.suggestions:
+        assert suggestion.event is not None
+        assert suggestion.because == f"because you liked {suggestion.event.product}"
+        assert suggestion.event.product.split("-")[0] == suggestion.product.id.split("-")[0]
+        assert -1 <= suggestion.product.score <= 1.0001
 
 
-def test_more_weight_gives_more_places() -> None:
+def test_more_weight_gives_more_suggestions() -> None:
     catalog = clusters()
     events = past(
         catalog, ("buy", "milk-0"), ("buy", "milk-1"), ("like", "milk-2"), ("like", "rice-0")
     )
-    kinds = [one.split("-")[0] for one in shown(catalog, events, k=4)]
-    assert (kinds.count("milk"), kinds.count("rice")) == (3, 1)
+    categories = [product_id.split("-")[0] for product_id in shown(catalog, events, k=4)]
+    assert (categories.count("milk"), categories.count("rice")) == (3, 1)
 
 
-def test_time_decides_between_tastes() -> None:
+def test_time_decides_between_interests() -> None:
     catalog = clusters()
     old, new = past(catalog, ("like", "milk-0", 300.0), ("like", "rice-0", 1.0))
     assert shown(catalog, [old, new], k=1)[0].startswith("rice")
-    keep = Taste(half_life=1e6)
-    both = shown(catalog, [old, new], k=2, taste=keep)
-    assert {one.split("-")[0] for one in both} == {"milk", "rice"}
+    keep = RecommendOptions(half_life=1e6)
+    both = shown(catalog, [old, new], k=2, options=keep)
+    assert {product_id.split("-")[0] for product_id in both} == {"milk", "rice"}
 
 
 def test_a_dislike_pushes_away() -> None:
@@ -157,13 +161,16 @@ def test_a_dislike_pushes_away() -> None:
     disliked = first[1]
     after = shown(catalog, [*liked, *past(catalog, ("dislike", disliked))], k=23)
     assert disliked not in after
-    both = [one for one in first if one in after]
+    both = [product_id for product_id in first if product_id in after]
     vector = catalog.mean_direction(catalog.index_of(disliked))
     near = max(
-        both[1:], key=lambda one: float(catalog.mean_direction(catalog.index_of(one)) @ vector)
+        both[1:],
+        key=lambda product_id: float(catalog.mean_direction(catalog.index_of(product_id)) @ vector),
     )
-    assert after.index(near) >= [one for one in first if one != disliked].index(near)
-    assert after != [one for one in first if one != disliked]
+    assert after.index(near) >= [
+        product_id for product_id in first if product_id != disliked
+    ].index(near)
+    assert after != [product_id for product_id in first if product_id != disliked]
 
 
 def test_bought_products_return_only_as_consumables() -> None:
@@ -187,28 +194,30 @@ def test_a_product_that_left_the_catalog_still_counts() -> None:
     catalog = clusters()
     events = past(catalog, ("like", "milk-0"))
     found = recommend(catalog.remove(["milk-0"]), events, k=3, now=NOW)
-    assert all(one.product.id.startswith("milk") for one in found.suggestions)
+    assert all(suggestion.product.id.startswith("milk") for suggestion in found.suggestions)
     assert found.suggestions[0].because == "because you liked milk-0"
 
 
-def test_without_a_past() -> None:
+def test_without_a_history() -> None:
     catalog = clusters()
     found = recommend(catalog, [], k=4)
     assert found.basis == "diverse"
-    kinds = {one.product.id.split("-")[0] for one in found.suggestions}
-    assert kinds == {"milk", "apple", "rice", "soap"}
+    categories = {suggestion.product.id.split("-")[0] for suggestion in found.suggestions}
+    assert categories == {"milk", "apple", "rice", "soap"}
     popular = recommend(catalog, [], k=2, popular="sold", where=["category!=soap"])
     assert popular.basis == "popular"
-    assert [one.product.id for one in popular.suggestions] == ["rice-5", "rice-4"]
+    assert [suggestion.product.id for suggestion in popular.suggestions] == ["rice-5", "rice-4"]
     only_dislikes = recommend(catalog, past(catalog, ("dislike", "soap-0")), k=23)
     assert only_dislikes.basis == "diverse"
-    assert "soap-0" not in [one.product.id for one in only_dislikes.suggestions]
+    assert "soap-0" not in [suggestion.product.id for suggestion in only_dislikes.suggestions]
 
 
 def test_filters_variety_and_refusals() -> None:
     catalog = clusters()
     events = past(catalog, ("like", "milk-0"))
-    assert {one[:4] for one in shown(catalog, events, where=["category=rice"])} == {"rice"}
+    assert {product_id[:4] for product_id in shown(catalog, events, where=["category=rice"])} == {
+        "rice"
+    }
     assert shown(catalog, events, k=5, diverse=0.9) != shown(catalog, events, k=5)
     with pytest.raises(DataError, match="no other product with sold>99"):
         shown(catalog, events, where=["sold>99"])
@@ -217,16 +226,18 @@ def test_filters_variety_and_refusals() -> None:
     with pytest.raises(DataError, match="no column 'clicks'"):
         recommend(catalog, [], popular="clicks")
     with pytest.raises(DataError, match="knows all 24 products"):
-        shown(catalog, past(catalog, *(("view", one) for one in catalog.ids)))
+        shown(catalog, past(catalog, *(("view", product_id) for product_id in catalog.ids)))
     with pytest.raises(DataError, match="half-life"):
-        Taste(half_life=0)
+        RecommendOptions(half_life=0)
 
 
-def test_nearness_is_a_quantile_of_the_pairs() -> None:
+def test_the_similarity_of_interests_is_a_quantile_of_the_pairs() -> None:
     catalog = clusters()
     rows = catalog.vectors
     pairs = [float(rows[a] @ rows[b]) for a in range(24) for b in range(a)]
-    assert nearness(catalog, 0.9) == pytest.approx(float(np.quantile(pairs, 0.9)), abs=1e-5)
+    assert similarity_quantile(catalog, 0.9) == pytest.approx(
+        float(np.quantile(pairs, 0.9)), abs=1e-5
+    )
 
 
 # The file.
@@ -258,7 +269,7 @@ def test_the_file_is_private_and_alone(tmp_path: Path) -> None:
     try:
         with Profile(path, create=True) as profile:
             profile.log("like", axis(0), space="s", product="tea")
-            assert [one.name for one in tmp_path.iterdir()] == ["me.profile"]
+            assert [path.name for path in tmp_path.iterdir()] == ["me.profile"]
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -281,12 +292,12 @@ def test_forgotten_is_gone_from_the_bytes(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert EVENTS >= 1000
-    monkeypatch.setattr("shelflens.discovery.profile.EVENTS", 5)
+    assert MAX_EVENTS >= 1000
+    monkeypatch.setattr("shelflens.discovery.profile.MAX_EVENTS", 5)
     with Profile(tmp_path / "me.profile", create=True) as profile:
         for n in range(9):
             profile.log("view", axis(n), space="s", product=f"p{n}", at=NOW + n)
-        assert [one.product for one in profile.events()] == [f"p{n}" for n in range(4, 9)]
+        assert [event.product for event in profile.events()] == [f"p{n}" for n in range(4, 9)]
 
 
 def test_a_kill_loses_nothing_that_was_logged(tmp_path: Path) -> None:
@@ -303,18 +314,18 @@ def test_a_kill_loses_nothing_that_was_logged(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    told = 0
-    while told < 20:
-        told = int(process.stdout.readline())
+    logged = 0
+    while logged < 20:
+        logged = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
     rest = process.stdout.read().split()
     process.wait()
     process.stdout.close()
-    told = int(rest[-1]) if rest else told
+    logged = int(rest[-1]) if rest else logged
     with Profile(path) as profile:
-        products = [int(one.product) for one in profile.events()]
+        products = [int(event.product) for event in profile.events()]
     assert products == list(range(len(products)))
-    assert len(products) in (told, told + 1)
+    assert len(products) in (logged, logged + 1)
 
 
 def test_files_that_are_no_profile(tmp_path: Path) -> None:
@@ -325,10 +336,10 @@ def test_files_that_are_no_profile(tmp_path: Path) -> None:
     (tmp_path / "text.profile").write_text("hello " * 500)
     with pytest.raises(ProfileError, match="not a profile, or damaged"):
         Profile(tmp_path / "text.profile")
-    base = sqlite3.connect(tmp_path / "other.profile")
-    base.execute("CREATE TABLE t (x)")
-    base.commit()
-    base.close()
+    database = sqlite3.connect(tmp_path / "other.profile")
+    database.execute("CREATE TABLE t (x)")
+    database.commit()
+    database.close()
     with pytest.raises(ProfileError, match="not a profile of ours"):
         Profile(tmp_path / "other.profile")
 
@@ -336,9 +347,9 @@ def test_files_that_are_no_profile(tmp_path: Path) -> None:
 def test_a_newer_profile_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "me.profile"
     Profile(path, create=True).close()
-    base = sqlite3.connect(path)
-    base.execute(f"PRAGMA user_version = {FORMAT + 1}")
-    base.close()
+    database = sqlite3.connect(path)
+    database.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    database.close()
     with pytest.raises(ProfileError, match=r"profile format \d+, .*upgrade shelflens"):
         Profile(path)
 
@@ -367,7 +378,7 @@ def test_a_damaged_profile_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_another_space_and_bad_events_are_refused(tmp_path: Path) -> None:
     with Profile(tmp_path / "me.profile", create=True) as profile:
         profile.log("like", axis(0), space="s", product="tea")
-        with pytest.raises(SpaceError, match=r"speaks 's'.*'other'"):
+        with pytest.raises(SpaceError, match=r"space 's'.*'other'"):
             profile.log("like", axis(0), space="other", product="tea")
         with pytest.raises(SpaceError):
             profile.require("other")

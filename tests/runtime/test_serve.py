@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from shelflens.catalog.reload import Reloader
 from shelflens.cli import main
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.serve.app import make_app
+from shelflens.serve.form_reader import FormReader
 from shelflens.serve.run import greeting
 from shelflens.serve.settings import Settings, read_token
 
@@ -36,16 +38,16 @@ TOKEN = "a-token-of-32-characters-or-more"
 
 def client(catalog: Path, settings: Settings | None = None, **more: Any) -> TestClient:
     """A client of the real application, as from this machine."""
-    stock = Reloader(catalog, Embedder.open)
-    app = make_app(stock, settings or Settings(), **more)
+    reloader = Reloader(catalog, Embedder.open)
+    app = make_app(reloader, settings or Settings(), **more)
     return TestClient(app, base_url="http://127.0.0.1:8080")
 
 
 @pytest.fixture(scope="module")
 def server(built: Path) -> Iterator[TestClient]:
-    pictures = {PRODUCT: DEMO / "studio" / f"{PRODUCT}.jpg"}
-    with client(built, find_picture=pictures.get) as one:
-        yield one
+    images = {PRODUCT: DEMO / "studio" / f"{PRODUCT}.jpg"}
+    with client(built, find_image=images.get) as server:
+        yield server
 
 
 def schema_of(server: TestClient, path: str, method: str, status: int) -> OAS31Validator:
@@ -60,13 +62,13 @@ def problem(response: Any, status: int, *words: str) -> dict[str, Any]:
     """Check an error: its status, its form, one line that holds these words."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    assert set(told) == {"type", "title", "status", "detail", "what", "expected", "got", "do"}
-    assert told["status"] == status
-    assert "\n" not in told["detail"]
+    body: dict[str, Any] = response.json()
+    assert set(body) == {"type", "title", "status", "detail", "what", "expected", "got", "do"}
+    assert body["status"] == status
+    assert "\n" not in body["detail"]
     for word in words:
-        assert word in told["detail"]
-    return told
+        assert word in body["detail"]
+    return body
 
 
 def test_a_photo_gives_what_lookup_json_gives(
@@ -79,8 +81,8 @@ def test_a_photo_gives_what_lookup_json_gives(
     expected = json.loads(capsys.readouterr().out)
     assert list(got) == list(expected)
     assert set(got["ms"]) == set(expected["ms"])
-    for one in (got, expected):
-        del one["ms"], one["photo"]
+    for document in (got, expected):
+        del document["ms"], document["photo"]
     assert got == expected
     assert got["matches"][0]["id"] == PRODUCT
     schema_of(server, "/lookup", "post", 200).validate(response.json())
@@ -101,11 +103,11 @@ def test_several_photos_are_fused_or_not(
     assert fused["matches"] == expected["matches"]
     single = server.post("/lookup?fuse=false", files=files).json()
     valid.validate(single)
-    assert [one["photo"] for one in single["answers"]] == [path.name for path in paths]
-    one = server.post("/lookup", files=files[:1]).json()
-    valid.validate(one)
-    assert one["photo"] == paths[0].name
-    assert one["matches"] == single["answers"][0]["matches"]
+    assert [answer["photo"] for answer in single["answers"]] == [path.name for path in paths]
+    lone = server.post("/lookup", files=files[:1]).json()
+    valid.validate(lone)
+    assert lone["photo"] == paths[0].name
+    assert lone["matches"] == single["answers"][0]["matches"]
     asked = server.post("/lookup?fuse=true", content=paths[0].read_bytes(), headers=JPEG).json()
     valid.validate(asked)
     assert asked["photos"] == ["photo"]
@@ -114,8 +116,8 @@ def test_several_photos_are_fused_or_not(
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_other_formats(server: TestClient, kind: str) -> None:
     stream = io.BytesIO()
-    with Image.open(PHOTO) as picture:
-        picture.save(stream, kind, lossless=True)
+    with Image.open(PHOTO) as image:
+        image.save(stream, kind, lossless=True)
     headers = {"content-type": f"image/{kind.lower()}"}
     got = server.post("/lookup", content=stream.getvalue(), headers=headers)
     assert got.json()["matches"][0]["id"] == PRODUCT
@@ -134,13 +136,17 @@ def test_similar_catalog_health(server: TestClient, built: Path) -> None:
     assert server.get("/healthz").json() == {"status": "ok"}
 
 
-def test_pictures_are_small_jpegs(server: TestClient) -> None:
+def test_product_images_are_small_jpegs(server: TestClient) -> None:
     response = server.get(f"/pictures/{PRODUCT}")
     assert response.headers["content-type"] == "image/jpeg"
-    with Image.open(io.BytesIO(response.content)) as picture:
-        assert max(picture.size) <= 320
-    other = next(one for one in server.get("/catalog?ids=1").json()["ids"] if one != PRODUCT)
-    problem(server.get(f"/pictures/{other}"), 404, "picture", other)
+    with Image.open(io.BytesIO(response.content)) as image:
+        assert max(image.size) <= 320
+    imageless = next(
+        product_id
+        for product_id in server.get("/catalog?ids=1").json()["ids"]
+        if product_id != PRODUCT
+    )
+    problem(server.get(f"/pictures/{imageless}"), 404, "image", imageless)
     problem(server.get("/pictures/../../secret"), 404)
 
 
@@ -148,8 +154,10 @@ def test_the_description_is_openapi(server: TestClient, built: Path) -> None:
     document = server.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
-    with client(built, Settings(token=TOKEN)) as other:
-        secured = other.get("/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()
+    with client(built, Settings(token=TOKEN)) as protected:
+        secured = protected.get(
+            "/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}
+        ).json()
     OpenAPIV31SpecValidator(secured).validate()
     assert secured["security"] == [{"token": []}]
     page = server.get("/docs").text
@@ -166,11 +174,12 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
     many = [("p", ("a.jpg", photo, "image/jpeg"))] * 11
     post, get = server.post, server.get
     form = {"content-type": "multipart/form-data; boundary=x"}
+    form_start = b"--x\r\nContent-Type: image/jpeg\r\n\r\nabc"
     return {
         "k": (post("/lookup?k=0", content=photo, headers=JPEG), 400, "1 to 100"),
         "k text": (post("/lookup?k=%C2%B2", content=photo, headers=JPEG), 400, "k:"),
         "fuse": (post("/lookup?fuse=maybe", content=photo, headers=JPEG), 400, "true or false"),
-        "option": (post("/lookup?far=1", content=photo, headers=JPEG), 400, "'far'"),
+        "option": (post("/lookup?limit=1", content=photo, headers=JPEG), 400, "'limit'"),
         "type": (post("/lookup", content=b"x", headers={"content-type": "text/html"}), 415, "jpeg"),
         "no type": (post("/lookup", content=b"x"), 415, "got none"),
         "empty": (post("/lookup", content=b"", headers=JPEG), 422, "empty"),
@@ -180,7 +189,7 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
         "many": (post("/lookup", files=many), 413, "at most 10"),
         "part": (post("/lookup", files={"p": ("a.txt", b"x", "text/plain")}), 415, "part 1"),
         "form": (post("/lookup", content=b"nothing", headers=form), 400, "no part"),
-        "form end": (post("/lookup", content=b"--x\r\n\r\nabc", headers=form), 400, "not end"),
+        "form end": (post("/lookup", content=form_start, headers=form), 400, "not end"),
         "no photo": (post("/lookup", content=b"--x--", headers=form), 400, "no photo"),
         "headers": (
             post(
@@ -188,8 +197,13 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
                 content=b"--x\r\nContent-Disposition: a; filename*=\x00''b\r\n\r\nc\r\n--x--",
                 headers=form,
             ),
+            415,
+            "part 1",
+        ),
+        "header": (
+            post("/lookup", content=b"--x\r\nno header\r\n\r\nc\r\n--x--", headers=form),
             400,
-            "headers of part 1",
+            "a damaged part 1",
         ),
         "method": (get("/lookup"), 405, "expected POST, got GET"),
         "path": (get("/nothing"), 404, "/nothing"),
@@ -204,9 +218,9 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
 def test_every_error_is_one_line_and_described(server: TestClient, built: Path) -> None:
     valid = schema_of(server, "/lookup", "post", 400)
     for response, status, words in errors(server).values():
-        told = problem(response, status, words)
-        valid.validate(told)
-        assert str(built) not in told["detail"]
+        body = problem(response, status, words)
+        valid.validate(body)
+        assert str(built) not in body["detail"]
 
 
 def test_what_takes_much_memory_is_refused(server: TestClient) -> None:
@@ -223,8 +237,44 @@ def test_what_takes_much_memory_is_refused(server: TestClient) -> None:
             problem(response, 422, "17,640,000", "send it as JPEG")
 
 
+PART = b'--x\r\nContent-Disposition: form-data; name="p"; filename="%s"\r\n%s\r\n%s\r\n'
+FORM = {"content-type": "multipart/form-data; boundary=x"}
+
+
+def test_a_form_cut_anywhere_gives_the_same_photos() -> None:
+    names = ["a.jpg", "M\u00f6hre \U0001f955.png"]
+    types = [b"Content-Type: image/jpeg\r\n", b"content-type:  image/png\r\n"]
+    contents = [b"\r\n--y\r\n--", bytes(range(256))]
+    empty = PART % (b"", b"Content-Type: application/octet-stream\r\n", b"")
+    parts = [
+        PART % (name.encode(), kind, content)
+        for name, kind, content in zip(names, types, contents, strict=True)
+    ]
+    body = parts[0] + empty + parts[1] + b"--x--"
+    for cut in range(len(body)):
+        reader = FormReader(FORM["content-type"], max_photos=2)
+        reader.write(body[:cut])
+        reader.write(body[cut:])
+        photos = reader.finish()
+        assert [photo.name for photo in photos] == names
+        assert [photo.content for photo in photos] == contents
+
+
+def test_a_form_of_many_parts_or_headers_costs_little(server: TestClient) -> None:
+    empty = b"--x\r\n\r\n\r\n"
+    header = b"--x\r\n" + b"a:\r\n" * 4_000_000
+    for body, status, words in (
+        (empty * 1_500_000, 413, "parts: expected at most"),
+        (header, 400, "part 1"),
+        (b"--x\r\na: " + b"a" * 10_000_000, 400, "part 1"),
+    ):
+        start = time.monotonic()
+        problem(server.post("/lookup", content=body, headers=FORM), status, words)
+        assert time.monotonic() - start < 2
+
+
 def test_too_large_is_refused(built: Path) -> None:
-    with client(built, Settings(most_bytes=10_000)) as server:
+    with client(built, Settings(max_bytes=10_000)) as server:
         problem(server.post("/lookup", content=b"x" * 10_001, headers=JPEG), 413, "10,000 bytes")
 
         def parts() -> Iterator[bytes]:  # no Content-Length
@@ -235,7 +285,7 @@ def test_too_large_is_refused(built: Path) -> None:
 
 
 def test_bytes_of_all_requests_are_bounded(built: Path) -> None:
-    with client(built, Settings(most_held=1000)) as server:
+    with client(built, Settings(max_held_bytes=1000)) as server:
         response = server.post("/lookup", content=PHOTO.read_bytes(), headers=JPEG)
         problem(response, 503, "at once")
         assert response.headers["retry-after"] == "1"
@@ -268,7 +318,7 @@ def test_names_of_other_sites_are_refused(built: Path) -> None:
         assert server.get("/catalog", headers={"host": "anything"}).status_code == 200
 
 
-def test_headers_isolate_the_page(server: TestClient) -> None:
+def test_headers_isolate_the_browser(server: TestClient) -> None:
     for path in ("/", "/plain/app.js", "/docs", "/nothing", "/openapi.json"):
         headers = server.get(path).headers
         assert "default-src 'self'" in headers["content-security-policy"]
@@ -281,9 +331,9 @@ def test_headers_isolate_the_page(server: TestClient) -> None:
         assert "access-control-allow-origin" not in headers
 
 
-def test_the_plain_page_asks_nobody_else(server: TestClient) -> None:
+def test_the_photo_form_asks_no_other_host(server: TestClient) -> None:
     page = server.get("/").text
-    assert 'data-pictures="yes"' in page
+    assert 'data-images="yes"' in page
     assert "<script>" not in page
     assert " style=" not in page
     for path in ("/plain/app.js", "/plain/style.css", "/plain/icon.svg"):
@@ -292,7 +342,7 @@ def test_the_plain_page_asks_nobody_else(server: TestClient) -> None:
         assert "https://" not in text + page
 
 
-def test_a_built_page_is_served_with_types_and_ages(built: Path, tmp_path: Path) -> None:
+def test_a_web_app_is_served_with_types_and_ages(built: Path, tmp_path: Path) -> None:
     files = {
         "index.html": "text/html; charset=utf-8",
         "sw.js": "text/javascript; charset=utf-8",
@@ -307,7 +357,7 @@ def test_a_built_page_is_served_with_types_and_ages(built: Path, tmp_path: Path)
         (tmp_path / "page" / name).write_text(name)
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "page" / "link").symlink_to(tmp_path / "secret")
-    with client(built, Settings(page=tmp_path / "page")) as server:
+    with client(built, Settings(web_app=tmp_path / "page")) as server:
         assert server.get("/").text == "index.html"
         for name, kind in files.items():
             response = server.get(f"/{name}")
@@ -342,20 +392,20 @@ def test_a_new_catalog_is_picked_up_and_a_bad_one_refused(
         bad = tmp_path / "bad"
         bad.write_bytes(path.read_bytes()[:-5])
         bad.replace(path)
-        other = tmp_path / "other"
+        replacement = tmp_path / "other"
         for _ in range(2):
             assert server.get("/catalog").json() == after
         err = capsys.readouterr().err
         assert len(err.splitlines()) == 1
         assert "going on with the one before" in err
-        Catalog(["a"], np.ones((1, 256), np.float32), space="other").save(other)
-        other.replace(path)
+        Catalog(["a"], np.ones((1, 256), np.float32), space="other").save(replacement)
+        replacement.replace(path)
         assert server.get("/catalog").json() == after
         assert "'other'" in capsys.readouterr().err
         path.unlink()
         assert server.get("/catalog").json() == after
-        shutil.copy(built, other)
-        other.replace(path)
+        shutil.copy(built, replacement)
+        replacement.replace(path)
         assert server.get("/catalog").json() == before
 
 
@@ -398,13 +448,13 @@ def test_no_body_crashes_it(server: TestClient, parts: list[bytes], kind: str) -
 @given(st.binary(max_size=40), st.binary(max_size=40), st.sampled_from(["lookup", "similar/a", ""]))
 def test_no_address_crashes_it(server: TestClient, query: bytes, path: bytes, head: str) -> None:
     def escaped(data: bytes) -> str:
-        return "".join(f"%{one:02x}" for one in data)
+        return "".join(f"%{byte:02x}" for byte in data)
 
     response = server.get(f"/{head}{escaped(path)}?{escaped(query)}=1&k={escaped(query)}")
     assert response.status_code < 500
 
 
-def test_settings_that_open_it_unprotected_are_refused(tmp_path: Path) -> None:
+def test_settings_that_expose_it_unprotected_are_refused(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "shop.example"):
         with pytest.raises(ServeError, match=r"--token-file FILE .* or --cert PEM --key PEM"):
             Settings(host=host).check()
@@ -417,7 +467,7 @@ def test_settings_that_open_it_unprotected_are_refused(tmp_path: Path) -> None:
         (Settings(cert=Path("c")), "--cert without --key"),
         (Settings(key=Path("k")), "--key without --cert"),
         (Settings(port=70000), "0 to 65535"),
-        (Settings(page=tmp_path), "shelflens page build"),
+        (Settings(web_app=tmp_path), "shelflens page build"),
     ):
         with pytest.raises(ServeError, match=words):
             wrong.check()
@@ -441,18 +491,18 @@ def test_the_token_comes_from_a_private_file_or_the_environment(tmp_path: Path) 
 
 
 def test_the_greeting_says_how_to_reach_it(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stock = Reloader(built, Embedder.open)
-    lines = greeting(stock, Settings(host="::1"), 8080)
+    reloader = Reloader(built, Embedder.open)
+    lines = greeting(reloader, Settings(host="::1"), 8080)
     assert lines[0].startswith("serving  http://[::1]:8080 ")
     assert any("--host 0.0.0.0" in line for line in lines)
     assert capsys.readouterr().err == ""
-    lines = greeting(stock, Settings(host="192.0.2.7", token=TOKEN), 80)
+    lines = greeting(reloader, Settings(host="192.0.2.7", token=TOKEN), 80)
     assert "phone    http://192.0.2.7:80 " in "\n".join(lines)
     assert TOKEN not in "\n".join(lines)
     assert any("HTTPS" in line for line in lines)
     assert "the token and photos travel unencrypted" in capsys.readouterr().err
-    greeting(stock, Settings(host="0.0.0.0", insecure=True), 80)
+    greeting(reloader, Settings(host="0.0.0.0", insecure=True), 80)
     assert "anyone may ask" in capsys.readouterr().err
-    lines = greeting(stock, Settings(host="0.0.0.0", cert=Path("c"), key=Path("k")), 443)
+    lines = greeting(reloader, Settings(host="0.0.0.0", cert=Path("c"), key=Path("k")), 443)
     assert "phone    https://" in "\n".join(lines)
     assert "note: without --token-file" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.serving import PHOTO, running
+from tests.support.server_process import PHOTO, running
 
 PRODUCT = PHOTO.stem.rpartition("-")[0]
 TOKEN = "a-token-of-32-characters-or-more"
@@ -30,9 +30,9 @@ from shelflens import Embedder
 from shelflens.catalog.reload import Reloader
 from shelflens.serve.run import serve
 from shelflens.serve.settings import Settings
-page = Path(sys.argv[-3]) if sys.argv[-3] != "0" else None
-stock = Reloader(sys.argv[-1], Embedder.open)
-serve(stock, Settings(port=0, page=page, upload_s=2.0, idle_s=1.0))
+web_app = Path(sys.argv[-3]) if sys.argv[-3] != "0" else None
+reloader = Reloader(sys.argv[-1], Embedder.open)
+serve(reloader, Settings(port=0, web_app=web_app, upload_s=2.0, idle_s=1.0))
 """
 """A server with limits that a test can wait for."""
 
@@ -52,6 +52,8 @@ def test_it_starts_answers_and_ends(built: Path) -> None:
 def test_the_log_is_off_and_ctrl_c_ends_it_too(built: Path) -> None:
     with running("--catalog", built) as server:
         server.post()
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert server.post(b"no form", **form)[0] == 400
         assert server.stop(signal.SIGINT) == (0, "")
 
 
@@ -70,7 +72,7 @@ def test_what_hinders_the_start_is_one_line(
         (["--catalog", tmp_path / "none.catalog"], "none.catalog: No such file"),
         (["--catalog", PHOTO], "not a catalog"),
         (["--catalog", built, *bad], "expected a PEM certificate"),
-        (["--catalog", built, "--page", tmp_path], "shelflens page build"),
+        (["--catalog", built, "--web-app", tmp_path], "shelflens page build"),
     ):
         status, out, err = run("serve", *words, "--port", "0")
         assert (status, out) == (1, "")
@@ -104,9 +106,9 @@ def test_a_body_that_is_too_large_is_not_read(built: Path) -> None:
                 pass
             assert time.monotonic() - start < 5, "the connection must end"
         # A client that sends everything before it reads still sees the answer.
-        status, headers, told = server.post(b"x" * (3 << 20))
+        status, headers, body = server.post(b"x" * (3 << 20))
         assert (status, headers["connection"]) == (413, "close")
-        assert "1,048,576 bytes" in told["detail"]
+        assert "1,048,576 bytes" in body["detail"]
         with server.connect() as raw:  # 100-continue: refused before a byte of the body
             raw.sendall(
                 b"POST /lookup HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
@@ -131,15 +133,15 @@ def test_slow_clients_are_cut_and_others_answered(built: Path) -> None:
         for _ in range(3):  # a byte now and then does not help
             time.sleep(0.3)
             head.sendall(b"a")
-        for one in (head, silent):
+        for connection in (head, silent):
             with suppress(ConnectionResetError):
-                assert one.recv(100) == b""
+                assert connection.recv(100) == b""
         assert body.recv(100).startswith(b"HTTP/1.1 408 ")
         while body.recv(65536):
             pass
         assert time.monotonic() - start < 8
-        for one in (head, body, silent):
-            one.close()
+        for connection in (head, body, silent):
+            connection.close()
         assert server.stop()[0] == 0
 
 

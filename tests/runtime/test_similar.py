@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, CatalogError, DataError
-from shelflens.catalog import scores as search
+from shelflens.catalog.rows import quantize_rows
+from shelflens.catalog.scores import indices_best_first, row_score_table, row_scores
 from shelflens.discovery.filters import Condition, values
 from shelflens.discovery.similar import diversify, similar
 
@@ -35,14 +36,14 @@ def store(rows: int = 60, products: int = 20, dim: int = 16, seed: int = 0) -> C
 
 
 def loops(catalog: Catalog, product: str) -> list[tuple[str, float]]:
-    """The definition: the mean of the product's pictures against every other's best picture."""
+    """The definition: the mean of the product's rows against each product's best row."""
     pairs = list(zip(catalog.row_ids, catalog.vectors, strict=True))
-    mean = np.mean([row for one, row in pairs if one == product], axis=0)
+    mean = np.mean([row for product_id, row in pairs if product_id == product], axis=0)
     mean /= np.linalg.norm(mean)
     best: dict[str, float] = {}
-    for one, row in pairs:
-        if one != product:
-            best[one] = max(best.get(one, -2.0), float(row @ mean))
+    for product_id, row in pairs:
+        if product_id != product:
+            best[product_id] = max(best.get(product_id, -2.0), float(row @ mean))
     return sorted(best.items(), key=lambda item: -item[1])
 
 
@@ -54,34 +55,34 @@ def test_similar_equals_plain_loops(rows: int, products: int, seed: int) -> None
         return
     found = similar(catalog, catalog.ids[0], k=7)
     expected = loops(catalog, catalog.ids[0])[:7]
-    assert [one.id for one in found] == [one for one, _ in expected]
-    assert [one.score for one in found] == pytest.approx([s for _, s in expected], abs=CLOSE)
+    assert [match.id for match in found] == [match for match, _ in expected]
+    assert [match.score for match in found] == pytest.approx([s for _, s in expected], abs=CLOSE)
 
 
 def test_never_itself_and_a_vector_is_the_same_question() -> None:
     catalog = store()
     for product in catalog.ids:
         everything = similar(catalog, product, k=1000)
-        assert product not in [one.id for one in everything]
+        assert product not in [match.id for match in everything]
         assert len(everything) == len(catalog) - 1
     vector = catalog.mean_direction(catalog.index_of("p3"))
-    by_vector = [one.id for one in similar(catalog, 3 * vector, k=6) if one.id != "p3"]
-    assert by_vector[:5] == [one.id for one in similar(catalog, "p3", k=5)][: len(by_vector)]
+    by_vector = [match.id for match in similar(catalog, 3 * vector, k=6) if match.id != "p3"]
+    assert by_vector[:5] == [match.id for match in similar(catalog, "p3", k=5)][: len(by_vector)]
 
 
 def mmr_loops(vectors: list[list[float]], scores: list[float], k: int, share: float) -> list[int]:
     """Carbonell and Goldstein's formula, one candidate at a time."""
     chosen: list[int] = []
     while len(chosen) < min(k, len(scores)):
-        best, place = -1e9, -1
+        best, index = -1e9, -1
         for n in range(len(scores)):
             if n in chosen:
                 continue
             near = max((float(np.dot(vectors[n], vectors[c])) for c in chosen), default=0.0)
             value = (1 - share) * scores[n] - share * near
             if value > best:
-                best, place = value, n
-        chosen.append(place)
+                best, index = value, n
+        chosen.append(index)
     return chosen
 
 
@@ -98,14 +99,16 @@ def test_diversify_equals_plain_loops(m: int, k: int, share: float, seed: int) -
 
 @settings(max_examples=60)
 @given(m=st.integers(2, 20), seed=st.integers(0, 999), share=st.floats(0, 1))
-def test_twins_are_never_neighbours_while_there_is_another(m: int, seed: int, share: float) -> None:
+def test_near_duplicates_are_apart_while_there_is_an_alternative(
+    m: int, seed: int, share: float
+) -> None:
     generator = np.random.default_rng(seed)
     vectors = generator.normal(size=(m, 2))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    order = diversify(vectors, generator.uniform(0, 1, m), m, share, twins=0.8)
+    order = diversify(vectors, generator.uniform(0, 1, m), m, share, duplicate_threshold=0.8)
     assert sorted(order) == list(range(m))
-    for place, (a, b) in enumerate(itertools.pairwise(order)):
-        left = [n for n in order[place + 1 :] if vectors[n] @ vectors[a] < 0.8]
+    for index, (a, b) in enumerate(itertools.pairwise(order)):
+        left = [n for n in order[index + 1 :] if vectors[n] @ vectors[a] < 0.8]
         assert vectors[a] @ vectors[b] < 0.8 or not left
 
 
@@ -116,7 +119,9 @@ def test_diverse_changes_the_list_and_keeps_the_first() -> None:
     assert plain != varied
 
     def closeness(found: list[str]) -> float:
-        rows = np.stack([catalog.mean_direction(catalog.index_of(one)) for one in found])
+        rows = np.stack(
+            [catalog.mean_direction(catalog.index_of(product_id)) for product_id in found]
+        )
         return float((rows @ rows.T)[np.triu_indices(len(rows), 1)].mean())
 
     assert closeness([m.id for m in varied]) < closeness([m.id for m in plain])
@@ -152,16 +157,16 @@ def test_several_values() -> None:
 
 
 @settings(max_examples=40)
-@given(k=st.integers(1, 30), least=st.integers(0, 19), seed=st.integers(0, 20))
-def test_where_equals_filtering_afterwards(k: int, least: int, seed: int) -> None:
+@given(k=st.integers(1, 30), min_price=st.integers(0, 19), seed=st.integers(0, 20))
+def test_where_equals_filtering_afterwards(k: int, min_price: int, seed: int) -> None:
     catalog = store(seed=seed)
     product = catalog.ids[0]
     wanted = [
-        one
-        for one in similar(catalog, product, k=1000)
-        if float(one.attributes["price"]) >= least and one.attributes["category"] == "Milk"
+        match
+        for match in similar(catalog, product, k=1000)
+        if float(match.attributes["price"]) >= min_price and match.attributes["category"] == "Milk"
     ]
-    where = [f"price>={least}", "category=Milk"]
+    where = [f"price>={min_price}", "category=Milk"]
     if wanted:
         assert similar(catalog, product, k=k, where=where) == wanted[:k]
     else:
@@ -191,13 +196,13 @@ def test_unknown_product_and_wrong_vector() -> None:
         similar(store(), np.ones(3, np.float32))
 
 
-def test_number_finds_every_id_and_is_not_fooled(tmp_path: Path) -> None:
+def test_index_of_finds_every_id(tmp_path: Path) -> None:
     ids = ['quote " in it', "äpple", "a", "a/b", "b", '{"id":"z"']
     attributes = {"a": {"name": '{"id":"b"', "id": "b"}}
     catalog = Catalog(ids, np.eye(6, dtype=np.float32), space="s", attributes=attributes)
     catalog.save(tmp_path / "a.catalog")
-    for one in (catalog, Catalog.open(tmp_path / "a.catalog")):
-        assert [one.index_of(product) for product in ids] == list(range(6))
+    for stored in (catalog, Catalog.open(tmp_path / "a.catalog")):
+        assert [stored.index_of(product) for product in ids] == list(range(6))
 
 
 @settings(max_examples=40)
@@ -205,12 +210,12 @@ def test_number_finds_every_id_and_is_not_fooled(tmp_path: Path) -> None:
 def test_best_first_is_a_stable_sort(n: int, levels: int, seed: int) -> None:
     scores = np.random.default_rng(seed).integers(0, levels, n).astype(np.float32)
     expected = np.argsort(-scores, kind="stable").tolist()
-    assert list(search.best_first(scores)) == expected
+    assert list(indices_best_first(scores)) == expected
 
 
 def test_several_queries_score_like_one_at_a_time(unit: Unit) -> None:
-    rows, scales = search.quantize_rows(unit(5000, 32))
+    rows, scales = quantize_rows(unit(5000, 32))
     queries = unit(5, 32, seed=1)
-    table = search.score_table(rows, scales, queries)
+    table = row_score_table(rows, scales, queries)
     for query, scores in zip(queries, table, strict=True):
-        assert np.allclose(scores, search.scores(rows, scales, query), atol=CLOSE)
+        assert np.allclose(scores, row_scores(rows, scales, query), atol=CLOSE)

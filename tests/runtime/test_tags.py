@@ -19,7 +19,7 @@ CLOSE = 1e-3
 
 
 def blobs(
-    classes: int = 5, products: int = 6, pictures: int = 4, noise: float = 0.25, seed: int = 0
+    classes: int = 5, products: int = 6, images: int = 4, noise: float = 0.25, seed: int = 0
 ) -> tuple[list[str], NDArray[np.float32], dict[str, dict[str, str]]]:
     """Classes of products of pictures, each scattered around the one above it."""
     generator = np.random.default_rng(seed)
@@ -28,7 +28,7 @@ def blobs(
         for p in range(products):
             centre = np.eye(classes, 24)[c] + noise * generator.normal(size=24) * 0.7
             attributes[f"c{c}p{p}"] = {"category": f"c{c}", "diet": "vegan|raw" if c < 2 else "raw"}
-            for _ in range(pictures):
+            for _ in range(images):
                 ids.append(f"c{c}p{p}")
                 rows.append(centre + noise * generator.normal(size=24) * 0.7)
     return ids, np.array(rows, np.float32), attributes
@@ -83,17 +83,19 @@ def test_the_curve_is_the_maximum_of_the_likelihood() -> None:
 def test_confidence_is_true_and_abstaining_helps() -> None:
     """On new photos, half of them of products that the catalog does not have."""
     ids, rows, attributes = blobs(products=16, noise=0.42)
-    kept = [n for n, one in enumerate(ids) if int(one.split("p")[1]) < 8 and n % 4]
+    kept = [n for n, product_id in enumerate(ids) if int(product_id.split("p")[1]) < 8 and n % 4]
     catalog = Catalog(
         [ids[n] for n in kept], rows[kept], space="s", attributes={i: attributes[i] for i in ids}
     )
     tagger = Tagger(catalog, "category")
-    others = [n for n in range(len(ids)) if n % 4 == 0]
-    tags = [tagger.tag(unit(rows[n])) for n in others]
-    right = np.array([t.candidates[0][0] == ids[n][:2] for t, n in zip(tags, others, strict=True)])
-    sure = np.array([tag.confidence for tag in tags])
+    test_rows = [n for n in range(len(ids)) if n % 4 == 0]
+    tags = [tagger.tag(unit(rows[n])) for n in test_rows]
+    right = np.array(
+        [t.candidates[0][0] == ids[n][:2] for t, n in zip(tags, test_rows, strict=True)]
+    )
+    confidence = np.array([tag.confidence for tag in tags])
     assert 0.3 < right.mean() < 0.99, "too easy or too hard to show anything"
-    assert abs(right.mean() - sure.mean()) < 0.12
+    assert abs(right.mean() - confidence.mean()) < 0.12
     said = np.array([bool(tag.values) for tag in tags])
     assert right[said].mean() > right.mean()
 
@@ -101,12 +103,12 @@ def test_confidence_is_true_and_abstaining_helps() -> None:
 def test_a_photo_near_to_nothing_is_left_open() -> None:
     catalog = store()
     tagger = Tagger(catalog, "category")
-    sure = tagger.tag(catalog.mean_direction(0))
-    assert sure.values == ("c0",)
-    far = tagger.tag(unit(-catalog.vectors.sum(axis=0)))
-    assert far.confidence < sure.confidence
-    assert far.values == ()
-    assert far.text == ""
+    near = tagger.tag(catalog.mean_direction(0))
+    assert near.values == ("c0",)
+    distant = tagger.tag(unit(-catalog.vectors.sum(axis=0)))
+    assert distant.confidence < near.confidence
+    assert distant.values == ()
+    assert distant.text == ""
 
 
 def test_several_values_are_judged_one_by_one() -> None:
@@ -122,9 +124,9 @@ def test_several_values_are_judged_one_by_one() -> None:
 
 def test_products_without_the_column_do_not_vote() -> None:
     ids, rows, attributes = blobs()
-    for one in attributes:
-        if one.startswith("c0"):
-            del attributes[one]["category"]
+    for product_id in attributes:
+        if product_id.startswith("c0"):
+            del attributes[product_id]["category"]
     tagger = Tagger(Catalog(ids, rows, space="s", attributes=attributes), "category")
     assert all(value != "c0" for value, _ in tagger.tag(unit(rows[0])).candidates)
 
@@ -133,7 +135,12 @@ def test_products_without_the_column_do_not_vote() -> None:
 def test_tiny_catalogs_do_not_fail(products: int) -> None:
     rows = np.eye(products, 4, dtype=np.float32)
     ids = [f"p{n}" for n in range(products)]
-    catalog = Catalog(ids, rows, space="s", attributes={one: {"category": one} for one in ids})
+    catalog = Catalog(
+        ids,
+        rows,
+        space="s",
+        attributes={product_id: {"category": product_id} for product_id in ids},
+    )
     tag = Tagger(catalog, "category").tag(rows[0])
     assert 0 <= tag.confidence <= 1
     assert tag.candidates[0][0] == "p0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pty
@@ -15,25 +14,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.speed.soak import soak
 from shelflens import Catalog, Embedder
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import CameraError
 from shelflens.watch import Frame, Frames, Watcher, watch
 from shelflens.watch.session import Session, Stop
-from shelflens.watch.throttle import Pace
-from tests.support.film import COUNTER, HELD, Shot, film, product_of
+from shelflens.watch.throttle import RateLimiter
+from tests.support.rendered_video import EMPTY, HELD, Shot, product_of, render_frames
 
 Run = Callable[..., tuple[int, str, str]]
 
 CHICKPEAS = HELD[0].photo
-SHOTS = [Shot(CHICKPEAS, 1.5), Shot(COUNTER, 1.5, enter=0.4)]
+SHOTS = [Shot(CHICKPEAS, 1.5), Shot(EMPTY, 1.5, enter=0.4)]
 FPS = 10.0
 
 
@@ -42,7 +41,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A product that comes and goes, as JPEGs in a row."""
     path = tmp_path_factory.mktemp("film") / "film.mjpeg"
     with path.open("wb") as out:
-        for pixels in film(SHOTS, fps=FPS):
+        for pixels in render_frames(SHOTS, fps=FPS):
             Image.fromarray(pixels).save(out, "JPEG", quality=90)
     return path
 
@@ -55,7 +54,7 @@ def store(tmp_path: Path, built: Path) -> Path:
 
 @pytest.fixture
 def started(stream: Path, store: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """started(...) runs `shelflens watch` on the looped film as a process of its own."""
+    """started(...) runs `shelflens watch` on the looped video as a process of its own."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*words: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -101,19 +100,19 @@ def test_people_get_a_line_an_answer(run: Run, stream: Path, built: Path) -> Non
 def test_programs_get_json_that_equals_the_library(run: Run, stream: Path, built: Path) -> None:
     status, out, _ = run("watch", stream, "--catalog", built, "--max-fps", 0, "--json", "-k", 2)
     assert status == 0
-    told = [json.loads(line) for line in out.splitlines()]
+    values = [json.loads(line) for line in out.splitlines()]
     from shelflens.watch.sources import open_source
 
     expected = watch(open_source(str(stream)), Catalog.open(built), Embedder.open(), k=2)
-    for one, sighting in zip(told, expected, strict=True):
-        assert one.pop("time").endswith("+00:00")
+    for got, sighting in zip(values, expected, strict=True):
+        assert got.pop("time").endswith("+00:00")
         wanted = sighting.to_dict()
-        assert one.pop("latency_ms") > 0
+        assert got.pop("latency_ms") > 0
         wanted.pop("latency_ms")
-        assert one == wanted
-        assert len(one["matches"]) == 2
-    assert told[0]["id"] == product_of(CHICKPEAS)
-    assert told[1]["id"] is None
+        assert got == wanted
+        assert len(got["matches"]) == 2
+    assert values[0]["id"] == product_of(CHICKPEAS)
+    assert values[1]["id"] is None
 
 
 def test_a_stream_on_standard_input(stream: Path, built: Path) -> None:
@@ -131,7 +130,7 @@ def test_a_video(run: Run, tmp_path: Path, built: Path) -> None:
     cv2 = pytest.importorskip("cv2")
     path = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (320, 240))
-    for pixels in film(SHOTS, fps=FPS):
+    for pixels in render_frames(SHOTS, fps=FPS):
         writer.write(np.ascontiguousarray(pixels[..., ::-1]))
     writer.release()
     status, out, _ = run("watch", path, "--catalog", built, "--max-fps", 0, "--json")
@@ -169,12 +168,12 @@ def test_a_catalog_is_replaced_while_it_runs(
     process = started("--max-fps", "0", "--json")
     assert json.loads(line_of(process.stdout, "match"))["id"] == product_of(CHICKPEAS)
     good = store.read_bytes()
-    other = tmp_path / "other.catalog"
-    other.write_bytes(good[:-50])
-    other.replace(store)
+    replacement = tmp_path / "other.catalog"
+    replacement.write_bytes(good[:-50])
+    replacement.replace(store)
     assert "going on with the one before" in line_of(process.stderr, str(store))
     assert json.loads(line_of(process.stdout, '"decision": "match"'))["id"] == product_of(CHICKPEAS)
-    Catalog.open(_written(other, good)).remove([product_of(CHICKPEAS)]).save(store)
+    Catalog.open(_written(replacement, good)).remove([product_of(CHICKPEAS)]).save(store)
     assert "new, 29 products" in line_of(process.stderr, str(store))
     for _ in range(20):
         process.stdout.readline()  # type: ignore[union-attr]
@@ -194,12 +193,12 @@ def test_systemd_hears_of_it(started: Callable[..., subprocess.Popen[str]], tmp_
         process = started("--max-fps", "20", env={"NOTIFY_SOCKET": address})
         assert listener.recv(4096).startswith(b"READY=1\nSTATUS=")
         for _ in range(3):
-            told = listener.recv(4096).decode()
-            assert told.startswith("WATCHDOG=1\nSTATUS=")
-        assert "frames/s" in told
+            values = listener.recv(4096).decode()
+            assert values.startswith("WATCHDOG=1\nSTATUS=")
+        assert "frames/s" in values
         process.send_signal(signal.SIGTERM)
-        while told != "STOPPING=1":
-            told = listener.recv(4096).decode()
+        while values != "STOPPING=1":
+            values = listener.recv(4096).decode()
     process.communicate(timeout=20)
     assert process.returncode == 0
 
@@ -288,7 +287,7 @@ def test_frames_that_cannot_be_read_are_told_now_and_then(
     lines = err.splitlines()
     assert sum("left out" in line for line in lines) == 5  # 1, 2, 4, 8, 16
     assert "not one of 20 frames could be read" in lines[-1]
-    for number, pixels in enumerate(film(HELD, fps=10)):
+    for number, pixels in enumerate(render_frames(HELD, fps=10)):
         Image.fromarray(pixels).save(folder / f"{20 + number}.png")
     status, out, _ = run("watch", folder, "--catalog", built, "--max-fps", 0, "--json")
     assert status == 0
@@ -301,9 +300,9 @@ def test_the_unit_is_printed(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
         "watch", "picamera", "--catalog", "my store.catalog", "--json", "--print-unit"
     )
     assert status == 0
-    line = next(one for one in out.splitlines() if one.startswith("ExecStart="))
+    line = next(line for line in out.splitlines() if line.startswith("ExecStart="))
     assert line.endswith(f' watch picamera "--catalog={tmp_path}/my store.catalog" --json')
-    assert all(one.startswith("shelflens watch: ") for one in err.splitlines())
+    assert all(line.startswith("shelflens watch: ") for line in err.splitlines())
 
 
 # --- cameras that come and go --------------------------------------------------------------------
@@ -317,33 +316,33 @@ def session(
     Returns:
         The decisions, the lines, and how long it waited in all before each opening.
     """
-    said: list[str] = []
+    messages: list[str] = []
     answers: list[str] = []
     slept, at_open = [0.0], []
-    stock = Reloader(store, lambda: Embedder.open(threads=1))
-    watcher = Watcher(stock.catalog, stock.embedder)
+    reloader = Reloader(store, lambda: Embedder.open(threads=1))
+    watcher = Watcher(reloader.catalog, reloader.embedder)
 
     def open_frames() -> Frames:
         at_open.append(slept[0])
-        one = opens.pop(0)
-        if isinstance(one, CameraError):
-            raise one
-        return one
+        source = opens.pop(0)
+        if isinstance(source, CameraError):
+            raise source
+        return source
 
     def sleep(seconds: float) -> None:
         slept[0] += seconds
 
     Session(
-        watcher, stock, open_frames, pace=Pace(0, 1), stop=Stop(), retry=retry,
-        tell=lambda one: answers.append(one.answer.decision), say=said.append,
-        tick=lambda: None, sleep=sleep,
+        watcher, reloader, open_frames, rate_limiter=RateLimiter(0, 1), stop=Stop(), retry=retry,
+        on_answer=lambda sighting: answers.append(sighting.answer.decision), log=messages.append,
+        on_tick=lambda: None, sleep=sleep,
     ).run()  # fmt: skip
-    return answers, said, at_open
+    return answers, messages, at_open
 
 
 def camera(frames: int, *, at: float = 0.0, unplugged: bool = False) -> Frames:
     """A camera that shows the chickpeas."""
-    for number, pixels in enumerate(film(HELD, fps=10)):
+    for number, pixels in enumerate(render_frames(HELD, fps=10)):
         if number == frames:
             break
         yield Frame(pixels, at + number / 10)
@@ -357,9 +356,9 @@ def test_a_lost_camera_is_waited_for(store: Path) -> None:
     opens: list[Frames | CameraError] = [
         gone, gone, gone, camera(20, unplugged=True), *[gone] * 7, camera(20, at=60),
     ]  # fmt: skip
-    answers, said, at_open = session(store, opens, retry=True)
+    answers, messages, at_open = session(store, opens, retry=True)
     assert answers == ["match"], "it still shows the same"
-    assert said == [
+    assert messages == [
         "camera: cannot be opened; trying again until it is back",
         "the camera is back",
         "camera: unplugged; trying again until it is back",
@@ -377,23 +376,11 @@ def test_without_retry_a_lost_camera_ends_it(store: Path) -> None:
 # --- for ever ------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def soaking() -> ModuleType:
-    """`benchmarks/watch/soak.py`."""
-    path = Path(__file__).parents[2] / "benchmarks" / "watch" / "soak.py"
-    spec = importlib.util.spec_from_file_location("soak", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_memory_is_flat(soaking: ModuleType) -> None:
+def test_memory_is_flat() -> None:
     """Thousands of frames at full speed, with good and bad catalogs dropped on the way."""
     pytest.importorskip("cv2")
-    report = soaking.soak(seconds=20, fps=0, every=0.5, replace=1.0)
+    report = soak(seconds=20, fps=0, every=0.5, replace=1.0)
     assert report["status"] == 0
     assert report["frames"] > 300  # thousands on a machine that is not busy
     assert report["answers"] > 10

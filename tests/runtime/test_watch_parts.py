@@ -31,8 +31,8 @@ from shelflens.errors import DataError, ShelfLensError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.watch.hook import Hook, split, variables
 from shelflens.watch.notify import Notifier
-from shelflens.watch.throttle import Pace, strain
-from shelflens.watch.unit import hidden, unit
+from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
+from shelflens.watch.throttle import RateLimiter, throttle_reason
 
 # --- pace ----------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ FIRMWARE = "devices/platform/soc/soc:firmware/get_throttled"
 
 
 def test_what_strains_a_device(tmp_path: Path, system: Callable[[str, str], None]) -> None:
-    assert strain(tmp_path) == ""
+    assert throttle_reason(tmp_path) == ""
     for text, why in (
         ("0\n", ""),
         ("50000\n", ""),  # it was so in the past
@@ -64,28 +64,28 @@ def test_what_strains_a_device(tmp_path: Path, system: Callable[[str, str], None
         ("nonsense", ""),
     ):
         system(FIRMWARE, text)
-        assert strain(tmp_path) == why, text
+        assert throttle_reason(tmp_path) == why, text
     system("class/thermal/thermal_zone0/temp", "79999\n")
-    assert strain(tmp_path) == ""
+    assert throttle_reason(tmp_path) == ""
     system("class/thermal/thermal_zone0/temp", "81200\n")
-    assert strain(tmp_path) == "81 °C"
+    assert throttle_reason(tmp_path) == "81 °C"
     # A sensor that names its own limit, as on a laptop.
     system("class/thermal/thermal_zone0/trip_point_0_type", "critical")
     system("class/thermal/thermal_zone0/trip_point_0_temp", "50000")
     system("class/thermal/thermal_zone0/trip_point_1_type", "passive")
     system("class/thermal/thermal_zone0/trip_point_1_temp", "95000")
-    assert strain(tmp_path) == ""
+    assert throttle_reason(tmp_path) == ""
     system("class/thermal/thermal_zone0/temp", "unreadable")
     system("class/thermal/thermal_zone1/temp", "90000")
-    assert strain(tmp_path) == "90 °C"
+    assert throttle_reason(tmp_path) == "90 °C"
 
 
-def rate(pace: Pace, clock: list[float], seconds: float) -> float:
+def rate(limiter: RateLimiter, clock: list[float], seconds: float) -> float:
     """Frames a second of a loop that does as the pace says."""
     start, frames = clock[0], 0
     while clock[0] - start < seconds:
-        clock[0] += pace.left()
-        pace.start()
+        clock[0] += limiter.wait_s()
+        limiter.start()
         frames += 1
         clock[0] += 0.004  # the work
     return frames / (clock[0] - start)
@@ -95,16 +95,16 @@ def test_the_pace_is_kept_and_slows_down(
     tmp_path: Path, system: Callable[[str, str], None]
 ) -> None:
     clock = [0.0]
-    pace = Pace(10, 2, root=tmp_path, clock=lambda: clock[0])
-    assert rate(pace, clock, 20) == pytest.approx(10, rel=0.05)
+    limiter = RateLimiter(10, 2, root=tmp_path, clock=lambda: clock[0])
+    assert rate(limiter, clock, 20) == pytest.approx(10, rel=0.05)
     system(FIRMWARE, "8")
     clock[0] += 5
-    assert rate(pace, clock, 20) == pytest.approx(2, rel=0.1)
-    assert pace.strain == "soft temperature limit"
+    assert rate(limiter, clock, 20) == pytest.approx(2, rel=0.1)
+    assert limiter.throttle_reason == "soft temperature limit"
     system(FIRMWARE, "80000")
     clock[0] += 5
-    assert rate(pace, clock, 20) == pytest.approx(10, rel=0.05)
-    free = Pace(0, 2, root=tmp_path, clock=lambda: clock[0])
+    assert rate(limiter, clock, 20) == pytest.approx(10, rel=0.05)
+    free = RateLimiter(0, 2, root=tmp_path, clock=lambda: clock[0])
     assert rate(free, clock, 2) == pytest.approx(250, rel=0.05)
 
 
@@ -127,12 +127,12 @@ def model_of(space: str) -> bytes:
     """The bundled model, as one that speaks another space."""
     whole = BUNDLED_MODEL.read_bytes()
     with zipfile.ZipFile(BUNDLED_MODEL) as archive:
-        facts = json.loads(archive.read("shelflens.json"))
-    facts["space"] = space
+        card = json.loads(archive.read("shelflens.json"))
+    card["space"] = space
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("shelflens.json", json.dumps(facts))
-    return whole[: facts["flatbuffer"]["bytes"]] + stream.getvalue()
+        archive.writestr("shelflens.json", json.dumps(card))
+    return whole[: card["flatbuffer"]["bytes"]] + stream.getvalue()
 
 
 def catalog_of(space: str, products: int = 3) -> bytes:
@@ -151,7 +151,7 @@ def mapped(path: Path) -> list[str]:
 
 
 @pytest.fixture
-def stock(tmp_path: Path, built: Path) -> Reloader:
+def reloader(tmp_path: Path, built: Path) -> Reloader:
     """A catalog and a model, to be replaced."""
     store, model = tmp_path / "store.catalog", tmp_path / "model.tflite"
     shutil.copy(built, store)
@@ -159,33 +159,35 @@ def stock(tmp_path: Path, built: Path) -> Reloader:
     return Reloader(store, lambda: Embedder.open(model, threads=1), model)
 
 
-def test_nothing_new_is_nothing(stock: Reloader) -> None:
-    assert stock.refresh() == (False, [])
+def test_nothing_new_is_nothing(reloader: Reloader) -> None:
+    assert reloader.refresh() == (False, [])
 
 
-def test_a_new_catalog_is_picked_up_and_the_old_one_let_go(tmp_path: Path, stock: Reloader) -> None:
+def test_a_new_catalog_is_picked_up_and_the_old_one_let_go(
+    tmp_path: Path, reloader: Reloader
+) -> None:
     store = tmp_path / "store.catalog"
-    drop(store, catalog_of(stock.catalog.space, 7))
-    new, lines = stock.refresh()
-    assert (new, len(stock.catalog)) == (True, 7)
+    drop(store, catalog_of(reloader.catalog.space, 7))
+    new, lines = reloader.refresh()
+    assert (new, len(reloader.catalog)) == (True, 7)
     assert lines == [f"{store}: new, 7 products"]
     gc.collect()
     if sys.platform == "linux":
         assert mapped(store)
         assert not [line for line in mapped(store) if "(deleted)" in line]
-    assert stock.refresh() == (False, [])
+    assert reloader.refresh() == (False, [])
 
 
-def test_a_new_catalog_without_products_is_one(tmp_path: Path, stock: Reloader) -> None:
+def test_a_new_catalog_without_products_is_one(tmp_path: Path, reloader: Reloader) -> None:
     store = tmp_path / "store.catalog"
-    drop(store, catalog_of(stock.catalog.space, 0))
-    assert stock.refresh() == (True, [f"{store}: new, 0 products"])
-    assert len(stock.catalog) == 0
+    drop(store, catalog_of(reloader.catalog.space, 0))
+    assert reloader.refresh() == (True, [f"{store}: new, 0 products"])
+    assert len(reloader.catalog) == 0
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other"])
 def test_a_bad_catalog_is_refused_once_and_the_old_one_kept(
-    tmp_path: Path, stock: Reloader, damage: str
+    tmp_path: Path, reloader: Reloader, damage: str
 ) -> None:
     store = tmp_path / "store.catalog"
     good = store.read_bytes()
@@ -195,53 +197,53 @@ def test_a_bad_catalog_is_refused_once_and_the_old_one_kept(
         "empty": b"",
         "other": b"not a catalog at all" * 100,
     }[damage]
-    before = stock.catalog
+    before = reloader.catalog
     drop(store, bad)
-    new, lines = stock.refresh()
-    assert (new, len(lines), stock.catalog) == (False, 1, before)
+    new, lines = reloader.refresh()
+    assert (new, len(lines), reloader.catalog) == (False, 1, before)
     assert str(store) in lines[0]
     assert lines[0].endswith("; going on with the one before")
     assert "\n" not in lines[0]
-    assert stock.refresh() == (False, [])
+    assert reloader.refresh() == (False, [])
     drop(store, good)
-    assert stock.refresh()[0]
+    assert reloader.refresh()[0]
 
 
-def test_a_large_damaged_catalog_is_refused_too(tmp_path: Path, stock: Reloader) -> None:
+def test_a_large_damaged_catalog_is_refused_too(tmp_path: Path, reloader: Reloader) -> None:
     """Files above 4 MiB are not checked when they are opened; when they are replaced they are."""
-    good = catalog_of(stock.catalog.space, 20_000)
+    good = catalog_of(reloader.catalog.space, 20_000)
     assert len(good) > 4 << 20
-    place = len(good) - 1000
-    drop(tmp_path / "store.catalog", good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
-    new, lines = stock.refresh()
+    index = len(good) - 1000
+    drop(tmp_path / "store.catalog", good[:index] + bytes([good[index] ^ 1]) + good[index + 1 :])
+    new, lines = reloader.refresh()
     assert not new
     assert "checksum" in lines[0]
 
 
-def test_a_file_that_is_gone_is_told_once(tmp_path: Path, stock: Reloader) -> None:
+def test_a_file_that_is_gone_is_told_once(tmp_path: Path, reloader: Reloader) -> None:
     store = tmp_path / "store.catalog"
     good = store.read_bytes()
     store.unlink()
-    new, lines = stock.refresh()
+    new, lines = reloader.refresh()
     assert not new
     assert lines == [f"{store}: is gone; going on with the one before"]
-    assert stock.refresh() == (False, [])
+    assert reloader.refresh() == (False, [])
     store.write_bytes(good)
-    assert stock.refresh()[0]
+    assert reloader.refresh()[0]
 
 
-def test_a_bad_model_is_refused_and_a_good_one_taken(tmp_path: Path, stock: Reloader) -> None:
+def test_a_bad_model_is_refused_and_a_good_one_taken(tmp_path: Path, reloader: Reloader) -> None:
     model = tmp_path / "model.tflite"
-    good, before = model.read_bytes(), stock.embedder
+    good, before = model.read_bytes(), reloader.embedder
     drop(model, good[:100_000] + b"\0" * 64 + good[100_064:])
-    new, lines = stock.refresh()
-    assert (new, len(lines), stock.embedder) == (False, 1, before)
+    new, lines = reloader.refresh()
+    assert (new, len(lines), reloader.embedder) == (False, 1, before)
     drop(model, good)
-    new, lines = stock.refresh()
+    new, lines = reloader.refresh()
     assert new
-    assert stock.embedder is not before
+    assert reloader.embedder is not before
     assert lines == [f"{model}: new, {before.card.name}"]
-    before = stock.embedder
+    before = reloader.embedder
     gc.collect()
     if sys.platform == "linux":
         assert not [line for line in mapped(model) if "(deleted)" in line]
@@ -249,28 +251,28 @@ def test_a_bad_model_is_refused_and_a_good_one_taken(tmp_path: Path, stock: Relo
 
 @pytest.mark.parametrize("first", ["catalog", "model", "both"])
 def test_a_pair_of_another_space_is_taken_when_both_are_there(
-    tmp_path: Path, stock: Reloader, first: str
+    tmp_path: Path, reloader: Reloader, first: str
 ) -> None:
     store, model = tmp_path / "store.catalog", tmp_path / "model.tflite"
-    before = stock.catalog, stock.embedder
+    before = reloader.catalog, reloader.embedder
     files = {
         "catalog": (store, catalog_of("elsewhere", 4)),
         "model": (model, model_of("elsewhere")),
     }
     if first != "both":
         drop(*files.pop(first))
-        new, lines = stock.refresh()
+        new, lines = reloader.refresh()
         assert (new, len(lines)) == (False, 1)
         assert "elsewhere" in lines[0]
         assert lines[0].endswith("until both fit")
-        assert (stock.catalog, stock.embedder) == before
-        assert stock.refresh() == (False, [])
+        assert (reloader.catalog, reloader.embedder) == before
+        assert reloader.refresh() == (False, [])
     for path, content in files.values():
         drop(path, content)
-    new, lines = stock.refresh()
+    new, lines = reloader.refresh()
     assert (new, len(lines)) == (True, 2)
-    assert stock.catalog.space == stock.embedder.card.space == "elsewhere"
-    assert len(stock.catalog) == 4
+    assert reloader.catalog.space == reloader.embedder.card.space == "elsewhere"
+    assert len(reloader.catalog) == 4
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["a", "b", "bad"])), max_size=8))
@@ -279,7 +281,7 @@ def test_whatever_is_dropped_model_and_catalog_fit(
     tmp_path_factory: pytest.TempPathFactory, drops: list[tuple[bool, str]]
 ) -> None:
     """And when both files are good and of one space, they are in use."""
-    folder = tmp_path_factory.mktemp("stock")
+    folder = tmp_path_factory.mktemp("reloaded")
     store, model = folder / "store.catalog", folder / "model"
     catalogs = {"a": catalog_of("a"), "b": catalog_of("b"), "bad": b"bad"}
 
@@ -300,18 +302,18 @@ def test_whatever_is_dropped_model_and_catalog_fit(
 
     drop(store, catalogs["a"])
     drop(model, b"a")
-    stock = Reloader(store, open_embedder, model)
-    there = {True: "a", False: "a"}
+    reloader = Reloader(store, open_embedder, model)
+    content = {True: "a", False: "a"}
     for is_model, what in drops:
-        there[is_model] = what
+        content[is_model] = what
         if is_model:
             drop(model, what.encode())
         else:
             drop(store, catalogs[what])
-        stock.refresh()
-        assert stock.catalog.space == stock.embedder.card.space
-        if there[True] == there[False] != "bad":
-            assert stock.catalog.space == there[True]
+        reloader.refresh()
+        assert reloader.catalog.space == reloader.embedder.card.space
+        if content[True] == content[False] != "bad":
+            assert reloader.catalog.space == content[True]
 
 
 # --- --exec --------------------------------------------------------------------------------------
@@ -321,14 +323,14 @@ ANSWER = {"decision": "match", "id": "p1", "name": 'Tea "Earl; Grey" $(x) é', "
 
 def ran(script: str, *, seconds: float = 5.0, answers: int = 1) -> tuple[list[str], float]:
     """Run a Python script by the hook; what it told, and how long handing over took."""
-    told: list[str] = []
-    hook = Hook([sys.executable, "-c", script], seconds=seconds, tell=told.append)
+    messages: list[str] = []
+    hook = Hook([sys.executable, "-c", script], seconds=seconds, report=messages.append)
     start = time.monotonic()
     for _ in range(answers):
         hook.run(ANSWER)
     spent = time.monotonic() - start
     hook.close()
-    return told, spent
+    return messages, spent
 
 
 def test_a_command_gets_the_answer(tmp_path: Path) -> None:
@@ -346,22 +348,22 @@ def test_a_command_gets_the_answer(tmp_path: Path) -> None:
 
 
 def test_a_command_that_fails_hangs_or_does_not_read_is_one_line() -> None:
-    told, _ = ran("import sys; sys.exit(3)")
-    assert told == [f"--exec {sys.executable}: exit status 3"]
-    told, spent = ran("import time; time.sleep(60)", seconds=0.5)
+    messages, _ = ran("import sys; sys.exit(3)")
+    assert messages == [f"--exec {sys.executable}: exit status 3"]
+    messages, spent = ran("import time; time.sleep(60)", seconds=0.5)
     assert spent < 0.4
-    assert told == [f"--exec {sys.executable}: took longer than 0.5 s and was ended"]
-    told, spent = ran("import time; time.sleep(60)", seconds=0.5, answers=20)
+    assert messages == [f"--exec {sys.executable}: took longer than 0.5 s and was ended"]
+    messages, spent = ran("import time; time.sleep(60)", seconds=0.5, answers=20)
     assert spent < 0.4
-    assert sum("left out this one" in line for line in told) >= 15
+    assert sum("this one is left out" in line for line in messages) >= 15
     assert ran("import os; os.close(0)")[0] == []
 
 
 def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, time\n"
-        "one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(one.pid))\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
         "time.sleep(60)"
     )
     ran(script, seconds=1.5)
@@ -375,9 +377,9 @@ def test_what_a_command_has_started_ends_with_it(tmp_path: Path) -> None:
 
 
 def test_names_never_reach_a_shell_and_nulls_are_no_trouble() -> None:
-    told = variables({**ANSWER, "name": "a\0b", "id": None})
-    assert told["SHELFLENS_NAME"] == "a b"
-    assert told["SHELFLENS_ID"] == ""
+    messages = variables({**ANSWER, "name": "a\0b", "id": None})
+    assert messages["SHELFLENS_NAME"] == "a b"
+    assert messages["SHELFLENS_ID"] == ""
     for line in ("", "no-such-program-anywhere x", "'unclosed"):
         with pytest.raises(DataError, match="--exec"):
             split(line)
@@ -396,16 +398,16 @@ def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
         listener.bind("\0" + address[1:] if abstract else address)
         listener.settimeout(5)
         notifier = Notifier({"NOTIFY_SOCKET": address})
-        notifier.say("READY=1", "STATUS=two\nlines")
+        notifier.send_lines("READY=1", "STATUS=two\nlines")
         assert listener.recv(4096) == b"READY=1\nSTATUS=two lines"
         for _ in range(100):
-            notifier.alive("12 frames/s é")
+            notifier.keep_alive("12 frames/s é")
         assert listener.recv(4096).decode() == "WATCHDOG=1\nSTATUS=12 frames/s é"
         listener.settimeout(0.1)
         with pytest.raises(TimeoutError):
             listener.recv(4096)
-    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).say("READY=1")
-    Notifier({}).say("READY=1")
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).send_lines("READY=1")
+    Notifier({}).send_lines("READY=1")
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -426,11 +428,11 @@ awkward = st.text(
 )  # fmt: skip
 @settings(max_examples=100)
 def test_the_unit_runs_the_same_arguments(
-    catalog: str, model: str, k: int, told: bool, retry: bool, fps: float, source: str,
+    catalog: str, model: str, k: int, messages: bool, retry: bool, fps: float, source: str,
     size: tuple[int, int],
 ) -> None:  # fmt: skip
     words = [source, f"--catalog=/store/{catalog}", f"--model=/m/{model}", f"-k={k}"]
-    words += [f"--max-fps={fps}", f"--size={size[0]}x{size[1]}", *["--json"] * told]
+    words += [f"--max-fps={fps}", f"--size={size[0]}x{size[1]}", *["--json"] * messages]
     args = parsed(*words, *["--retry"] * retry)
     assert parsed(*command.command_words(args)) == args
 
@@ -449,21 +451,21 @@ AWKWARD = ["--exec=/bin/echo \"100%\" '$HOME' \\n; x", "--catalog=/opt/shelf len
 
 
 def test_words_are_quoted_for_systemd() -> None:
-    text = unit(["/usr/bin/python3", "-m", "shelflens", *AWKWARD], [], picamera=False)
-    line = next(one for one in text.splitlines() if one.startswith("ExecStart="))
+    text = systemd_unit(["/usr/bin/python3", "-m", "shelflens", *AWKWARD], [], picamera=False)
+    line = next(line for line in text.splitlines() if line.startswith("ExecStart="))
     assert line == (
         "ExecStart=/usr/bin/python3 -m shelflens "
         '"--exec=/bin/echo \\"100%%\\" \'$$HOME\' \\\\n; x" '
         '"--catalog=/opt/shelf lens/50%%.catalog"'
     )
     with pytest.raises(DataError, match="control character"):
-        unit(["/bin/x", "two\nlines"], [], picamera=False)
+        systemd_unit(["/bin/x", "two\nlines"], [], picamera=False)
 
 
 def test_a_file_that_the_service_cannot_read_is_told() -> None:
-    assert "does not see it" in hidden(Path("/tmp/store.catalog"))
-    assert "not there yet" in hidden(Path("/nowhere/store.catalog"))
-    assert hidden(Path("/")) == ""
+    assert "does not see it" in unreadable_reason(Path("/tmp/store.catalog"))
+    assert "not there yet" in unreadable_reason(Path("/nowhere/store.catalog"))
+    assert unreadable_reason(Path("/")) == ""
 
 
 def test_a_private_folder_is_told(tmp_path: Path) -> None:
@@ -471,12 +473,12 @@ def test_a_private_folder_is_told(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"x")
     path.parent.chmod(0o700)
-    problem = hidden(path, private=())  # the tests' own folder is in one
+    problem = unreadable_reason(path, private=())  # the tests' own folder is in one
     assert f"{path.parent}: the service's own user may not read it" in problem
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-MOST_EXPOSED = 1.5
+MAX_EXPOSURE = 1.5
 """systemd's exposure from 0 (safe) to 10; a service without any hardening has 9.6."""
 
 
@@ -485,13 +487,13 @@ def test_systemd_takes_the_unit(tmp_path: Path, source: str) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
     words = [sys.executable, "-m", "shelflens", "watch", source, "--retry", *AWKWARD]
-    text = unit(words, [Path("/home/x y/50%"), Path("/opt")], picamera=source == "picamera")
+    text = systemd_unit(words, [Path("/home/x y/50%"), Path("/opt")], picamera=source == "picamera")
     path = tmp_path / "shelflens-watch.service"
     path.write_text(text)
     analyze = ["systemd-analyze", "--no-pager"]
     done = subprocess.run([*analyze, "verify", path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    threshold = f"--threshold={MOST_EXPOSED * 10:.0f}"
+    threshold = f"--threshold={MAX_EXPOSURE * 10:.0f}"
     done = subprocess.run(
         [*analyze, "security", "--offline=true", threshold, path],
         capture_output=True, text=True, check=False,
@@ -501,7 +503,7 @@ def test_systemd_takes_the_unit(tmp_path: Path, source: str) -> None:
 
 
 def test_the_unit_says_what_it_must() -> None:
-    text = unit(["/usr/bin/python3"], [Path("/home/pi/store.catalog")], picamera=True)
+    text = systemd_unit(["/usr/bin/python3"], [Path("/home/pi/store.catalog")], picamera=True)
     lines = text.splitlines()
     for line in (
         "Type=notify", "Restart=on-failure", "WatchdogSec=60", "PrivateNetwork=yes",
@@ -510,4 +512,4 @@ def test_the_unit_says_what_it_must() -> None:
         "RestrictAddressFamilies=AF_UNIX AF_NETLINK",
     ):  # fmt: skip
         assert line in lines
-    assert "ProtectHome=yes" in unit(["/x"], [Path("/srv/store.catalog")], picamera=False)
+    assert "ProtectHome=yes" in systemd_unit(["/x"], [Path("/srv/store.catalog")], picamera=False)

@@ -22,10 +22,10 @@ from PIL import Image
 
 from shelflens.errors import CameraError, PhotoError
 from shelflens.model.image import load_image
+from shelflens.watch.latest_frame import latest_frames
 from shelflens.watch.mjpeg import JpegSplitter
-from shelflens.watch.newest import newest
 from shelflens.watch.sources import is_camera, is_path, open_source
-from tests.support.film import HELD, film
+from tests.support.rendered_video import HELD, render_frames
 
 Pixels = NDArray[np.uint8]
 
@@ -63,11 +63,11 @@ def split(stream: bytes, cuts: list[int], **limits: int) -> tuple[list[bytes], J
 )
 @settings(max_examples=300)
 def test_every_jpeg_comes_out_whole_however_it_is_cut(
-    pictures: list[bytes], cuts: list[int], between: bytes
+    images: list[bytes], cuts: list[int], between: bytes
 ) -> None:
-    stream = between + between.join(pictures) + between
+    stream = between + between.join(images) + between
     found, splitter = split(stream, cuts)
-    assert found == pictures
+    assert found == images
     assert splitter.dropped == 0
 
 
@@ -75,24 +75,24 @@ def test_every_jpeg_comes_out_whole_however_it_is_cut(
 @settings(max_examples=300)
 def test_noise_gives_nothing_that_is_not_framed_and_ends(noise: bytes, cuts: list[int]) -> None:
     found, _ = split(noise, cuts)
-    assert all(one.startswith(b"\xff\xd8\xff") and one.endswith(b"\xff\xd9") for one in found)
+    assert all(image.startswith(b"\xff\xd8\xff") and image.endswith(b"\xff\xd9") for image in found)
     assert sum(map(len, found)) <= len(noise)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255), st.lists(st.integers(0, 1 << 20), max_size=10))
 @settings(max_examples=300)
 def test_a_damaged_byte_costs_no_more_than_its_neighbours(
-    place: int, value: int, cuts: list[int]
+    position: int, value: int, cuts: list[int]
 ) -> None:
     damaged = bytearray(JPEGS[0])
-    damaged[place % len(damaged)] = value
+    damaged[position % len(damaged)] = value
     stream = JPEGS[3] + bytes(damaged) + b"".join([JPEGS[3]] * 30)
     found, _ = split(stream, cuts)
     assert found[0] == JPEGS[3]
     assert found[-1] == JPEGS[3]
-    for one in found:  # what comes out is read, or refused as any damaged photo
+    for image in found:  # what comes out is read, or refused as any damaged photo
         with suppress(PhotoError):
-            load_image(one)
+            load_image(image)
 
 
 def test_a_jpeg_cut_short_gives_way_to_the_next() -> None:
@@ -102,7 +102,7 @@ def test_a_jpeg_cut_short_gives_way_to_the_next() -> None:
 
 
 def test_a_jpeg_without_an_end_does_not_fill_the_memory() -> None:
-    splitter = JpegSplitter(most=10_000)
+    splitter = JpegSplitter(max_bytes=10_000)
     head = JPEGS[0][: JPEGS[0].index(b"\xff\xda") + 14]
     splitter.feed(head)
     for _ in range(200):
@@ -116,7 +116,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder of ten pictures, and what is none."""
     where = tmp_path / "frames"
     where.mkdir()
-    for number, pixels in enumerate(film(HELD, fps=5)):
+    for number, pixels in enumerate(render_frames(HELD, fps=5)):
         if number < 10:
             Image.fromarray(pixels).save(where / f"{number:03d}.png")
     (where / "notes.txt").write_text("none")
@@ -178,7 +178,7 @@ def test_a_pipe_read_as_a_recording_gives_all() -> None:
     frames = list(open_source("-", stdin=reader, fps=20))
     os.close(reader)
     assert [(frame.photo, frame.at) for frame in frames if frame] == [
-        (one, n / 20) for n, one in enumerate(JPEGS)
+        (image, n / 20) for n, image in enumerate(JPEGS)
     ]
 
 
@@ -197,7 +197,7 @@ def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.mjpeg").write_bytes(b"nothing")
     (tmp_path / "broken.mp4").write_bytes(b"nothing" * 99)
     for source, words in (
-        ("empty", "no pictures in it"),
+        ("empty", "no images in it"),
         ("photo.jpg", "lookup answers it"),
         ("broken.mjpeg", "not one whole JPEG"),
         ("broken.mp4", "not a video"),
@@ -215,14 +215,16 @@ def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
 def test_which_source_is_what() -> None:
     assert all(map(is_camera, ["0", "12", "/dev/video0", "picamera", "picamera:1"]))
     assert not any(map(is_camera, ["-", "film.mp4", "./0", "picameras"]))
-    assert [one for one in ("0", "-", "picamera", "film.mp4") if is_path(one)] == ["film.mp4"]
+    assert [source for source in ("0", "-", "picamera", "film.mp4") if is_path(source)] == [
+        "film.mp4"
+    ]
 
 
 def test_a_video_gives_every_frame_in_rgb(tmp_path: Path) -> None:
     cv2 = pytest.importorskip("cv2")
     path = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 8.0, (320, 240))
-    shown = [one for one, _ in zip(film(HELD, fps=8), range(12), strict=False)]
+    shown = [pixels for pixels, _ in zip(render_frames(HELD, fps=8), range(12), strict=False)]
     for pixels in shown:
         writer.write(np.ascontiguousarray(pixels[..., ::-1]))
     writer.release()
@@ -300,8 +302,8 @@ def test_a_usb_camera_gives_fresh_frames_in_rgb(monkeypatch: pytest.MonkeyPatch)
     assert camera.number - numbers[1] <= 2, "not an old frame"
     frames.close()
     assert camera.log[-1] == "release"
-    with closing(open_source("/dev/video7")) as other:
-        assert next(frame for frame in other if frame)
+    with closing(open_source("/dev/video7")) as second_camera:
+        assert next(frame for frame in second_camera if frame)
         assert FakeCapture.device == "/dev/video7"
 
 
@@ -323,7 +325,7 @@ def test_a_camera_that_hangs_is_given_up() -> None:
         stuck.wait(10)
         raise EOFError
 
-    frames = newest(take, lambda: None, name="camera", silence=0.3)
+    frames = latest_frames(take, lambda: None, name="camera", max_silence=0.3)
     timer = threading.Timer(0.9, stuck.set)  # so that closing need not wait
     timer.start()
     with pytest.raises(CameraError, match=r"camera: gave no frame for 0\.3 s"):

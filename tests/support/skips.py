@@ -1,17 +1,21 @@
-"""Fails when a test was skipped that is not on the list: `python tests/skips.py REPORT.xml ...`."""
+"""Fails when a test was skipped that may not be: `python tests/support/skips.py REPORT.xml ...`."""
 
 from __future__ import annotations
 
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+
+GROUP = re.compile(r"@tests/\S+$")
+"""What pytest-xdist appends to a test's name."""
 
 ALLOWED = {
     "test_systemd_takes_the_unit[picamera]": "no systemd-analyze here; its text is tested too",
     "test_systemd_takes_the_unit[/dev/video0]": "no systemd-analyze here; its text is tested too",
     "test_no_permission_to_write": "root may write anywhere; its sibling covers the message",
-    "test_the_page_fits_its_window[1280]": "no Chromium here; the page is read as XML too",
-    "test_the_page_fits_its_window[390]": "no Chromium here; the page is read as XML too",
+    "test_the_report_fits_its_window[1280]": "no Chromium here; the report is read as XML too",
+    "test_the_report_fits_its_window[390]": "no Chromium here; the report is read as XML too",
 }
 
 
@@ -25,7 +29,7 @@ def skipped(report: Path) -> dict[str, str]:
     if not cases:
         raise LookupError(f"{report}: no test ran")
     return {
-        case.get("name", "?"): (case.find("skipped").get("message") or "")  # type: ignore[union-attr]
+        GROUP.sub("", case.get("name", "?")): (case.find("skipped").get("message") or "")  # type: ignore[union-attr]
         for case in cases
         if case.find("skipped") is not None
     }

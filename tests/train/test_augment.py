@@ -1,4 +1,4 @@
-"""Views of a photo: what chance may do to it, and what it may not."""
+"""Views of a photo: what augmentation may do to it, and what it may not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from shelflens_train.augment import augmented, studio_cover
+from shelflens_train.geometry import rectangle
 
 Pixels = NDArray[np.uint8]
 
@@ -20,11 +21,11 @@ def noisy(seed: int, size: int = 64) -> Pixels:
 
 def studio(size: int = 112) -> Pixels:
     """A red disc on nearly white paper, with a white label in it."""
-    picture = Image.new("RGB", (size, size), (250, 249, 247))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (size, size), (250, 249, 247))
+    pen = ImageDraw.Draw(image)
     pen.ellipse([size // 4, size // 4, 3 * size // 4, 3 * size // 4], fill=(200, 20, 30))
     pen.rectangle([size * 0.44, size * 0.44, size * 0.56, size * 0.56], fill=(250, 249, 247))
-    return np.array(picture)
+    return np.array(image)
 
 
 def view(photo: Pixels, seed: int, strength: float = 1.0, side: int = 48) -> Pixels:
@@ -40,7 +41,7 @@ def view(photo: Pixels, seed: int, strength: float = 1.0, side: int = 48) -> Pix
     side=st.sampled_from([32, 48, 96]),
     plain=st.booleans(),
 )
-def test_any_chance_gives_a_picture(seed: int, strength: float, side: int, plain: bool) -> None:
+def test_any_seed_gives_an_image(seed: int, strength: float, side: int, plain: bool) -> None:
     seen = view(studio() if plain else noisy(1), seed, strength, side)
     assert seen.shape == (side, side, 3)
     assert seen.dtype == np.uint8
@@ -56,11 +57,13 @@ def test_no_strength_only_shrinks() -> None:
     photo = noisy(1)
     small = np.array(Image.fromarray(photo).resize((48, 48), Image.Resampling.BILINEAR))
     seen = [view(photo, seed, strength=0) for seed in range(8)]
-    assert all(np.array_equal(one, small) or np.array_equal(one, small[:, ::-1]) for one in seen)
-    assert {np.array_equal(one, small) for one in seen} == {True, False}
+    assert all(
+        np.array_equal(pixels, small) or np.array_equal(pixels, small[:, ::-1]) for pixels in seen
+    )
+    assert {np.array_equal(pixels, small) for pixels in seen} == {True, False}
 
 
-def test_the_ground_of_a_studio_picture_is_found_and_its_label_is_not_ground() -> None:
+def test_the_ground_of_a_studio_image_is_found_and_its_label_is_not_ground() -> None:
     cover = studio_cover(studio())
     assert cover is not None
     assert cover[2, 2] == 0
@@ -70,13 +73,13 @@ def test_the_ground_of_a_studio_picture_is_found_and_its_label_is_not_ground() -
     assert studio_cover(np.full((64, 64, 3), 255, np.uint8)) is None
 
 
-def test_a_studio_picture_gets_another_ground() -> None:
+def test_a_studio_image_gets_another_ground() -> None:
     white = [np.mean(view(studio(), seed)[:4] > 200) > 0.9 for seed in range(60)]
     assert 0.05 < np.mean(white) < 0.6
 
 
 def test_the_product_stays_in_sight() -> None:
-    """Of a picture that is red all over, something red is left in every view."""
+    """Of an image that is red all over, something red is left in every view."""
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 200
     red += np.random.default_rng(0).integers(0, 40, red.shape, dtype=np.uint8)
@@ -92,10 +95,8 @@ def test_a_far_view_is_smooth(factor: float) -> None:
     from shelflens_train.augment import _warp
 
     board = (np.indices((96, 96)).sum(0) % 2 * 255).astype(np.uint8)
-    far = 96 * factor
-    corners = [(0.0, 0.0), (far, 0.0), (far, far), (0.0, far)]
-    target = [(0.0, 0.0), (32.0, 0.0), (32.0, 32.0), (0.0, 32.0)]
-    seen = np.array(_warp(Image.fromarray(board), target, corners, 32)).astype(int)
+    corners = rectangle(96 * factor, 96 * factor)
+    seen = np.array(_warp(Image.fromarray(board), corners, 32)).astype(int)
     inside = seen[4 : int(28 / factor), 4 : int(28 / factor)]
     assert abs(inside.mean() - 127) < 20
     assert inside.std() < 45
@@ -115,6 +116,6 @@ def test_the_strength_of_colour_leaves_light_alone() -> None:
         lit = [np.asarray(view)[0, 0].astype(float) for view in views]
         # (r - g) / (g - b) depends on neither brightness nor contrast nor saturation.
         seen[colour] = np.array([(r - g) / (g - b) for r, g, b in lit])
-        assert np.std([sum(one) for one in lit]) > 20
+        assert np.std([sum(channels) for channels in lit]) > 20
     assert np.allclose(seen[0.0], 50 / 40, atol=0.15), "but for rounding"
     assert np.std(seen[1.0]) > 0.1

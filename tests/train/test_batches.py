@@ -11,11 +11,13 @@ import pytest
 pytestmark = pytest.mark.train
 
 
-def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> None:
+def test_auxiliary_images_are_each_a_class_and_take_turns(tmp_path: Path) -> None:
     from PIL import Image
 
+    from shelflens_train.batches import training_batches
     from shelflens_train.config import TrainConfig
-    from shelflens_train.data import Batches, PhotoBank, split_photos
+    from shelflens_train.photo_bank import PhotoBank
+    from shelflens_train.split import split_photos
 
     random = np.random.default_rng(0)
     for folder, count in (("store/a", 9), ("store/b", 9), ("other/x", 11)):
@@ -25,18 +27,18 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
             Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
     config = TrainConfig(
         data=(str(tmp_path / "store"),),
-        general=(str(tmp_path / "other"),),
-        general_share=0.25,
+        auxiliary=(str(tmp_path / "other"),),
+        auxiliary_share=0.25,
         batch=8,
         size=64,
         epochs=4,
         weights="none",
     )
-    split = split_photos(config, workers=2)
-    assert (len(split.train), len(split.val), len(split.general)) == (16, 2, 11)
+    split = split_photos(config.data, auxiliary=config.auxiliary, workers=2)
+    assert (len(split.train), len(split.val), len(split.auxiliary)) == (16, 2, 11)
     assert len(split.classes) == 13
     bank = PhotoBank(74, budget=10**8)
-    batches = Batches(split, bank, config, epoch=0)
+    batches = training_batches(config, split, bank, epoch=0)
     seen: list[int] = []
     for _ in range(4):
         own: list[int] = []
@@ -54,9 +56,9 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
         batches.on_epoch_end()
     assert config.side(0) < config.side(3)
     counts = np.bincount(np.array(seen) - 2, minlength=11)
-    assert counts.max() - counts.min() <= 1, "every general picture comes equally often"
-    again = Batches(split, bank, config, epoch=2)
-    first, second = (Batches(split, bank, config, epoch=2)[0] for _ in range(2))
+    assert counts.max() - counts.min() <= 1, "every auxiliary image comes equally often"
+    again = training_batches(config, split, bank, epoch=2)
+    first, second = (training_batches(config, split, bank, epoch=2)[0] for _ in range(2))
     assert np.array_equal(first[0], second[0])
     assert json.dumps(again[0][1].tolist()) == json.dumps(first[1].tolist())
 
@@ -64,8 +66,10 @@ def test_general_pictures_are_each_a_class_and_take_turns(tmp_path: Path) -> Non
 def test_photos_of_a_product_come_in_rows(tmp_path: Path) -> None:
     from PIL import Image
 
+    from shelflens_train.batches import training_batches
     from shelflens_train.config import TrainConfig
-    from shelflens_train.data import Batches, PhotoBank, split_photos
+    from shelflens_train.photo_bank import PhotoBank
+    from shelflens_train.split import split_photos
 
     counts = {"a": 9, "b": 4, "c": 1}
     for product, count in counts.items():
@@ -74,10 +78,10 @@ def test_photos_of_a_product_come_in_rows(tmp_path: Path) -> None:
             pixels = np.full((40, 40, 3), 20 * number, np.uint8)
             Image.fromarray(pixels).save(tmp_path / product / f"{number}.png")
     config = TrainConfig(
-        data=(str(tmp_path),), val_share=0.2, batch=4, per_product=2, pairs="contrastive"
+        data=(str(tmp_path),), val_share=0.2, batch=4, per_product=2, pair_loss="contrastive"
     )
-    split = split_photos(config, workers=2)
-    batches = Batches(split, PhotoBank(32, budget=10**7), config, epoch=0)
+    split = split_photos(config.data, val_share=config.val_share, workers=2)
+    batches = training_batches(config, split, PhotoBank(32, budget=10**7), epoch=0)
     epochs = []
     for _ in range(6):
         seen = []

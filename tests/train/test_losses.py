@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 pytestmark = pytest.mark.train
 
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
-def drawn(seed: int, b: int = 9, c: int = 5, d: int = 6) -> tuple[Numbers, Numbers, Labels]:
+def sample(seed: int, b: int = 9, c: int = 5, d: int = 6) -> tuple[Floats, Floats, Labels]:
     """Cosines [b, c], unit embeddings [b, d] and labels [b]."""
     generator = np.random.default_rng(seed)
     vectors = generator.normal(size=(b, d))
@@ -23,16 +23,16 @@ def drawn(seed: int, b: int = 9, c: int = 5, d: int = 6) -> tuple[Numbers, Numbe
     return generator.uniform(-1, 1, (b, c)), vectors, generator.integers(0, c, b)
 
 
-def cosface(cosines: Numbers, labels: Labels, margin: float, scale: float) -> float:
+def cosface(cosines: Floats, labels: Labels, margin: float, scale: float) -> float:
     total = 0.0
     for row, label in zip(cosines, labels, strict=True):
         own = np.exp(scale * (row[label] - margin))
-        others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
-        total -= float(np.log(own / (own + others)))
+        rest = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
+        total -= float(np.log(own / (own + rest)))
     return total / len(labels)
 
 
-def arcface(cosines: Numbers, labels: Labels, margin: float, scale: float) -> float:
+def arcface(cosines: Floats, labels: Labels, margin: float, scale: float) -> float:
     total = 0.0
     for row, label in zip(cosines, labels, strict=True):
         angle = np.arccos(row[label])
@@ -40,12 +40,12 @@ def arcface(cosines: Numbers, labels: Labels, margin: float, scale: float) -> fl
         if angle + margin > np.pi:
             turned = row[label] - margin * np.sin(margin)
         own = np.exp(scale * turned)
-        others = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
-        total -= float(np.log(own / (own + others)))
+        rest = sum(np.exp(scale * row[j]) for j in range(len(row)) if j != label)
+        total -= float(np.log(own / (own + rest)))
     return total / len(labels)
 
 
-def anchors(cosines: Numbers, labels: Labels, margin: float, scale: float) -> float:
+def anchors(cosines: Floats, labels: Labels, margin: float, scale: float) -> float:
     pull = push = 0.0
     for proxy in range(cosines.shape[1]):
         own = [row[proxy] for row, label in zip(cosines, labels, strict=True) if label == proxy]
@@ -66,12 +66,12 @@ def test_a_proxy_loss_is_the_papers(
     from shelflens_train import losses
 
     for seed in range(3):
-        cosines, _, labels = drawn(seed)
+        cosines, _, labels = sample(seed)
         loss = float(getattr(losses, name)(cosines, labels, margin=margin, scale=scale))
         assert loss == pytest.approx(by_hand(cosines, labels, margin, scale), rel=1e-4)
 
 
-def contrasted(vectors: Numbers, labels: Labels, temperature: float) -> float:
+def contrasted(vectors: Floats, labels: Labels, temperature: float) -> float:
     parts = []
     for i in range(len(labels)):
         same = [p for p in range(len(labels)) if p != i and labels[p] == labels[i]]
@@ -84,20 +84,21 @@ def contrasted(vectors: Numbers, labels: Labels, temperature: float) -> float:
     return float(np.mean(parts))
 
 
-def weighed(vectors: Numbers, labels: Labels) -> float:
+def weighed(vectors: Floats, labels: Labels) -> float:
     alpha, beta, base, epsilon = 2.0, 50.0, 0.5, 0.1
     total = 0.0
     for i in range(len(labels)):
-        same = [vectors[i] @ vectors[k] for k in range(len(labels)) if k != i]
-        kind = [labels[k] == labels[i] for k in range(len(labels)) if k != i]
-        positive = [s for s, own in zip(same, kind, strict=True) if own]
-        negative = [s for s, own in zip(same, kind, strict=True) if not own]
+        pairs = [
+            (vectors[i] @ vectors[k], labels[k] == labels[i]) for k in range(len(labels)) if k != i
+        ]
+        positive = [cosine for cosine, own in pairs if own]
+        negative = [cosine for cosine, own in pairs if not own]
         if not positive or not negative:
             continue
-        near = [s for s in positive if s - epsilon < max(negative)]
-        far = [s for s in negative if s + epsilon > min(positive)]
-        total += np.log1p(sum(np.exp(-alpha * (s - base)) for s in near)) / alpha
-        total += np.log1p(sum(np.exp(beta * (s - base)) for s in far)) / beta
+        pulled = [s for s in positive if s - epsilon < max(negative)]
+        pushed = [s for s in negative if s + epsilon > min(positive)]
+        total += np.log1p(sum(np.exp(-alpha * (s - base)) for s in pulled)) / alpha
+        total += np.log1p(sum(np.exp(beta * (s - base)) for s in pushed)) / beta
     return total / len(labels)
 
 
@@ -105,7 +106,7 @@ def weighed(vectors: Numbers, labels: Labels) -> float:
 def test_a_pair_loss_is_the_papers(seed: int) -> None:
     from shelflens_train.losses import multi_similarity, supervised_contrastive
 
-    _, vectors, labels = drawn(seed)
+    _, vectors, labels = sample(seed)
     vectors = vectors.astype(np.float32)
     assert len(set(labels.tolist())) < len(labels), "some product has two photos"
     for temperature in (0.1, 1.0):
@@ -120,7 +121,7 @@ def test_a_pair_loss_is_the_papers(seed: int) -> None:
 def test_a_batch_without_pairs_of_a_kind_gives_a_number(labels: list[int]) -> None:
     from shelflens_train.losses import multi_similarity, supervised_contrastive
 
-    _, vectors, _ = drawn(0, b=4)
+    _, vectors, _ = sample(0, b=4)
     for loss in (multi_similarity, supervised_contrastive):
         value = float(loss(vectors.astype(np.float32), np.array(labels)))
         assert np.isfinite(value)
@@ -139,44 +140,3 @@ def test_a_nearer_proxy_costs_less(name: str) -> None:
         values.append(float(loss(cosines, np.array([0, 1, 2, 0]), margin=0.1, scale=16.0)))
     assert np.isfinite(values).all()
     assert all(after < before for before, after in pairwise(values))
-
-
-def test_kinds_are_learnt_beside_products() -> None:
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.fit import _loss
-    from shelflens_train.losses import cosine_softmax
-
-    generator = np.random.default_rng(1)
-    cosines = generator.uniform(-1, 1, (6, 2, 7))
-    labels = np.array([[0, 1], [3, -1], [4, 0], [1, 1], [2, -1], [4, 0]])
-    config = TrainConfig(data=("x",), kinds="category", kinds_weight=0.5)
-    loss = float(_loss(labels, cosines, config=config, kinds=2))
-    products = np.mean(
-        [cosface(cosines[:, place, :5], labels[:, 0], 0.1, 24.0) for place in range(2)]
-    )
-    known = labels[:, 1] >= 0
-    kinds = cosface(cosines[known, 1, 5:], labels[known, 1], 0.0, 24.0)
-    assert loss == pytest.approx(products + 0.5 * kinds, rel=1e-4)
-    none = cosine_softmax(
-        cosines[:, 0, :5], labels[:, 0], margin=0.0, scale=24.0, weights=np.zeros(6, np.float32)
-    )
-    assert float(none) == 0
-
-
-@pytest.mark.parametrize("pairs", ["multi-similarity", "contrastive"])
-def test_pairs_are_compared_at_every_prefix(pairs: str) -> None:
-    from shelflens_train.config import TrainConfig
-    from shelflens_train.fit import _pair_loss
-
-    _, vectors, products = drawn(2)
-    labels = np.stack([products, np.full(len(products), -1)], axis=1)
-    config = TrainConfig(
-        data=("x",), dim=6, prefixes=("2", "4"), pairs=pairs, per_product=2, pairs_weight=0.5
-    )
-    parts = []
-    for length in (2, 4, 6):
-        short = vectors[:, :length] / np.linalg.norm(vectors[:, :length], axis=1, keepdims=True)
-        contrastive = pairs == "contrastive"
-        parts.append(contrasted(short, products, 0.1) if contrastive else weighed(short, products))
-    loss = float(_pair_loss(labels, vectors.astype(np.float32), config=config))
-    assert loss == pytest.approx(0.5 * np.mean(parts), rel=1e-4)

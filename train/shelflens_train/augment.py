@@ -1,4 +1,4 @@
-"""What a camera in a shop does to a picture: one warp, one change of light, some damage.
+"""What a camera in a shop does to an image: one warp, one change of light, some damage.
 
 Everything geometric is one projective resampling with Pillow, and everything about light one
 3x3 matrix: four Keras layers in a row resample four times and cost more than the network's own
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from shelflens_train.drawn.folded import homography
+from shelflens_train.geometry import rectangle, warp
 
 Pixels = NDArray[np.uint8]
 
@@ -35,18 +35,18 @@ def augmented(
     """One varied view of a photo.
 
     For strength 1: turned by up to 20 degrees (one in eight by a further multiple of 90), seen
-    from up to 0.1 of its side askew, stretched by up to 0.15, from 0.45 to 1.2 of the picture in
-    view; one in five lies small in another picture, down to a third of its width. A studio
-    picture loses its plain ground to another picture two times in three. Then brightness 0.65 to
+    from up to 0.1 of its side askew, stretched by up to 0.15, from 0.45 to 1.2 of the image in
+    view; one in five lies small in another image, down to a third of its width. A studio
+    image loses its plain ground to another image two times in three. Then brightness 0.65 to
     1.35 (one in ten down to 0.3), contrast and saturation by 0.35, colour temperature by 0.12,
-    and each with a chance of its own: blur, noise, JPEG blocks, a rectangle that hides a part.
+    and each with a probability of its own: blur, noise, JPEG blocks, a rectangle that hides a part.
 
     Args:
         photo: uint8 [s, s, 3].
-        backdrop: Another picture, of the same shape, for what lies behind.
-        generator: All chance comes from it.
+        backdrop: Another image, of the same shape, for what lies behind.
+        generator: All randomness comes from it.
         side: Side of the result, pixels.
-        strength: Factor on every range and chance; 0 gives the photo, only shrunk.
+        strength: Factor on every range and probability; 0 gives the photo, only shrunk.
         flip: Mirror every second view left and right.
         colour: Factor on the ranges of saturation and colour temperature.
 
@@ -58,32 +58,33 @@ def augmented(
         if flip and generator.random() < 0.5:
             view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         return np.array(view)
-    chance = generator.random(8) / strength
-    view = _framed(photo, backdrop, generator, chance, side, strength, flip)
-    if chance[2] < 0.2:
+    # Each effect happens where its draw is below its probability.
+    draws = generator.random(8) / strength
+    view = _framed(photo, backdrop, generator, draws, side, strength, flip)
+    if draws[2] < 0.2:
         view = view.filter(ImageFilter.GaussianBlur(generator.uniform(0.4, 1.8) * side / 160))
-    pixels = np.array(_lit(view, generator, chance[3] < 0.1, strength=strength, colour=colour))
-    if chance[4] < 0.15:
+    pixels = np.array(_lit(view, generator, draws[3] < 0.1, strength=strength, colour=colour))
+    if draws[4] < 0.15:
         noise = generator.standard_normal((side, side, 1), np.float32)
         noisy = pixels + noise * np.float32(generator.uniform(2, 12))
         pixels = np.clip(noisy, 0, 255).astype(np.uint8)
-    if chance[5] < 0.4:
+    if draws[5] < 0.4:
         _hide(pixels, backdrop, generator)
-    return _blocky(pixels, generator) if chance[6] < 0.15 else pixels
+    return _blocky(pixels, generator) if draws[6] < 0.15 else pixels
 
 
 def _framed(
     photo: Pixels,
     backdrop: Pixels,
     generator: np.random.Generator,
-    chance: NDArray[np.float64],
+    draws: NDArray[np.float64],
     side: int,
     strength: float,
     flip: bool,
 ) -> Image.Image:
     """Where the camera stands: one projective warp, over a backdrop where the photo ends."""
     size = len(photo)
-    small = chance[0] < 0.2
+    small = draws[0] < 0.2
     if small:
         scale = generator.uniform(1.3, 1.0 + 2.0 * min(strength, 1.0))
         room = (scale - 1) / 2
@@ -92,7 +93,7 @@ def _framed(
         room = abs(1 - scale) / 2 + 0.06 * strength
     middle = 0.5 + generator.uniform(-room, room, 2)
     angle = math.radians(generator.uniform(-20, 20) * strength)
-    if chance[1] < 0.125:
+    if draws[1] < 0.125:
         angle += math.pi / 2 * int(generator.integers(1, 4))
     stretch = math.exp(generator.uniform(-0.15, 0.15) * strength / 2)
     half = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [
@@ -104,47 +105,39 @@ def _framed(
         half = half[[1, 0, 3, 2]]
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     corners = middle + half @ turn
-    cover = studio_cover(photo) if chance[7] < 0.67 else None
+    cover = studio_cover(photo) if draws[7] < 0.67 else None
     plain = cover is None and not small
-    # A photo goes on beyond its edge as its mirror image; a cut-out and a small picture end.
+    # A photo goes on beyond its edge as its mirror image; a cut-out and a small image end.
     beyond = math.ceil(size * max(0.0, -corners.min(), corners.max() - 1)) + 2
     edge = min(beyond, size - 1) if plain else 0
     source = np.pad(photo, ((edge, edge), (edge, edge), (0, 0)), mode="reflect") if edge else photo
-    target = [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)]
-    places = [(float(x), float(y)) for x, y in corners * size + edge]
-    view = _warp(Image.fromarray(source), target, places, side)
+    seen = [(float(x), float(y)) for x, y in corners * size + edge]
+    view = _warp(Image.fromarray(source), seen, side)
     if plain:
         return view
     mask = np.full((size, size), 255, np.uint8) if cover is None else cover
-    alpha = _warp(Image.fromarray(mask), target, places, side)
+    alpha = _warp(Image.fromarray(mask), seen, side)
     behind = Image.fromarray(backdrop).resize((side, side), Image.Resampling.BILINEAR)
     behind = behind.filter(ImageFilter.BoxBlur(generator.uniform(0, 8)))
     return Image.composite(view, behind, alpha)
 
 
-def _warp(
-    picture: Image.Image, target: Any, corners: list[tuple[float, float]], side: int
-) -> Image.Image:
+def _warp(image: Image.Image, corners: list[tuple[float, float]], side: int) -> Image.Image:
     # Bilinear samples one pixel in each place: shrink first when many fall between two of them.
     spread = max(math.dist(corners[0], corners[1]), math.dist(corners[1], corners[2]))
     if (factor := int(spread / side)) >= 2:
-        picture = picture.reduce(factor)
+        image = image.reduce(factor)
         corners = [(x / factor, y / factor) for x, y in corners]
-    return picture.transform(
-        (side, side),
-        Image.Transform.PERSPECTIVE,
-        homography(corners, target),
-        Image.Resampling.BILINEAR,
-    )
+    return warp(image, corners, rectangle(side, side), (side, side))
 
 
 def studio_cover(photo: Pixels) -> Pixels | None:
-    """Where the product is in a picture with a plain ground: uint8 [s, s], 255 on the product.
+    """Where the product is in an image with a plain ground: uint8 [s, s], 255 on the product.
 
     Ground is what is reached from an edge along a row or column without meeting another colour.
 
     Returns:
-        None when the edge of the picture is not of one colour, or nothing would be left.
+        None when the edge of the image is not of one colour, or nothing would be left.
     """
     rim = np.concatenate([photo[:3], photo[-3:], photo[:, :3], photo[:, -3:]], axis=None)
     rim = rim.reshape(-1, 3).astype(np.int16)
@@ -184,11 +177,11 @@ def _lit(
 
 
 def _hide(pixels: Pixels, backdrop: Pixels, generator: np.random.Generator) -> None:
-    """Cover a rectangle of 0.02 to 0.2 of the picture, with a colour or a piece of another."""
+    """Cover a rectangle of 0.02 to 0.2 of the image, with a colour or a piece of another."""
     side = len(pixels)
     area, shape = generator.uniform(0.02, 0.2), math.exp(generator.uniform(-0.9, 0.9))
     high, wide = (
-        max(1, min(side - 1, round(side * math.sqrt(area * one)))) for one in (shape, 1 / shape)
+        max(1, min(side - 1, round(side * math.sqrt(area * ratio)))) for ratio in (shape, 1 / shape)
     )
     top, left = generator.integers(0, side - high), generator.integers(0, side - wide)
     if generator.random() < 0.5:

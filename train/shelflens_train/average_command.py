@@ -6,9 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from shelflens.commands.arguments import without_greeting
+from shelflens.model.quiet import without_greeting
 
-HELP = "average fine-tunes of one start into a better one"
+HELP = "average the weights of several fine-tunes of one start into a better one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,20 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="finished runs from one start on the same DATA: other seeds, other knobs; one that "
-        "is named twice counts twice",
+        help="finished runs from one start on the same DATASET: other seeds, other options; "
+        "a run that is named twice counts twice",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the new run folder")
     parser.add_argument(
-        "--keep",
+        "--start-share",
         type=float,
         default=0.0,
-        help="share of their start weights in the result (default: 0.0)",
+        help="weight averaging with the start (WiSE-FT): share of the start weights in the result "
+        "(default: 0.0)",
     )
     parser.add_argument(
         "--size",
         type=int,
-        help="side of the pictures it takes, pixels: larger is slower and sees more "
+        help="side of the images it takes, pixels: larger is slower and sees more "
         "(default: that of the runs)",
     )
 
@@ -40,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Average, and say what each run and the result find."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines
     with without_greeting():
-        from shelflens_train.average import average
+        from shelflens_train.average_runs import average
 
-    metrics = average(args.runs, args.out, keep=args.keep, size=args.size)
-    for one in metrics["averaged"]:
-        print(f"seed {one['seed']}: recall@1 {one['val_recall_at_1']:.3f}")
+    metrics = average(args.runs, args.out, start_share=args.start_share, size=args.size)
+    for part in metrics["averaged"]:
+        print(f"seed {part['seed']}: recall@1 {part['val_recall_at_1']:.3f}")
     print(
         f"together: recall@1 {metrics['val_recall_at_1']:.3f} on {metrics['val_queries']} held-out "
         f"photos; next: shelflens export {args.out} --out DIR"

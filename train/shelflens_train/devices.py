@@ -15,8 +15,8 @@ import keras
 def keep_memory() -> None:
     """Tell glibc not to give memory back between steps.
 
-    TensorFlow frees and takes hundreds of megabytes a step; by default each large block is
-    unmapped and faulted in again, which took 38 % of both cores' time in a training (4 % after).
+    TensorFlow frees and takes hundreds of megabytes per step; by default each large block is
+    unmapped and faulted in again, which takes a third of the time of a training on a CPU.
     """
     if sys.platform != "linux":
         return

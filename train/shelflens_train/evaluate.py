@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog
-from shelflens.calibration.calibrate import PRECISION
+from shelflens.calibration.fit import PRECISION
 from shelflens.calibration.thresholds import margin_for
-from shelflens.catalog.answer import DEFAULT_CALIBRATION
+from shelflens.catalog.calibration import Calibration
 from shelflens.dataset import LabelledImage
-from shelflens.evaluation.measure.metrics import error_curve
-from shelflens_train.data import PhotoBank
+from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
+from shelflens_train.photo_bank import PhotoBank
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Retrieval:
 
     recall: float
     """recall@1: the share of queries whose best product is theirs."""
-    own: NDArray[np.float32]
+    genuine: NDArray[np.float32]
     """Best score of each query's own product."""
-    other: NDArray[np.float32]
+    impostor: NDArray[np.float32]
     """Best score among the other products: what the query would get, were its own not there."""
-    lead: NDArray[np.float32]
+    margin: NDArray[np.float32]
     """Score of the first product less that of the second."""
 
 
@@ -59,46 +59,62 @@ def retrieve(
         queries: float32 [m, d], with the product of each row.
     """
     catalog = Catalog(list(gallery_products), gallery, space="evaluation")
-    right, own, other, lead = [], [], [], []
+    ranked, genuine, impostor, margin = [], [], [], []
     for vector, product in zip(queries, query_products, strict=True):
         matches = catalog.match(vector, k=len(catalog))
-        right.append(matches[0].id == product)
-        own.append(next(match.score for match in matches if match.id == product))
-        other.append(next(match.score for match in matches if match.id != product))
-        lead.append(matches[0].score - matches[1].score)
-    return Retrieval(float(np.mean(right)), *(np.array(x, np.float32) for x in (own, other, lead)))
+        ranked.append([matches[0].id])
+        genuine.append(next(match.score for match in matches if match.id == product))
+        impostor.append(next(match.score for match in matches if match.id != product))
+        margin.append(matches[0].score - matches[1].score)
+    scores = (np.array(column, np.float32) for column in (genuine, impostor, margin))
+    return Retrieval(recall_at_k(ranked, query_products), *scores)
+
+
+def retrieval(
+    model: keras.Model,
+    gallery: Sequence[LabelledImage],
+    queries: Sequence[LabelledImage],
+    bank: PhotoBank,
+) -> Retrieval:
+    """Embed gallery and queries, and match every query."""
+    return retrieve(
+        embed(model, gallery, bank),
+        [item.product for item in gallery],
+        embed(model, queries, bank),
+        [item.product for item in queries],
+    )
 
 
 def default_calibration(found: Retrieval) -> dict[str, float]:
     """Threshold and margin for catalogs that have none of their own.
 
-    The threshold is where as many queries fall below it with their own product as rise above it
-    with only the others (equal error rate). The margin is the least lead from which an accepted
-    product is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measured with one
-    picture a product, the smallest catalog: with more pictures all scores rise, and the threshold
-    lets more strangers through.
+    The threshold is at the equal error rate: as many queries fall below it with their own product
+    as rise above it with only the others. The margin is the smallest from which an accepted product
+    is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measure with one image per
+    product, the smallest catalog: with more images all scores rise, and the threshold accepts more
+    unknown products.
 
     Returns:
         `threshold` and `margin`, in units of cosine similarity.
     """
-    _, threshold = error_curve(found.own, found.other).equal
-    accepted = np.maximum(found.own, found.other) >= threshold
+    _, threshold = error_curve(found.genuine, found.impostor).equal
+    accepted = np.maximum(found.genuine, found.impostor) >= threshold
     margin = margin_for(
-        found.lead[accepted].astype(np.float64),
-        (found.own > found.other)[accepted],
+        found.margin[accepted].astype(np.float64),
+        (found.genuine > found.impostor)[accepted],
         precision=PRECISION,
-        default=DEFAULT_CALIBRATION["margin"],
+        default=Calibration().margin,
     )
     return {"threshold": round(threshold, 4), "margin": round(margin, 4)}
 
 
-def some_of_each(items: Sequence[LabelledImage], count: int) -> list[LabelledImage]:
+def sample_per_product(items: Sequence[LabelledImage], count: int) -> list[LabelledImage]:
     """At most `count` photos of every product, spread over its photos."""
-    mine: dict[str, list[LabelledImage]] = {}
+    by_product: dict[str, list[LabelledImage]] = {}
     for item in items:
-        mine.setdefault(item.product, []).append(item)
+        by_product.setdefault(item.product, []).append(item)
     chosen = []
-    for photos in mine.values():
-        places = np.unique(np.linspace(0, len(photos) - 1, min(count, len(photos))).round())
-        chosen += [photos[int(place)] for place in places]
+    for photos in by_product.values():
+        indices = np.unique(np.linspace(0, len(photos) - 1, min(count, len(photos))).round())
+        chosen += [photos[int(index)] for index in indices]
     return chosen

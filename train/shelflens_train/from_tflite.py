@@ -13,12 +13,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-import shelflens
 from shelflens.errors import ModelError
 from shelflens.model.card import read_tflite_card
-from shelflens_train.twin import foldable, layers_by_name
-
-BUNDLED = Path(shelflens.__file__).parent / "data" / "model.tflite"
+from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens_train.batchnorm_folding import foldable, layers_by_name
 
 _WEIGHED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -26,16 +24,16 @@ _WEIGHED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 def load_tflite(path: Path, model: keras.Model, *, backbone: str) -> None:
     """Fill an embedding network with the weights of an int8 file.
 
-    BatchNorm is folded in the file: in the network it becomes a plain shift. A head that is
-    shorter than the file's takes the first numbers, which of a Matryoshka embedding are one too.
+    BatchNorm is folded in the file: in the network it becomes a plain shift. A head of fewer
+    dimensions than the file's takes the first ones, a prefix of its Matryoshka embedding.
 
     Args:
         path: The `.tflite`.
-        model: As `embedding_model` makes it, of MobileNetV2.
+        model: As `embedding_network` makes it, of MobileNetV2.
         backbone: Its backbone as a model card writes it, "mobilenet_v2 1".
 
     Raises:
-        ModelError: another backbone, a file that is not int8, or a longer head than the file has.
+        ModelError: another backbone, a file that is not int8, or one of fewer dimensions.
         FileNotFoundError: no such file.
     """
     card = read_tflite_card(path)
@@ -50,12 +48,12 @@ def load_tflite(path: Path, model: keras.Model, *, backbone: str) -> None:
     if card.variant not in ("int8", "int8-qat") or len(weighed) != len(pairs) + 1:
         raise ModelError(f"{path}: variant {card.variant}; expected int8 as shelflens export makes")
     if head.units > card.dim:
-        raise ModelError(f"{path}: embeddings of {card.dim} numbers, asked for {head.units}")
+        raise ModelError(f"{path}: embeddings of {card.dim} dimensions, asked for {head.units}")
     for (source, norm), (kernel, shift) in zip(pairs, weighed[:-1], strict=True):
         # TFLite: [out, h, w, in] or [1, h, w, channels]; Keras: [h, w, in, out or 1].
         layers[source].set_weights([kernel.transpose(1, 2, 3, 0)])
-        one, none = np.ones(len(shift), np.float32), np.zeros(len(shift), np.float32)
-        layers[norm].set_weights([one, shift, none, one - np.float32(layers[norm].epsilon)])
+        ones, zeros = np.ones(len(shift), np.float32), np.zeros(len(shift), np.float32)
+        layers[norm].set_weights([ones, shift, zeros, ones - np.float32(layers[norm].epsilon)])
     kernel, shift = weighed[-1]
     head.set_weights([kernel.T[:, : head.units], shift[: head.units]])
 
@@ -68,19 +66,19 @@ def _weights(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
-    details = {one["index"]: one for one in interpreter.get_tensor_details()}
+    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
 
-    def number(index: int) -> NDArray[np.float32]:
-        told = details[index]["quantization_parameters"]
+    def dequantized(index: int) -> NDArray[np.float32]:
+        quantization = details[index]["quantization_parameters"]
         values = interpreter.get_tensor(index).astype(np.float32)
         shape = np.ones(values.ndim, int)
-        if len(told["scales"]) > 1:
-            shape[told["quantized_dimension"]] = len(told["scales"])
-        wide: NDArray[np.float32] = values * told["scales"].reshape(shape)
-        return wide
+        if len(quantization["scales"]) > 1:
+            shape[quantization["quantized_dimension"]] = len(quantization["scales"])
+        scaled: NDArray[np.float32] = values * quantization["scales"].reshape(shape)
+        return scaled
 
     return [
-        (number(op["inputs"][1]), number(op["inputs"][2]))
+        (dequantized(op["inputs"][1]), dequantized(op["inputs"][2]))
         for op in interpreter._get_ops_details()
         if op["op_name"] in _WEIGHED
     ]
@@ -89,5 +87,5 @@ def _weights(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]
 def start_file(weights: str) -> Path | None:
     """The `.tflite` that `--weights` names, if it names one."""
     if weights == "bundled":
-        return BUNDLED
+        return BUNDLED_MODEL
     return Path(weights) if weights.endswith(".tflite") else None

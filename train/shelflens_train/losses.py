@@ -1,6 +1,6 @@
 """Metric-learning losses as pure functions on `keras.ops`.
 
-Two kinds. Proxy losses compare each embedding with one learnt direction a product (a proxy) and
+Two kinds. Proxy losses compare each embedding with one learnt direction per product (its proxy) and
 take the cosines, float [b, c]. Pair losses compare the embeddings of a batch with each other,
 float [b, d], and need several photos of a product in it. Labels are int [b] in both.
 """
@@ -111,22 +111,28 @@ def multi_similarity(
         pull: Sharpness of the pairs of one product (the paper's alpha).
         push: Sharpness of the pairs of two (beta).
         base: Cosine from which on pairs of two products count (lambda).
-        slack: A pair counts if it is within this of the hardest of the other kind (epsilon).
+        slack: A pair counts if it is within this of the hardest pair of the other kind (epsilon).
 
     Returns:
         Scalar, the mean over the batch.
     """
-    cosines, same, other = _pairs(embeddings, labels)
-    least = ops.min(ops.where(same, cosines, 2.0), axis=1, keepdims=True)
-    most = ops.max(ops.where(other, cosines, -2.0), axis=1, keepdims=True)
-    # A photo without any pair of one kind has nothing to measure the pairs of the other by.
-    hard_same = ops.logical_and(same, ops.logical_and(cosines - slack < most, most > -2))
-    hard_other = ops.logical_and(other, ops.logical_and(cosines + slack > least, least < 2))
-    near = ops.where(hard_same, -pull * (cosines - base), _NEVER)
-    far = ops.where(hard_other, push * (cosines - base), _NEVER)
+    cosines, positive, negative = _pairs(embeddings, labels)
+    hardest_positive = ops.min(ops.where(positive, cosines, 2.0), axis=1, keepdims=True)
+    hardest_negative = ops.max(ops.where(negative, cosines, -2.0), axis=1, keepdims=True)
+    # A photo without positives has nothing to select negatives by, and the other way round.
+    hard_positive = ops.logical_and(
+        positive,
+        ops.logical_and(cosines - slack < hardest_negative, hardest_negative > -2),
+    )
+    hard_negative = ops.logical_and(
+        negative,
+        ops.logical_and(cosines + slack > hardest_positive, hardest_positive < 2),
+    )
+    pulls = ops.where(hard_positive, -pull * (cosines - base), _NEVER)
+    pushes = ops.where(hard_negative, push * (cosines - base), _NEVER)
     each = (
-        ops.softplus(ops.logsumexp(near, axis=1)) / pull
-        + ops.softplus(ops.logsumexp(far, axis=1)) / push
+        ops.softplus(ops.logsumexp(pulls, axis=1)) / pull
+        + ops.softplus(ops.logsumexp(pushes, axis=1)) / push
     )
     return ops.mean(each)
 
@@ -144,40 +150,40 @@ def supervised_contrastive(embeddings: Any, labels: Any, *, temperature: float =
     Returns:
         Scalar, the mean over the photos with another of their product in the batch; 0 without.
     """
-    cosines, same, other = _pairs(embeddings, labels)
+    cosines, positive, negative = _pairs(embeddings, labels)
     logits = cosines / temperature
     everything = ops.logsumexp(
-        ops.where(ops.logical_or(same, other), logits, _NEVER), axis=1, keepdims=True
+        ops.where(ops.logical_or(positive, negative), logits, _NEVER), axis=1, keepdims=True
     )
-    count = ops.sum(ops.cast(same, "float32"), axis=1)
-    each = ops.sum(ops.where(same, everything - logits, 0.0), axis=1) / ops.maximum(count, 1.0)
+    count = ops.sum(ops.cast(positive, "float32"), axis=1)
+    each = ops.sum(ops.where(positive, everything - logits, 0.0), axis=1) / ops.maximum(count, 1.0)
     asked = ops.cast(count > 0, "float32")
     return ops.sum(each * asked) / ops.maximum(ops.sum(asked), 1.0)
 
 
-def similarity_distillation(embeddings: Any, taught: Any, *, temperature: float = 0.1) -> Any:
-    """The network finds the pictures of a batch as alike as its teacher does.
+def similarity_distillation(student: Any, teacher: Any, *, temperature: float = 0.1) -> Any:
+    """The student finds the images of a batch as alike as its teacher does.
 
-    A picture's cosines with the others become a distribution; the loss is the divergence of the
-    network's from the teacher's. Fang et al., "SEED: Self-supervised Distillation for Visual
+    An image's cosines with the others become a distribution; the loss is the divergence of the
+    student's from the teacher's. Fang et al., "SEED: Self-supervised Distillation for Visual
     Representation", ICLR 2021, equations 2 to 4, with the batch in place of their queue, and
     without the teacher's own entropy, so that 0 is reached.
 
     Args:
-        embeddings: float [b, d], rows of length 1.
-        taught: float [b, e], the teacher's, rows of length 1.
+        student: float [b, d], rows of length 1.
+        teacher: float [b, e], rows of length 1.
         temperature: Of both softmaxes over cosines.
 
     Returns:
         Scalar, the mean over the batch.
     """
-    itself = ops.cast(ops.eye(ops.shape(embeddings)[0]), "bool")
+    itself = ops.cast(ops.eye(ops.shape(student)[0]), "bool")
     logs = [
         ops.log_softmax(ops.where(itself, _NEVER, rows @ ops.transpose(rows) / temperature), axis=1)
-        for rows in (ops.cast(embeddings, "float32"), ops.cast(taught, "float32"))
+        for rows in (ops.cast(student, "float32"), ops.cast(teacher, "float32"))
     ]
-    ours, theirs = logs
-    each = ops.where(itself, 0.0, ops.exp(theirs) * (theirs - ours))
+    student_log, teacher_log = logs
+    each = ops.where(itself, 0.0, ops.exp(teacher_log) * (teacher_log - student_log))
     return ops.mean(ops.sum(each, axis=1))
 
 
@@ -220,5 +226,5 @@ def _pairs(embeddings: Any, labels: Any) -> tuple[Any, Any, Any]:
     embeddings = ops.cast(embeddings, "float32")
     alike = ops.equal(labels[:, None], labels[None, :])
     itself = ops.cast(ops.eye(ops.shape(embeddings)[0]), "bool")
-    same = ops.logical_and(alike, ops.logical_not(itself))
-    return embeddings @ ops.transpose(embeddings), same, ops.logical_not(alike)
+    positive = ops.logical_and(alike, ops.logical_not(itself))
+    return embeddings @ ops.transpose(embeddings), positive, ops.logical_not(alike)

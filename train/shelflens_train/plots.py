@@ -12,17 +12,17 @@ from matplotlib.figure import Figure  # the backend is chosen before
 
 
 def curves(history: list[dict[str, Any]], path: Path, *, title: str) -> None:
-    """Draw loss and recall@1 over the epochs, with the two phases told apart."""
+    """Draw loss and recall@1 over the epochs, with the phase of the frozen backbone shaded."""
     figure = Figure(figsize=(9, 4), dpi=130, layout="constrained")
     epochs = [entry["epoch"] for entry in history]
     head = sum(entry["phase"] == "head" for entry in history)
-    for place, (key, label, colour) in enumerate(
+    for column, (key, label, colour) in enumerate(
         (
             ("loss", "training loss", "#b5542b"),
             ("val_recall_at_1", "validation recall@1", "#22715f"),
         )
     ):
-        axes = figure.add_subplot(1, 2, place + 1)
+        axes = figure.add_subplot(1, 2, column + 1)
         values = [entry[key] for entry in history]
         axes.plot(epochs, values, color=colour, marker="o", markersize=3.5, linewidth=1.8)
         if head:

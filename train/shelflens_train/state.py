@@ -1,4 +1,4 @@
-"""What a run needs to go on after a kill: one file of weights, and one of facts that names it."""
+"""What a run needs to go on after a kill: one file of weights, and one of JSON that names it."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class State:
     """Best recall@1 so far."""
     best_weights: str = ""
     """File with the embedder's weights of the epoch that is kept: the last one no worse than that
-    by more than chance (`fit.standard_error`)."""
+    by more than a standard error (`epoch_monitor.standard_error`)."""
     seconds: float = 0.0
     """Time spent training, all sittings together."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """One entry an epoch."""
+    """One entry per epoch."""
 
 
 class StateFolder:
-    """Writes and reads a `State`. The facts are replaced at once, after the files they name."""
+    """Writes and reads a `State`. The JSON is replaced at once, after the files they name."""
 
     def __init__(self, run: Path) -> None:
         self._folder = run / "state"
-        self._facts = self._folder / "state.json"
+        self._json = self._folder / "state.json"
 
     def read(self) -> State | None:
         """The last state, or None when no epoch was finished."""
-        return State(**json.loads(self._facts.read_text())) if self._facts.exists() else None
+        return State(**json.loads(self._json.read_text())) if self._json.exists() else None
 
     def write(self, state: State, model: keras.Model, embedder: keras.Model) -> None:
         """Save the state after an epoch; `state.best_weights` empty means this one is kept."""
@@ -52,7 +52,7 @@ class StateFolder:
         if not state.best_weights:
             state.best_weights = f"best-{state.epoch:03d}.weights.h5"
             embedder.save_weights(self._folder / state.best_weights, overwrite=True)
-        write_text(self._facts, json.dumps(asdict(state)))
+        write_text(self._json, json.dumps(asdict(state)))
         for old in self._folder.glob("*.weights.h5"):
             if old.name not in (state.weights, state.best_weights, _START):
                 old.unlink()

@@ -21,29 +21,29 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """The device, as JSON values; what a system does not tell is left out."""
-    facts = {
+    """The device, as JSON values; what a system does not say is left out."""
+    values = {
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "board": _text("/proc/device-tree/model"),
         "processor": _cpuinfo("model name", "Model", "Hardware") or platform.processor(),
         "cores": os.cpu_count(),
-        "features": [one for one in FEATURES if one in _flags()],
+        "features": [feature for feature in FEATURES if feature in _flags()],
         "memory_mib": _memory(),
         "governor": _text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "clock_mhz": _number("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", 1000),
         "python": platform.python_version(),
-        "versions": {name: one for name in PACKAGES if (one := _version(name))},
+        "versions": {name: text for name in PACKAGES if (text := _version(name))},
         **state(),
     }
-    return {key: value for key, value in facts.items() if value not in (None, "", [])}
+    return {key: value for key, value in values.items() if value not in (None, "", [])}
 
 
 def state() -> dict[str, Any]:
     """What changes while a benchmark runs: load and temperature.
 
     A Raspberry Pi slows down from 80 °C (its firmware's soft limit), so the hotter of two states
-    tells whether to trust the figures.
+    says whether to trust the figures.
     """
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     celsius = _number("/sys/class/thermal/thermal_zone0/temp", 1000)

@@ -14,22 +14,22 @@ from typing import Any
 import numpy as np
 
 from shelflens import Catalog, Embedder, ShelfLensError
-from shelflens.bench.samples import PHOTOS, directions, draw, unit
+from shelflens.bench.samples import PHOTOS, random_queries, random_rows, synthetic_photo
 from shelflens.bench.timing import Times, interleaved, repeat
 from shelflens.catalog.simd import kernel
-from shelflens.catalog.topk import nearest, with_numpy_alone
-from shelflens.commands.arguments import without_greeting
+from shelflens.catalog.topk import top_products, top_products_with_numpy
 from shelflens.errors import ModelError
 from shelflens.model.embedder import BUNDLED_MODEL
-from shelflens.model.engines import KINDS
+from shelflens.model.engines import ENGINE_TYPES
+from shelflens.model.quiet import without_greeting
 
 BUNDLED = "bundled"
 """What the model in the package is called in a report."""
 
-AGREE = 0.99
-"""Least cosine between two engines' vectors of one photo; int8 rounding differs among them."""
+MIN_AGREEMENT = 0.99
+"""Smallest cosine between two engines' vectors of one photo; int8 rounding differs among them."""
 
-ONE_BY_ONE = 3
+QUICK_STARTS = 3
 """Starts of a new process that are timed with --quick; without it, four times as many."""
 
 
@@ -40,7 +40,7 @@ def threads_to_try() -> list[int]:
 
 
 def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
-    """One embedding of a decoded photo, with every engine and number of threads that work here.
+    """One embedding of a decoded photo, with every engine and thread count that works here.
 
     Raises:
         EngineError: none does.
@@ -48,7 +48,7 @@ def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     first = None
-    for kind in (one for one in KINDS if one.suffix == model.suffix.lower()):
+    for kind in (kind for kind in ENGINE_TYPES if kind.suffix == model.suffix.lower()):
         for threads in threads_to_try():
             try:
                 with without_greeting():
@@ -56,10 +56,10 @@ def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
             except ShelfLensError:
                 continue
             card = embedder.card
-            pixels = embedder.load(draw(348, 348))[np.newaxis]
+            pixels = embedder.load(synthetic_photo(348, 348))[np.newaxis]
             vector = embedder.embed_pixels(pixels)[0]
             first = vector if first is None else first
-            if (cosine := float(vector @ first)) < AGREE:
+            if (cosine := float(vector @ first)) < MIN_AGREEMENT:
                 raise ModelError(f"{model}: {kind.name} gives another vector (cosine {cosine:.3f})")
             times = repeat(partial(embedder.embed_pixels, pixels), seconds)
             rows.append(
@@ -79,7 +79,7 @@ def engines(model: Path, seconds: float) -> list[dict[str, Any]]:
 
 
 def name_of(model: Path) -> str:
-    """The file as it was given, or that it is the bundled one."""
+    """The path as it was given, or "bundled"."""
     return BUNDLED if model == BUNDLED_MODEL else str(model)
 
 
@@ -94,7 +94,7 @@ def photos(embedder: Embedder, catalog: Catalog, seconds: float) -> list[dict[st
     """From the bytes of a photo to an answer, and each step alone."""
     rows = []
     for name, (width, height) in PHOTOS.items():
-        data = draw(width, height)
+        data = synthetic_photo(width, height)
         pixels = embedder.load(data)[np.newaxis]
         vector = embedder.embed_pixels(pixels)[0]
         times = interleaved(
@@ -113,7 +113,7 @@ def photos(embedder: Embedder, catalog: Catalog, seconds: float) -> list[dict[st
                 "height": height,
                 "bytes": len(data),
                 "products": len(catalog),
-                **{f"{step}_ms": one.to_dict() for step, one in times.items()},
+                **{f"{step}_ms": spent.to_dict() for step, spent in times.items()},
             }
         )
     return rows
@@ -125,15 +125,15 @@ def scan(products: int, dim: int, seconds: float) -> dict[str, Any]:
     Raises:
         ModelError: the kernel's products are not NumPy's.
     """
-    rows, scales = directions(products, dim)
-    first, query = np.arange(products), unit(1, dim)
+    rows, scales = random_rows(products, dim)
+    first, query = np.arange(products), random_queries(1, dim)
     words = rows.reshape(-1)[: rows.size // 8 * 8].view(np.uint64)
 
     def with_kernel() -> Any:
-        return nearest(rows, scales, first, query, 10, threads=1)
+        return top_products(rows, scales, first, query, 10, threads=1)
 
     def with_numpy() -> Any:
-        return with_numpy_alone(rows, scales, first, query, 10)
+        return top_products_with_numpy(rows, scales, first, query, 10)
 
     if with_kernel()[0][0].tolist() != with_numpy()[0][0].tolist():
         raise ModelError("the scan's kernel and NumPy find different products; report this")
@@ -148,7 +148,7 @@ def scan(products: int, dim: int, seconds: float) -> dict[str, Any]:
         "dim": dim,
         "bytes": rows.nbytes,
         "kernel": found[0] if found else None,
-        **{f"{name}_ms": one.to_dict() for name, one in times.items()},
+        **{f"{name}_ms": spent.to_dict() for name, spent in times.items()},
         "gb_per_s": round(rows.nbytes / read / 1e6, 2),
         "times_of_reading": round(times["scan" if found else "numpy"].p50 / read, 2),
     }
@@ -174,12 +174,12 @@ except OSError:
 print("\\npeak KiB", *[line.split()[1] for line in lines if line.startswith("VmHWM")])
 sys.exit(status)
 """
-"""The command, which then says how much memory it held. (What the system tells a parent counts the
-parent's own memory too, which the child shares before it starts.)"""
+"""The command, which then prints its peak memory: what a parent could ask of the system counts the
+parent's own memory too, which the child shares before it starts."""
 
 
 def cold(words: Sequence[str], starts: int) -> dict[str, Any]:
-    """`shelflens lookup` as a new process: wall time, and the most memory it held (Linux)."""
+    """`shelflens lookup` as a new process: wall time, and its peak memory (Linux)."""
     command = [sys.executable, "-c", LOOKUP, "lookup", *words]
     spent, peaks = [], []
     for turn in range(starts + 1):

@@ -1,4 +1,4 @@
-"""The benchmark's table and plots, from its JSON."""
+"""The benchmark's table and charts, from its JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from shelflens.bench.measure import BUNDLED
 from shelflens.files import write_text
-from shelflens.render import charts as svg
+from shelflens.render.charts import bar_chart, dot_chart, line_chart
 
 NOT_MEASURED = (
     "accuracy (shown as the model card states it)",
     "a camera, and a first start after power-on (files are in the page cache)",
     "energy",
-    "your photos and catalog: photos are drawn, rows are random directions",
+    "your photos and catalog: photos are synthetic, rows are random directions",
 )
 
 
@@ -59,7 +59,7 @@ def _photos(report: dict[str, Any]) -> list[str]:
     ]
     for row in report["photos"]:
         cells = [row[f"{step}_ms"] for step in steps]
-        shown = "".join(f"{one['p50']:>8.2f}{one['p90']:>8.2f}" for one in cells)
+        shown = "".join(f"{times['p50']:>8.2f}{times['p90']:>8.2f}" for times in cells)
         lines.append(f"{row['photo']:<10}{shown}")
     return lines
 
@@ -79,8 +79,9 @@ def _scan(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _times(one: dict[str, float]) -> str:
-    return f"{one['p50']:>9.2f}{one['p90']:>9.2f}{one['p99']:>9.2f}{one['spread']:>8.2f}"
+def _times(times: dict[str, float]) -> str:
+    columns = "".join(f"{times[name]:>9.2f}" for name in ("p50", "p90", "p99"))
+    return f"{columns}{times['spread']:>8.2f}"
 
 
 def _heat(report: dict[str, Any]) -> list[str]:
@@ -107,7 +108,7 @@ def _advice(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def plots(report: dict[str, Any], folder: Path) -> list[Path]:
+def write_charts(report: dict[str, Any], folder: Path) -> list[Path]:
     """Write scan.svg, time.svg and models.svg."""
     rows = report["scan"]
     series = {"exact scan": [(r["products"], r.get("scan_ms", r["numpy_ms"])["p50"]) for r in rows]}
@@ -123,28 +124,27 @@ def plots(report: dict[str, Any], folder: Path) -> list[Path]:
     }
     models = {}
     for row in report["engines"]:
-        name = (
-            f"{row['model']}, {row['engine']}, {row['threads']} thr, {row['bytes'] / 2**20:.1f} MiB"
-        )
+        threads = f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+        name = f"{row['model']}, {row['engine']}, {threads}, {row['bytes'] / 2**20:.1f} MiB"
         if row["accuracy"] is not None:
             models[name] = (row["embed_ms"]["p50"], row["accuracy"])
-    drawn = {
-        "scan.svg": svg.lines(
+    charts = {
+        "scan.svg": line_chart(
             series,
-            title=f"One query, exact top 10, {rows[0]['dim']} numbers a row, one thread",
+            title=f"One query, exact top 10, {rows[0]['dim']} dimensions, one thread",
             x="products",
             y="ms, p50",
             dashed=[limit],
         ),
-        "time.svg": svg.stacks(bars, title="Where the time of a photo goes", x="ms, p50"),
+        "time.svg": bar_chart(bars, title="Where the time of a photo goes", x="ms, p50"),
     }
     if models:
-        drawn["models.svg"] = svg.dots(
+        charts["models.svg"] = dot_chart(
             models,
             title="Accuracy, as the model card states it, against latency",
             x="embedding, ms p50",
             y="recall@1",
         )
-    for name, content in drawn.items():
+    for name, content in charts.items():
         write_text(folder / name, content)
-    return [folder / name for name in drawn]
+    return [folder / name for name in charts]

@@ -12,8 +12,8 @@ import numpy as np
 WARM_UP = 3
 """Runs that are thrown away: caches fill, threads start, lazily made tables are made."""
 
-LEAST_RUNS = 12
-MOST_RUNS = 400
+MIN_RUNS = 12
+MAX_RUNS = 400
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Times:
     p50: float
     p90: float
     p99: float
-    """With fewer than 100 runs this is the slowest but for interpolation."""
+    """With fewer than 100 runs this is nearly the slowest."""
     low: float
     spread: float
     """(p90 - p10) / p50: above 0.5 the machine was busy with something else, measure again."""
@@ -60,12 +60,12 @@ def interleaved(acts: Mapping[str, Callable[[], Any]], seconds: float) -> dict[s
     spent: dict[str, list[float]] = {name: [] for name in acts}
     generator = np.random.default_rng(0)
     end = time.perf_counter() + seconds
-    for done in range(MOST_RUNS):
-        if done >= LEAST_RUNS and time.perf_counter() > end:
+    for done in range(MAX_RUNS):
+        if done >= MIN_RUNS and time.perf_counter() > end:
             break
         for name in generator.permutation(list(acts)).tolist():
             act = acts[name]
             start = time.perf_counter()
             act()
             spent[name].append((time.perf_counter() - start) * 1e3)
-    return {name: Times.of(one) for name, one in spent.items()}
+    return {name: Times.of(times) for name, times in spent.items()}

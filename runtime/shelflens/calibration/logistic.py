@@ -20,7 +20,7 @@ def fit_logistic(
         inputs: float64 [m, f].
         right: float64 [m], 0 or 1.
         ridge: Weight of the squared distance from `centre`, so that separable data stay finite;
-            one number, or one for each coefficient, float64 [f].
+            for all coefficients, or for each, float64 [f].
         centre: float64 [f], what the coefficients are without data; None is all zero.
         weights: float64 [m], how much each row counts; None is 1 each.
 
@@ -38,9 +38,9 @@ def fit_logistic(
 
     coefficients = middle.copy()
     for _ in range(100):
-        sure = logistic(inputs @ coefficients)
-        slope = inputs.T @ (counts * (right - sure)) - penalty * (coefficients - middle)
-        curvature = (inputs * (counts * sure * (1 - sure))[:, np.newaxis]).T @ inputs
+        fitted = logistic(inputs @ coefficients)
+        slope = inputs.T @ (counts * (right - fitted)) - penalty * (coefficients - middle)
+        curvature = (inputs * (counts * fitted * (1 - fitted))[:, np.newaxis]).T @ inputs
         step = np.linalg.solve(curvature + np.diag(penalty), slope)
         # Far from the answer a whole step may overshoot: halve it until the fit gets better.
         before = loss(coefficients)
@@ -53,6 +53,6 @@ def fit_logistic(
 
 
 def logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log odds to chances, 0 to 1."""
-    chances: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
-    return chances
+    """Log odds to probabilities, 0 to 1."""
+    probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
+    return probabilities

@@ -1,34 +1,43 @@
-"""The catalog: embeddings of products in one memory-mapped file, and who is nearest."""
+"""The catalog: embeddings of products in one memory-mapped file, and which product is nearest."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog import container as store
-from shelflens.catalog import scores as search
 from shelflens.catalog.answer import Answer, Match, decide, shown
+from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.container import read_container, verify_container, write_container
+from shelflens.catalog.contents import Contents
+from shelflens.catalog.nearest import nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
-from shelflens.catalog.topk import nearest
+from shelflens.catalog.rows import Rows
+from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.product_ids import check_rows
 
 
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Catalog:
-    """Products and the embeddings of their pictures.
+    """Products and the embeddings of their images.
 
-    A catalog does not change: `add` and `remove` give a new one, `save` replaces a file at once,
-    so a reader sees the old catalog or the new one. Rows are grouped by product; products keep
-    the order in which they came.
+    A catalog does not change: `add`, `remove`, `with_calibration` give a new one, and `save`
+    replaces a file at once, so a reader sees the old catalog or the new one. Rows are grouped by
+    product; products keep the order in which they came. A product's index is that in `ids`.
     """
+
+    contents: Contents
+    """What the file holds."""
+    path: Path | None
+    """The file it was opened from; None for one that was made in memory."""
+    fingerprint: str
+    """SHA-256 of that file's content, or empty."""
 
     def __init__(
         self,
@@ -37,18 +46,18 @@ class Catalog:
         *,
         space: str,
         attributes: Mapping[str, Mapping[str, str]] | None = None,
-        calibration: Mapping[str, Any] | None = None,
+        calibration: Calibration | None = None,
         category_axes: CategoryAxes | None = None,
     ) -> None:
-        """Make a catalog from embeddings.
+        """Make a catalog from embeddings; `build_catalog` makes it from images.
 
         Args:
-            ids: n product ids; an id that repeats has several pictures.
+            ids: n product ids; an id that repeats has several rows.
             vectors: float32 [n, d]; any length but zero, stored with length 1.
             space: The embedding space, `embedder.card.space`.
             attributes: Per product id, texts by column; `name` is shown to people.
-            calibration: `threshold` and `margin`; usually `embedder.card.calibration`.
-            category_axes: For `similar`; usually `Likeness.from_card(embedder.card.likeness)`.
+            calibration: Usually `Calibration.from_dict(embedder.card.calibration)`.
+            category_axes: For `similar`; usually `CategoryAxes.from_card(card.category_axes)`.
 
         Raises:
             CatalogError: ids and vectors that do not fit each other, an id that cannot be
@@ -56,50 +65,15 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, space)
-        rows, scales = search.quantize_rows(matrix)
-        self.category_axes = category_axes or CategoryAxes()
-        self._fill(
-            list(ids), rows, scales, space, attributes or {}, calibration or {}, Provenance()
+        contents = Contents.of(
+            ids,
+            Rows.of(matrix),
+            attributes or {},
+            space=space,
+            calibration=calibration or Calibration(),
+            category_axes=category_axes or CategoryAxes(),
         )
-
-    def _fill(
-        self,
-        ids: list[str],
-        rows: NDArray[np.int8],
-        scales: NDArray[np.float32],
-        space: str,
-        attributes: Mapping[str, Mapping[str, str]],
-        calibration: Mapping[str, Any],
-        views: Provenance,
-    ) -> None:
-        """Group rows by product; keep all else in order."""
-        number = {product: place for place, product in enumerate(dict.fromkeys(ids))}
-        owners = np.fromiter((number[one] for one in ids), np.int64, len(ids))
-        # Enrolled pictures before confirmed ones, so that undoing gives the same file again.
-        order = np.lexsort((views.of_rows(len(ids)), owners))
-        self._rows, self._scales, owners = rows[order], scales[order], owners[order]
-        bounds = np.searchsorted(owners, np.arange(len(number) + 1))
-        table = [
-            json.dumps(
-                {"id": product, "attributes": {k: str(v) for k, v in _of(attributes, product)}},
-                ensure_ascii=False,
-                separators=(",", ":"),
-            ).encode()
-            for product in number
-        ]
-        self._bounds = bounds.astype(np.uint64)
-        self._table = np.frombuffer(b"".join(table), np.uint8)
-        self._places = np.cumsum([0, *map(len, table)], dtype=np.uint64)
-        self._finish(space, dict(calibration), views.taken(order))
-
-    def _finish(self, space: str, calibration: dict[str, Any], views: Provenance) -> None:
-        self.space = space
-        self.provenance = views
-        self.calibration = calibration
-        self.path: Path | None = None
-        self.fingerprint = ""
-        # A view, not a copy: opening must not read a table of a million numbers.
-        self._first = self._bounds[:-1].view(np.int64)
+        vars(self).update(contents=contents, path=None, fingerprint="")
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Catalog:
@@ -109,32 +83,14 @@ class Catalog:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        where = Path(path)
-        tensors, facts = store.read(where)
-        self = cls.__new__(cls)
+        file, opened = Path(path), cls.__new__(cls)
+        tensors, metadata = read_container(file)
         try:
-            self._rows, self._scales = tensors["rows"], tensors["scales"]
-            self._bounds, self._places = tensors["first_row"], tensors["first_byte"]
-            self._table = tensors["products"]
-            calibration = json.loads(facts["calibration"])
-            space = facts["space"]
-            count = len(self._rows)
-            views = Provenance.read(tensors, facts, count)
-            self.category_axes = CategoryAxes.read(tensors, self._rows.shape[-1])
-            sound = (
-                self._rows.ndim == 2
-                and self._scales.shape == (count,)
-                and len(self._bounds) == len(self._places) > 0
-                and int(self._bounds[-1]) == count
-                and int(self._places[-1]) == len(self._table)
-            )
-        except (KeyError, ValueError, TypeError) as error:
-            raise CatalogError(f"{where}: catalog without {error}; build it again") from error
-        if not sound:
-            raise CatalogError(f"{where}: its tables do not fit each other; build it again")
-        self._finish(space, calibration, views)
-        self.path, self.fingerprint = where, facts["fingerprint"]
-        return self
+            contents = Contents.read(tensors, metadata)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CatalogError(f"{file}: catalog without {error}; build it again") from error
+        vars(opened).update(contents=contents, path=file, fingerprint=metadata["fingerprint"])
+        return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog; an old file stays whole until the new one is complete.
@@ -142,23 +98,7 @@ class Catalog:
         Raises:
             OSError: no permission, no space, no such folder.
         """
-        store.write(
-            Path(path),
-            {
-                "rows": self._rows,
-                "scales": self._scales,
-                "first_row": self._bounds,
-                "first_byte": self._places,
-                "products": self._table,
-                **self.provenance.tensors(),
-                **self.category_axes.tensors(),
-            },
-            {
-                "space": self.space,
-                "calibration": json.dumps(self.calibration),
-                **self.provenance.facts(),
-            },
-        )
+        write_container(Path(path), self.contents.tensors(), self.contents.metadata())
 
     def verify(self) -> None:
         """Read an opened file whole and compare it with its checksums.
@@ -167,44 +107,7 @@ class Catalog:
             CatalogError: the file is damaged.
         """
         if self.path is not None:
-            store.verify(self.path, *store.read(self.path))
-
-    def __len__(self) -> int:
-        """Number of products."""
-        return len(self._first)
-
-    @property
-    def row_count(self) -> int:
-        """Number of rows."""
-        return len(self._rows)
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        return int(self._rows.shape[1])
-
-    @property
-    def ids(self) -> list[str]:
-        """The product ids, in the order of the catalog."""
-        return [self._product(number)["id"] for number in range(len(self))]
-
-    @property
-    def row_ids(self) -> list[str]:
-        """The product id of every row."""
-        counts = np.diff(self._bounds.astype(np.int64))
-        return [one for one, count in zip(self.ids, counts, strict=True) for _ in range(count)]
-
-    @property
-    def attributes(self) -> dict[str, dict[str, str]]:
-        """The attributes of every product, by id."""
-        products = map(self._product, range(len(self)))
-        return {product["id"]: dict(product["attributes"]) for product in products}
-
-    @property
-    def vectors(self) -> NDArray[np.float32]:
-        """The stored embeddings, float32 [n, d], rows of length 1; a copy."""
-        wide: NDArray[np.float32] = self._rows.astype(np.float32) * self._scales[:, np.newaxis]
-        return wide
+            verify_container(self.path, *read_container(self.path))
 
     def require(self, space: str) -> None:
         """Refuse a model of another embedding space, whose scores would mean nothing.
@@ -218,45 +121,99 @@ class Catalog:
                 f"speaks {space!r}; use the model it was built with, or build it again"
             )
 
-    def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
-        """The k products nearest to an embedding.
+    @property
+    def space(self) -> str:
+        """The embedding space; a model of another one is refused."""
+        return self.contents.space
 
-        Args:
-            vector: float32 [d], any length but zero.
-            k: How many; more than the catalog has gives them all.
+    @property
+    def calibration(self) -> Calibration:
+        """What `answer` goes by."""
+        return self.contents.calibration
 
-        Returns:
-            Best first; one per product, scored by its mean direction and its best picture (see
-            `_score`); equal scores by best picture, then in the order of the catalog.
+    @property
+    def category_axes(self) -> CategoryAxes:
+        """What `similar` goes by beside the whole embedding."""
+        return self.contents.category_axes
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where each row comes from."""
+        return self.contents.provenance
+
+    def __len__(self) -> int:
+        """Number of products."""
+        return len(self.contents.products)
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows."""
+        return len(self.contents.rows)
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.contents.rows.dim
+
+    @property
+    def ids(self) -> list[str]:
+        """The product ids, in the order of the catalog."""
+        return self.contents.products.ids
+
+    @property
+    def row_ids(self) -> list[str]:
+        """The product id of every row."""
+        return self.contents.products.row_ids
+
+    @property
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """The attributes of every product, by id."""
+        return self.contents.products.attributes
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The stored embeddings, float32 [n, d], rows of length 1; a copy."""
+        return self.contents.rows.vectors()
+
+    def at(self, index: int, score: float = 1.0) -> Match:
+        """The product with this index, with a score."""
+        record = self.contents.products.record(index)
+        attributes = record["attributes"]
+        return Match(record["id"], attributes.get("name") or record["id"], score, attributes)
+
+    def index_of(self, product_id: str) -> int:
+        """The index of a product, found without parsing the products before it.
 
         Raises:
-            CatalogError: a vector of another shape, NaN or zero; k below 1.
+            CatalogError: no product of this id.
         """
-        query = self.unit(vector)
-        if k < 1:
-            raise CatalogError(f"k: expected at least 1, got {k}")
-        if not len(self):
-            return []
-        most = max(k, search.SHORTLIST)
-        near = nearest(self._rows, self._scales, self._first, query[np.newaxis], most)[0]
-        scored = [
-            (self._score(number, query, picture), number)
-            for number, picture in zip(*(one.tolist() for one in near), strict=True)
-        ]
-        scored.sort(key=lambda one: -one[0])
-        return [self.at(number, score) for score, number in scored[:k]]
+        return self.contents.products.index_of(product_id)
 
-    def _score(self, number: int, query: NDArray[np.float32], picture: float) -> float:
-        """A product's score, from that of its best picture; with one picture they are the same.
+    def mentions(self, text: str) -> bool:
+        """Whether the product table holds this text, without parsing it."""
+        return self.contents.products.mentions(text)
 
-        The best of many pictures is lucky: the more there are, the higher a stranger scores too.
-        The mean direction is not.
-        """
-        if len(self.rows_of(number)) == 1:
-            return picture
-        mean = float(self.mean_direction(number) @ query)
-        mixed = search.MEAN_SHARE * mean + (1 - search.MEAN_SHARE) * picture
-        return max(mixed, 1 - search.FALL * (1 - picture))
+    def rows_of(self, index: int) -> range:
+        """The rows of a product."""
+        return self.contents.products.rows_of(index)
+
+    def vectors_of(self, rows: range) -> NDArray[np.float32]:
+        """Part of `vectors`, float32 [len(rows), d]."""
+        return self.contents.rows.vectors(slice(rows.start, rows.stop))
+
+    def mean_direction(self, index: int) -> NDArray[np.float32]:
+        """The mean direction of a product's rows, float32 [d], length 1."""
+        rows = self.rows_of(index)
+        return self.contents.rows.mean_direction(slice(rows.start, rows.stop))
+
+    def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score of every row: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        return self.contents.rows.scores(queries)
+
+    def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score of every product's best row: float32 [q, d], rows of length 1 -> float32 [q, p]."""
+        scores = self.row_scores(queries)
+        return best_row_scores(scores, self.contents.products.first_rows) if len(self) else scores
 
     def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A query with length 1.
@@ -264,76 +221,38 @@ class Catalog:
         Raises:
             CatalogError: a vector of another shape, NaN or zero.
         """
-        query = np.asarray(vector, np.float32)
-        if query.shape != (self.dim,):
-            raise CatalogError(f"query: expected float32 [{self.dim}], got {list(query.shape)}")
-        length = float(np.sqrt(query @ query))
-        if not (math.isfinite(length) and length > 0):
-            raise CatalogError("query: expected finite numbers that are not all zero")
-        one: NDArray[np.float32] = query / np.float32(length)
-        return one
+        return unit_query(vector, self.dim)
+
+    def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
+        """The k products nearest to an embedding, best first.
+
+        A product is scored by its mean direction and its best row, see `nearest_products`.
+
+        Args:
+            vector: float32 [d], any length but zero.
+            k: How many; more than the catalog has gives them all.
+
+        Raises:
+            CatalogError: a vector of another shape, NaN or zero; k below 1.
+        """
+        return self.match_many([vector], k)[0]
+
+    def match_many(
+        self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32], k: int = 5
+    ) -> list[list[Match]]:
+        """`match` for several embeddings, faster than one after the other."""
+        if k < 1:
+            raise CatalogError(f"k: expected at least 1, got {k}")
+        if not len(vectors):
+            return []
+        queries = np.stack([self.unit(vector) for vector in vectors])
+        found = nearest_products(self.contents, queries, k)
+        return [[self.at(index, score) for index, score in nearest] for nearest in found]
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
-        matches = self.match(vector, max(k, search.SHORTLIST))
+        matches = self.match(vector, max(k, MATCH_CANDIDATES))
         return shown(decide(matches, self.calibration), k)
-
-    def at(self, number: int, score: float = 1.0) -> Match:
-        """The product with this number (its place in `ids`), with a score."""
-        product = self._product(number)
-        attributes = product["attributes"]
-        return Match(product["id"], attributes.get("name") or product["id"], score, attributes)
-
-    def index_of(self, product: str) -> int:
-        """The number of a product, found without parsing the others.
-
-        Raises:
-            CatalogError: no product of this id.
-        """
-        start = json.dumps({"id": product}, ensure_ascii=False, separators=(",", ":"))[:-1]
-        found = self._find(start.encode())
-        number = int(np.searchsorted(self._places, found)) if found >= 0 else -1
-        if 0 <= number < len(self) and self._product(number)["id"] == product:
-            return number
-        if product in (ids := self.ids):  # a file of another writer may order its keys otherwise
-            return ids.index(product)
-        raise CatalogError(
-            f"no product {product!r} in {self.path or 'the catalog'}; shelflens catalog info "
-            "--json lists all ids"
-        )
-
-    def mentions(self, text: str) -> bool:
-        """Whether the product table holds this text, without parsing it."""
-        return self._find(text.encode()) >= 0
-
-    def _find(self, text: bytes) -> int:
-        """Where the product table first holds this text, or -1; read piece by piece."""
-        step = 1 << 20
-        for start in range(0, len(self._table), step):
-            place = self._table[start : start + step + len(text) - 1].tobytes().find(text)
-            if place >= 0:
-                return start + place
-        return -1
-
-    def mean_direction(self, number: int) -> NDArray[np.float32]:
-        """The mean of a product's pictures, float32 [d], length 1."""
-        owned = self.rows_of(number)
-        part = slice(owned.start, owned.stop)
-        return search.direction(self._rows[part], self._scales[part])
-
-    def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How near every product is: float32 [q, d], rows of length 1 -> float32 [q, p].
-
-        One reading of the rows for all queries; a product's score is that of its best picture.
-        """
-        row_scores = self.row_scores(queries)
-        return search.of_products(row_scores, self._first) if len(self) else row_scores
-
-    def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How near every picture is: float32 [q, d], rows of length 1 -> float32 [q, n]."""
-        if len(queries) == 1:
-            return search.scores(self._rows, self._scales, queries[0])[np.newaxis]
-        return search.score_table(self._rows, self._scales, queries)
 
     def add(
         self,
@@ -342,7 +261,7 @@ class Catalog:
         *,
         attributes: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Catalog:
-        """A new catalog with more pictures; a picture that is there already is not doubled.
+        """A new catalog with more rows; a row that is there already is not doubled.
 
         Args:
             ids: n product ids, new or known.
@@ -354,24 +273,7 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, self.space, dim=self.dim)
-        rows, scales = search.quantize_rows(matrix)
-        row_ids = self.row_ids
-        there = {(one, row.tobytes()) for one, row in zip(row_ids, self._rows, strict=True)}
-        new = [
-            place
-            for place, (one, row) in enumerate(zip(ids, rows, strict=True))
-            if (one, row.tobytes()) not in there
-        ]
-        merged = self.attributes
-        for product, columns in (attributes or {}).items():
-            merged[product] = {**merged.get(product, {}), **columns}
-        return self._remade(
-            [*row_ids, *(ids[place] for place in new)],
-            np.concatenate([self._rows, rows[new]]),
-            np.concatenate([self._scales, scales[new]]),
-            merged,
-            self.provenance.grown(self.row_count, [0] * len(new)),
-        )
+        return self.with_contents(self.contents.added(ids, Rows.of(matrix), attributes or {}))
 
     def remove(self, ids: Sequence[str]) -> Catalog:
         """A new catalog without these products.
@@ -379,72 +281,14 @@ class Catalog:
         Raises:
             CatalogError: an id that the catalog does not have.
         """
-        gone, known = set(ids), set(self.ids)
-        if missing := [one for one in ids if one not in known]:
-            raise CatalogError(
-                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists them"
-            )
-        row_ids = self.row_ids
-        keep = [row for row, product in enumerate(row_ids) if product not in gone]
-        return self._remade(
-            [row_ids[row] for row in keep],
-            self._rows[keep],
-            self._scales[keep],
-            self.attributes,
-            self.provenance.taken(keep).without(gone),
-        )
+        return self.with_contents(self.contents.removed(ids))
 
-    def rows_of(self, number: int) -> range:
-        """The rows of the product with this number."""
-        return range(int(self._bounds[number]), int(self._bounds[number + 1]))
+    def with_calibration(self, calibration: Calibration) -> Catalog:
+        """A new catalog with another calibration."""
+        return self.with_contents(replace(self.contents, calibration=calibration))
 
-    def row(self, row: int) -> NDArray[np.int8]:
-        """One stored row, int8 [d]."""
-        return np.array(self._rows[row])
-
-    def vectors_of(self, rows: range) -> NDArray[np.float32]:
-        """Some of `vectors`, float32 [len(rows), d]."""
-        part = slice(rows.start, rows.stop)
-        wide: NDArray[np.float32] = self._rows[part].astype(np.float32)
-        return wide * self._scales[part, np.newaxis]
-
-    def replaced(
-        self,
-        gone: Sequence[int],
-        ids: Sequence[str],
-        rows: NDArray[np.int8],
-        scales: NDArray[np.float32],
-        steps: Sequence[int],
-    ) -> Catalog:
-        """A new catalog without some rows and with others, which carry confirmation numbers."""
-        keep = np.setdiff1d(np.arange(self.row_count), gone)
-        row_ids = self.row_ids
-        return self._remade(
-            [*(row_ids[row] for row in keep), *ids],
-            np.concatenate([self._rows[keep], rows]),
-            np.concatenate([self._scales[keep], scales]),
-            self.attributes,
-            self.provenance.taken(keep).grown(len(keep), steps),
-        )
-
-    def _remade(
-        self,
-        ids: list[str],
-        rows: NDArray[np.int8],
-        scales: NDArray[np.float32],
-        attributes: Mapping[str, Mapping[str, str]],
-        views: Provenance,
-    ) -> Catalog:
-        made = Catalog.__new__(Catalog)
-        made.category_axes = self.category_axes
-        made._fill(ids, rows, scales, self.space, attributes, self.calibration, views)
-        return made
-
-    def _product(self, number: int) -> dict[str, Any]:
-        start, stop = int(self._places[number]), int(self._places[number + 1])
-        product: dict[str, Any] = json.loads(self._table[start:stop].tobytes())
-        return product
-
-
-def _of(attributes: Mapping[str, Mapping[str, str]], product: str) -> list[tuple[str, str]]:
-    return list(attributes.get(product, {}).items())
+    def with_contents(self, contents: Contents) -> Catalog:
+        """A new catalog that holds this; it is no file yet."""
+        changed = Catalog.__new__(Catalog)
+        vars(changed).update(contents=contents, path=None, fingerprint="")
+        return changed

@@ -1,9 +1,9 @@
-"""What makes two products of one kind: directions of the embedding that a training found.
+"""Axes of the embedding along which products of one category lie close together.
 
 An embedding is trained to tell products apart, so two milks may be as far from each other as milk
-and soap. A model that was told the kinds of its training products knows a few directions in which
-products of one kind lie close together. `similar` adds the cosine in these directions to that of
-the whole embedding; a kind the training never saw loses little by it.
+and soap. Linear discriminant analysis of the categories of its training products gives the few
+directions in which those of one category lie close together. `similar` adds the cosine in these
+directions to that of the whole embedding; a category unknown to the training loses little by it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 WEIGHT = 0.3
-"""Of the cosine along the axes, beside 1 for the whole embedding. Chosen on Grocery's studio
-pictures with the axes of half of the kinds: more helps kinds that were trained on and harms the
-others, whose share of the same kind falls from 0.70 to 0.69 at 0.35 and to 0.62 at 1."""
+"""Of the cosine along the axes, beside 1 for the whole embedding. Chosen by
+benchmarks/quality/shop: more helps categories that were trained on, and harms others."""
 
 
 @dataclass(frozen=True)
 class CategoryAxes:
-    """Axes of likeness; none for a model that was told no kinds."""
+    """Category axes; none for a model that was trained without categories."""
 
     axes: NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 0), np.int8))
     """int8 [a, d]."""
     scales: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-    """float32 [a], the factor of each."""
+    """float32 [a], the factor of each axis."""
 
     def __bool__(self) -> bool:
         return bool(len(self.axes))
@@ -42,19 +41,19 @@ class CategoryAxes:
         return cls(rows, (peaks[:, 0] / 127).astype(np.float32))
 
     @classmethod
-    def from_card(cls, told: Mapping[str, Any]) -> CategoryAxes:
+    def from_card(cls, values: Mapping[str, Any]) -> CategoryAxes:
         """From the key `likeness` of a model card; an empty one gives none."""
-        if not told:
+        if not values:
             return cls()
-        scales = np.array(told["scales"], np.float32)
-        axes = np.frombuffer(base64.b64decode(told["axes"]), np.int8)
+        scales = np.array(values["scales"], np.float32)
+        axes = np.frombuffer(base64.b64decode(values["axes"]), np.int8)
         return cls(axes.reshape(len(scales), -1), scales)
 
     def to_card(self) -> dict[str, Any]:
         """As JSON values, for a model card."""
         if not self:
             return {}
-        scales = [round(float(one), 8) for one in self.scales]
+        scales = [round(float(scale), 8) for scale in self.scales]
         return {"axes": base64.b64encode(self.axes.tobytes()).decode(), "scales": scales}
 
     @classmethod
@@ -90,8 +89,8 @@ class CategoryAxes:
             scores: float32 [m], their cosines with the query.
         """
         axes = self.axes.astype(np.float32) * self.scales[:, np.newaxis]
-        asked, theirs = axes @ query, directions @ axes.T
-        lengths = np.sqrt((asked @ asked) * np.einsum("ma,ma->m", theirs, theirs))
-        along = theirs @ asked / np.maximum(lengths, 1e-9)
+        projected, products = axes @ query, directions @ axes.T
+        lengths = np.sqrt((projected @ projected) * np.einsum("ma,ma->m", products, products))
+        along = products @ projected / np.maximum(lengths, 1e-9)
         mixed: NDArray[np.float32] = (scores + WEIGHT * along) / np.float32(1 + WEIGHT)
         return mixed

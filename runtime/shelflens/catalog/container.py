@@ -1,7 +1,7 @@
 """The catalog file: a valid safetensors file, written and read without a dependency.
 
-`runtime/README.md` specifies the format. Here: bytes to tensors and back, with every check that
-does not need to know what the tensors mean.
+`docs/catalog-format.md` specifies the format. Here: bytes to tensors and back, with every check
+that does not need to know what the tensors mean.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ _VERIFY_LIMIT = 4 << 20  # files up to this size are checked whole at every open
 Tensors = dict[str, NDArray[Any]]
 
 
-def write(path: str | Path, tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, str]) -> None:
-    """Write tensors and facts; the old file stays whole until the new one is.
+def write_container(
+    path: str | Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Write tensors and metadata; the old file stays whole until the new one is.
 
     Args:
         path: The file.
         tensors: uint64, float32, int8 or uint8 arrays, by name.
-        facts: Texts for `__metadata__`.
+        metadata: Texts for `__metadata__`.
 
     Raises:
         OSError: the file cannot be written; the old one is untouched.
@@ -49,7 +51,7 @@ def write(path: str | Path, tensors: Mapping[str, NDArray[Any]], facts: Mapping[
     # Wide types first, so that every tensor starts at a multiple of its item size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {}
-    metadata = {"format": "shelflens-catalog", "version": str(FORMAT), **facts}
+    texts = {"format": "shelflens-catalog", "version": str(FORMAT), **metadata}
     offset = 0
     for name in order:
         tensor = tensors[name]
@@ -58,9 +60,9 @@ def write(path: str | Path, tensors: Mapping[str, NDArray[Any]], facts: Mapping[
             "shape": list(tensor.shape),
             "data_offsets": [offset, offset + tensor.nbytes],
         }
-        metadata[f"crc32.{name}"] = f"{zlib.crc32(_bytes(tensor)):08x}"
+        texts[f"crc32.{name}"] = f"{zlib.crc32(_bytes(tensor)):08x}"
         offset += tensor.nbytes
-    header["__metadata__"] = {**metadata, "fingerprint": _fingerprint(header, metadata)}
+    header["__metadata__"] = {**texts, "fingerprint": _fingerprint(header, texts)}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with atomic_writer(path) as stream:
@@ -70,14 +72,14 @@ def write(path: str | Path, tensors: Mapping[str, NDArray[Any]], facts: Mapping[
             stream.write(_bytes(tensors[name]))
 
 
-def read(path: str | Path) -> tuple[Tensors, dict[str, str]]:
+def read_container(path: str | Path) -> tuple[Tensors, dict[str, str]]:
     """Map a file into memory and check its frame: header, extents, fingerprint.
 
     The bytes of files up to 4 MiB are checked against their checksums too; for larger ones
-    `verify` does it, so that opening stays instant.
+    `verify_container` does it, so that opening stays instant.
 
     Returns:
-        Read-only tensors by name, and the facts.
+        Read-only tensors by name, and the metadata.
 
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
@@ -105,8 +107,8 @@ def read(path: str | Path) -> tuple[Tensors, dict[str, str]]:
             f"{path}: catalog format {version}, this version reads up to {FORMAT}; "
             "upgrade shelflens on this device"
         )
-    facts = {key: value for key, value in metadata.items() if key != "fingerprint"}
-    if metadata.get("fingerprint") != _fingerprint(header, facts):
+    texts = {key: value for key, value in metadata.items() if key != "fingerprint"}
+    if metadata.get("fingerprint") != _fingerprint(header, texts):
         raise _damaged(path, "the header differs from its fingerprint")
     end = 8 + length
     tensors: Tensors = {}
@@ -123,18 +125,20 @@ def read(path: str | Path) -> tuple[Tensors, dict[str, str]]:
     if size != end:
         raise _damaged(path, f"{size:,} bytes, expected {end:,}")
     if size <= _VERIFY_LIMIT:
-        verify(path, tensors, facts)
+        verify_container(path, tensors, texts)
     return tensors, metadata
 
 
-def verify(path: str | Path, tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, str]) -> None:
+def verify_container(
+    path: str | Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
     """Compare every tensor with its checksum.
 
     Raises:
         CatalogError: a tensor differs.
     """
     for name, tensor in tensors.items():
-        if f"{zlib.crc32(_bytes(tensor)):08x}" != facts.get(f"crc32.{name}"):
+        if f"{zlib.crc32(_bytes(tensor)):08x}" != metadata.get(f"crc32.{name}"):
             raise _damaged(path, f"the checksum of {name} differs")
 
 
@@ -143,9 +147,9 @@ def _bytes(tensor: NDArray[Any]) -> memoryview:
     return np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).data
 
 
-def _fingerprint(header: Mapping[str, Any], facts: Mapping[str, str]) -> str:
+def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    text = json.dumps([entries, dict(facts)], sort_keys=True, separators=(",", ":"))
+    text = json.dumps([entries, dict(metadata)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

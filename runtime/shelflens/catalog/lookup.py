@@ -77,7 +77,7 @@ def embed_query(
 
 
 def answer_queries(
-    catalog: Catalog, seen: Sequence[EmbeddedQuery], *, k: int, fused: bool
+    catalog: Catalog, queries: Sequence[EmbeddedQuery], *, k: int, fused: bool
 ) -> TimedAnswer:
     """Answer one photo, or with `fused` one or more photos of one thing.
 
@@ -86,10 +86,11 @@ def answer_queries(
     """
     start = time.perf_counter()
     if fused:
-        answer = fuse(catalog, [one.vector for one in seen], k)
+        answer = fuse(catalog, [query.vector for query in queries], k)
     else:
-        answer = catalog.answer(seen[0].vector, k)
+        answer = catalog.answer(queries[0].vector, k)
     match = (time.perf_counter() - start) * 1e3
-    decode, embed = sum(one.decode for one in seen), sum(one.embed for one in seen)
+    decode = sum(query.decode for query in queries)
+    embed = sum(query.embed for query in queries)
     spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
-    return TimedAnswer([one.name for one in seen], answer, fused, spent)
+    return TimedAnswer([query.name for query in queries], answer, fused, spent)

@@ -1,6 +1,6 @@
 """Where a catalog's rows come from: enrolled, or confirmed photo by photo; kept for undoing.
 
-`runtime/README.md` specifies the optional parts of the file that hold this.
+`docs/catalog-format.md` specifies the optional parts of the file that hold this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 UNDO_LIMIT = 64
 """Rows that were pushed out and can come back. They stand in the header, which may not grow
-beyond 1 MiB; 64 rows of 256 numbers are 25 KB."""
+beyond 1 MiB; 64 rows of 256 dimensions are 25 KB."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DroppedRow:
     by: int
     """The confirmation that pushed it out."""
     row: str
-    """Its int8 numbers, base64."""
+    """Its d bytes, base64."""
 
     @property
     def vector(self) -> NDArray[np.int8]:
@@ -37,22 +37,22 @@ class DroppedRow:
         return np.frombuffer(base64.b64decode(self.row), np.int8)
 
     @classmethod
-    def of(cls, product: str, number: int, by: int, row: NDArray[np.int8]) -> DroppedRow:
+    def of(cls, product_id: str, number: int, by: int, row: NDArray[np.int8]) -> DroppedRow:
         """Pack a row, int8 [d]."""
-        return cls(product, number, by, base64.b64encode(row.tobytes()).decode())
+        return cls(product_id, number, by, base64.b64encode(row.tobytes()).decode())
 
 
 @dataclass(frozen=True)
 class Provenance:
     """The provenance of every row; without it all rows are enrolled."""
 
-    numbers: NDArray[np.uint64] | None = None
+    confirmations: NDArray[np.uint64] | None = None
     """uint64 [n]: 0 for an enrolled row, else the number of its confirmation, rising."""
     dropped: tuple[DroppedRow, ...] = ()
 
     @classmethod
     def read(
-        cls, tensors: Mapping[str, NDArray[Any]], facts: Mapping[str, str], n: int
+        cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str], n: int
     ) -> Provenance:
         """From the parts of a catalog file.
 
@@ -60,45 +60,49 @@ class Provenance:
             ValueError: they do not fit the rows.
             KeyError, TypeError: an entry that is not one.
         """
-        numbers = tensors.get("confirmed")
-        if numbers is not None and (numbers.shape != (n,) or numbers.dtype.kind != "u"):
+        confirmations = tensors.get("confirmed")
+        if confirmations is not None and (
+            confirmations.shape != (n,) or confirmations.dtype.kind != "u"
+        ):
             raise ValueError("fitting 'confirmed' table")
-        dropped = tuple(DroppedRow(**one) for one in json.loads(facts.get("dropped") or "[]"))
-        return cls(numbers, dropped)
+        dropped = tuple(
+            DroppedRow(**entry) for entry in json.loads(metadata.get("dropped") or "[]")
+        )
+        return cls(confirmations, dropped)
 
     def tensors(self) -> dict[str, NDArray[np.uint64]]:
         """The optional tensor; none for a catalog without confirmed rows."""
-        if self.numbers is None or not self.numbers.any():
+        if self.confirmations is None or not self.confirmations.any():
             return {}
-        return {"confirmed": self.numbers}
+        return {"confirmed": self.confirmations}
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """The optional metadata; none when nothing was pushed out."""
-        kept = [asdict(one) for one in self.dropped[-UNDO_LIMIT:]]
+        kept = [asdict(row) for row in self.dropped[-UNDO_LIMIT:]]
         return {"dropped": json.dumps(kept, separators=(",", ":"))} if kept else {}
 
     def of_rows(self, n: int) -> NDArray[np.uint64]:
         """The number of each of n rows, uint64 [n]."""
-        return np.zeros(n, np.uint64) if self.numbers is None else self.numbers
+        return np.zeros(n, np.uint64) if self.confirmations is None else self.confirmations
 
     def next_number(self, n: int) -> int:
         """The number of the next confirmation."""
-        used = [0, *self.of_rows(n).tolist(), *(one.by for one in self.dropped)]
+        used = [0, *self.of_rows(n).tolist(), *(row.by for row in self.dropped)]
         return int(max(used)) + 1
 
     def taken(self, rows: Sequence[int] | NDArray[np.int64]) -> Provenance:
         """For these rows, in this order."""
-        if self.numbers is None:
+        if self.confirmations is None:
             return self
-        return replace(self, numbers=self.numbers[rows])
+        return replace(self, confirmations=self.confirmations[rows])
 
     def grown(self, n: int, more: Sequence[int]) -> Provenance:
         """With further rows behind the n there are, each with its number."""
-        if self.numbers is None and not any(more):
+        if self.confirmations is None and not any(more):
             return self
         added = np.array(more, np.uint64)
-        return replace(self, numbers=np.concatenate([self.of_rows(n), added]))
+        return replace(self, confirmations=np.concatenate([self.of_rows(n), added]))
 
-    def without(self, products: set[str]) -> Provenance:
+    def without(self, ids: set[str]) -> Provenance:
         """With what was pushed out of these products forgotten."""
-        return replace(self, dropped=tuple(one for one in self.dropped if one.id not in products))
+        return replace(self, dropped=tuple(row for row in self.dropped if row.id not in ids))

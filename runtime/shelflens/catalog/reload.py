@@ -56,22 +56,22 @@ class Reloader:
         """
         lines: list[str] = []
         new = False
-        for place, path in enumerate(self._paths):
+        for index, path in enumerate(self._paths):
             found = _identity(path)
-            if found == self._tried[place]:
+            if found == self._tried[index]:
                 continue
-            self._tried[place] = found
+            self._tried[index] = found
             try:
                 if found is None:
                     raise FileNotFoundError(2, "is gone", path)
-                self._load(place)
+                self._load(index)
                 new = True
             except (ShelfLensError, OSError) as error:
                 lines.append(f"{_line(error)}; going on with the one before")
         return (self._take(lines) if new else False), lines
 
-    def _load(self, place: int) -> None:
-        if place == 0:
+    def _load(self, index: int) -> None:
+        if index == 0:
             self._next_catalog = None
             catalog = Catalog.open(self._paths[0])
             catalog.verify()
@@ -86,18 +86,21 @@ class Reloader:
     def _take(self, lines: list[str]) -> bool:
         """Put to use what fits: both new ones, else one of them with the one that is there."""
         catalog, embedder = self._next_catalog, self._next_embedder
-        for one, other in ((catalog, embedder), (catalog, None), (None, embedder)):
-            # Not `or`: a catalog without products counts as nothing.
-            fits = self.catalog if one is None else one, other or self.embedder
-            if (one is None and other is None) or fits[0].space != fits[1].card.space:
+        for new_catalog, new_embedder in ((catalog, embedder), (catalog, None), (None, embedder)):
+            if new_catalog is None and new_embedder is None:
                 continue
-            self.catalog, self.embedder = fits
-            if one is not None:
+            # Not `or`: a catalog without products counts as nothing.
+            used_catalog = self.catalog if new_catalog is None else new_catalog
+            used_embedder = new_embedder or self.embedder
+            if used_catalog.space != used_embedder.card.space:
+                continue
+            self.catalog, self.embedder = used_catalog, used_embedder
+            if new_catalog is not None:
                 self._next_catalog = None
-                lines.append(f"{self._paths[0]}: new, {len(one)} products")
-            if other is not None:
+                lines.append(f"{self._paths[0]}: new, {len(new_catalog)} products")
+            if new_embedder is not None:
                 self._next_embedder = None
-                lines.append(f"{self._paths[1]}: new, {other.card.name}")
+                lines.append(f"{self._paths[1]}: new, {new_embedder.card.name}")
             return True
         if catalog is not None:
             lines.append(
@@ -114,10 +117,10 @@ class Reloader:
 
 def _identity(path: str) -> Identity | None:
     try:
-        facts = os.stat(path)  # noqa: PTH116 - asked before every frame, without a Path each time
+        status = os.stat(path)  # noqa: PTH116 - asked before every frame, without a Path each time
     except OSError:
         return None
-    return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _line(error: Exception) -> str:

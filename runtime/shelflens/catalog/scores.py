@@ -1,4 +1,4 @@
-"""Exact cosine search over int8 rows."""
+"""Scores of rows and of products, and which are the highest."""
 
 from __future__ import annotations
 
@@ -11,49 +11,25 @@ _BLOCK = 4096
 """Rows widened to float32 at a time: a block stays in the cache, a whole catalog would not."""
 
 _TABLE_BLOCK = 2048
-"""The same where several queries are asked at once and need room beside it: 4 to 8 queries cost
-about twice one scan (256 numbers, one x86-64 core)."""
+"""The same where several queries are asked at once and need room beside it."""
 
-
-SHORTLIST = 10
-"""Products with the best pictures whose score is worked out. Of Grocery's 81 the right one is among
-them for every held-back train and validation photo, with MediaPipe's weaker embedder for 0.96."""
+MATCH_CANDIDATES = 10
+"""Products with the best rows that are scored; chosen by benchmarks/quality/answers."""
 
 MEAN_SHARE = 0.75
-"""Weight of the mean direction in a product's score; the rest is its best picture's. Chosen on
-Grocery's validation photos, half the products enrolled: anything from 0.65 to 0.85 is as good,
-with the bundled model and with MediaPipe's, which never saw such photos."""
+"""Weight of the mean direction in a product's score; the rest is its best row's. Chosen by
+benchmarks/quality/answers."""
 
-FALL = 4.0
-"""A product's score is at least 1 - FALL * (1 - best picture): a product whose pictures differ,
-front and back, or one confirmed view beside many others, is found by a photo that is nearly one of
-its pictures. On the same photos 4 changes no figure, and a fixed distance below the best picture
-lets more strangers through."""
+BEST_ROW_FALL = 4.0
+"""A product's score is at least 1 - BEST_ROW_FALL * (1 - best row): a product whose images differ,
+front and back, or one confirmed photo beside many images, is found by a photo that is nearly one of
+them."""
 
 _GROUP = 256
 """Scores whose maximum is taken first when the highest few of many are wanted."""
 
 
-def quantize_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Round unit rows to int8, each with its own scale.
-
-    A row is stretched so that its largest component becomes 127, and rounded. Its scale is one
-    over the length of the rounded row, so that `scale * row` has length 1 again and scores are
-    true cosine similarities of the stored direction.
-
-    Args:
-        vectors: float32 [n, d], finite, no zero row.
-
-    Returns:
-        int8 [n, d] and float32 [n].
-    """
-    peak = np.abs(vectors).max(axis=1, keepdims=True)
-    rows = np.rint(vectors * (127.0 / peak)).astype(np.int8)
-    wide = rows.astype(np.float32)
-    return rows, (1.0 / np.sqrt(np.einsum("nd,nd->n", wide, wide))).astype(np.float32)
-
-
-def scores(
+def row_scores(
     rows: NDArray[np.int8], scales: NDArray[np.float32], query: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Cosine similarity of every row with the query.
@@ -80,7 +56,7 @@ def scores(
     return result
 
 
-def score_table(
+def row_score_table(
     rows: NDArray[np.int8], scales: NDArray[np.float32], queries: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Cosine similarity of every row with several queries, reading the rows once.
@@ -108,27 +84,49 @@ def score_table(
     return table
 
 
-def of_products(
-    row_scores: NDArray[np.float32], first_rows: NDArray[np.int64]
+def best_row_scores(
+    scores: NDArray[np.float32], first_rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """The score of each product's best picture: float32 [..., n] -> [..., p]."""
-    if row_scores.shape[-1] == len(first_rows):  # one picture each, the usual catalog
-        return row_scores
-    best: NDArray[np.float32] = np.maximum.reduceat(row_scores, first_rows, axis=-1)
+    """The score of each product's best row.
+
+    Args:
+        scores: float32 [..., n].
+        first_rows: int64 [p], the first row of each product, rising.
+
+    Returns:
+        float32 [..., p].
+    """
+    if scores.shape[-1] == len(first_rows):  # one row each, the usual catalog
+        return scores
+    best: NDArray[np.float32] = np.maximum.reduceat(scores, first_rows, axis=-1)
     return best
 
 
-def top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+def product_score(best_row: float, mean: float) -> float:
+    """The score of a product with several rows.
+
+    The best of many rows is lucky: the more there are, the higher an unknown thing scores too. The
+    mean direction is not.
+
+    Args:
+        best_row: Score of its best row.
+        mean: Score of its mean direction.
+    """
+    mixed = MEAN_SHARE * mean + (1 - MEAN_SHARE) * best_row
+    return max(mixed, 1 - BEST_ROW_FALL * (1 - best_row))
+
+
+def top_indices(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Where the k highest scores stand, int64 [min(k, p)], best first, equal ones in order."""
     if k < len(scores):
-        # Everything that reaches the k-th score, so that ties are cut by order, not by chance.
-        places = np.flatnonzero(scores >= floor_of_top(scores, k))
+        # Everything that reaches the k-th score, so that ties are cut by their order.
+        indices = np.flatnonzero(scores >= kth_score_floor(scores, k))
     else:
-        places = np.arange(len(scores))
-    return places[np.argsort(-scores[places], kind="stable")[:k]]
+        indices = np.arange(len(scores))
+    return indices[np.argsort(-scores[indices], kind="stable")[:k]]
 
 
-def floor_of_top(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+def kth_score_floor(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """A score that at least k of them reach, the k-th highest or little below it; k <= p.
 
     Args:
@@ -140,37 +138,24 @@ def floor_of_top(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """
     count = scores.shape[-1]
     groups = count // _GROUP
-    place = count - k
+    rank = count - k
     if k < groups:
         # k groups have a score of at least this, so the k highest scores are all that high. The
         # maxima cost a tenth of a partition of all scores; a group is a column, for whole rows
         # are compared at once.
         grouped = scores[..., : groups * _GROUP].reshape(*scores.shape[:-1], _GROUP, groups)
-        scores, place = grouped.max(axis=-2), groups - k
-    floor: NDArray[np.float32] = np.partition(scores, place, axis=-1)[..., place]
+        scores, rank = grouped.max(axis=-2), groups - k
+    floor: NDArray[np.float32] = np.partition(scores, rank, axis=-1)[..., rank]
     return floor
 
 
-def best_first(scores: NDArray[np.float32]) -> Iterator[int]:
-    """All places by falling score, sorted only as far as they are taken.
+def indices_best_first(scores: NDArray[np.float32]) -> Iterator[int]:
+    """All indices by falling score, sorted only as far as they are taken.
 
-    Who filters 100,000 products takes a few dozen in most cases, and the rest is never sorted
-    nor parsed.
+    Who filters 100,000 products takes a few dozen in general; the rest is never sorted nor parsed.
     """
     taken, k = 0, 64
     while taken < len(scores):
-        places = top(scores, k)
-        yield from places[taken:].tolist()
-        taken, k = len(places), k * 16
-
-
-def direction(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean direction of a product's rows: int8 [m, d], float32 [m] -> float32 [d], length 1."""
-    mean = scales @ rows.astype(np.float32)
-    length = float(np.sqrt(mean @ mean))
-    if length > 1e-6:
-        unit: NDArray[np.float32] = mean / np.float32(length)
-        return unit
-    # Opposite pictures have no mean; any of them stands for the product then.
-    first: NDArray[np.float32] = rows[0] * scales[0]
-    return first
+        indices = top_indices(scores, k)
+        yield from indices[taken:].tolist()
+        taken, k = len(indices), k * 16

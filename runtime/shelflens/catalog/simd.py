@@ -2,7 +2,7 @@
 
 SimSIMD is the fastest for one query, NumKong (its successor) for several: it reads the rows once
 for all of them. Either does the other's work when it is alone. A kernel is used only after it gave
-the right products on a few awkward rows; without one `search` multiplies with NumPy.
+the right products on a few awkward rows; without one `topk` multiplies with NumPy.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_DIM = 1024
-"""A sum of so many products of two int8 numbers is a whole number that float32 holds exactly."""
+MAX_DIM = 1024
+"""A sum of so many products of two int8 is a whole number that float32 holds exactly."""
 
 Dots = Callable[[NDArray[np.int8], NDArray[np.int8], int], NDArray[np.float32]]
 """Sums of products: int8 queries [q, d], int8 rows [n, d], threads -> float32 [q, n], whole."""
@@ -83,8 +83,7 @@ def _right(dots: Dots) -> bool:
         for count in (1, 2, 5):
             queries = np.maximum(rows[::-1][:count], -127)
             queries[0] = -127
-            # On one thread, at every start: others only part the rows, and waking them takes longer
-            # than all of this on a busy machine.
+            # One thread: more only part the rows, and waking them takes longer than all of this.
             expected = queries.astype(np.int32) @ rows.astype(np.int32).T
             if not np.array_equal(dots(queries, rows, 1), expected):
                 return False

@@ -1,4 +1,4 @@
-"""What a catalog holds, in figures: for `shelflens catalog info` and `GET /catalog`."""
+"""What a catalog holds, in counts: for `shelflens catalog info` and `GET /catalog`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def summarize(catalog: Catalog) -> dict[str, Any]:
     """
     return {
         "products": len(catalog),
-        "pictures": catalog.row_count,
+        "rows": catalog.row_count,
         "confirmed": int((catalog.provenance.of_rows(catalog.row_count) > 0).sum()),
         "dim": catalog.dim,
         "space": catalog.space,
-        "calibration": catalog.calibration,
-        "columns": sorted({key for one in catalog.attributes.values() for key in one}),
+        "calibration": catalog.calibration.to_dict(),
+        "columns": sorted({name for columns in catalog.attributes.values() for name in columns}),
         "fingerprint": catalog.fingerprint,
     }

@@ -10,15 +10,20 @@ scored in float64. The answer is that of scoring every row in float64.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog import scores as search
-from shelflens.catalog import simd
+from shelflens.catalog.parallel import share_out
+from shelflens.catalog.scores import (
+    best_row_scores,
+    kth_score_floor,
+    row_score_table,
+    top_indices,
+)
+from shelflens.catalog.simd import MAX_DIM, kernel
 
 _BLOCK_BYTES = 2 << 20
 """Of rows widened to float32 at a time: a block stays in the cache."""
@@ -26,20 +31,21 @@ _BLOCK_BYTES = 2 << 20
 _BLOCK_SCORES = 128 << 10
 """Scores a kernel gives at a time: they are still in the cache when they are scaled."""
 
-_TOGETHER = 8
-"""Queries asked in one reading of the rows: 8 cost NumKong as much as 1.5."""
+_QUERIES_AT_ONCE = 8
+"""Queries compared in one reading of the rows."""
 
-_PART = 8 << 20
-"""Bytes of rows that are worth a thread of a kernel that has its own (0.7 ms)."""
+_KERNEL_THREAD_BYTES = 8 << 20
+"""Bytes of rows that are worth a thread of a kernel that has its own."""
 
-_PYTHON_PART = 32 << 20
-"""The same of Python's threads (3 ms): with fewer, starting one and waiting for a busy core costs
-more than is gained."""
+_PYTHON_THREAD_BYTES = 32 << 20
+"""The same of Python's threads: with fewer, starting one and waiting for a busy core costs more
+than is gained."""
 
 _ROUNDING = 1e-6
 """Of a float32 score, and of the float32 scales."""
 
-PanelMatch = tuple[NDArray[np.int64], NDArray[np.float32]]
+TopProducts = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Product indices [k] and scores [k], best first."""
 
 Coarse = Callable[
     [NDArray[np.int8], NDArray[np.float32], NDArray[np.float32], int],
@@ -50,7 +56,7 @@ Coarse = Callable[
 A query's scores are in a unit of its own: only their order and their distances count."""
 
 
-def nearest(
+def top_products(
     rows: NDArray[np.int8],
     scales: NDArray[np.float32],
     first_rows: NDArray[np.int64],
@@ -58,8 +64,8 @@ def nearest(
     k: int,
     *,
     threads: int | None = None,
-) -> list[PanelMatch]:
-    """The k products whose best picture is nearest to each query.
+) -> list[TopProducts]:
+    """The k products whose best row is nearest to each query.
 
     Args:
         rows: int8 [n, d], grouped by product; n at least 1.
@@ -70,26 +76,26 @@ def nearest(
         threads: At most so many; None takes one per core, at most four, where it is worth it.
 
     Returns:
-        For each query product numbers int64 [min(k, p)] and scores float32, best first. Scores
-        are float64 sums rounded to float32; equal ones stand in the order of the catalog.
+        For each query the indices of min(k, p) products and their scores. Scores are float64 sums
+        rounded to float32; equal ones stand in the order of the catalog.
     """
-    return _nearest(
+    return _top_products(
         _coarse(len(queries) > 1, rows.shape[1]), rows, scales, first_rows, queries, k, threads
     )
 
 
-def with_numpy_alone(
+def top_products_with_numpy(
     rows: NDArray[np.int8],
     scales: NDArray[np.float32],
     first_rows: NDArray[np.int64],
     queries: NDArray[np.float32],
     k: int,
-) -> list[PanelMatch]:
-    """`nearest` as it is where no kernel is installed, to compare with; one thread."""
-    return _nearest(_with_numpy, rows, scales, first_rows, queries, k, 1)
+) -> list[TopProducts]:
+    """`top_products` as it is where no kernel is installed, to compare with; one thread."""
+    return _top_products(_with_numpy, rows, scales, first_rows, queries, k, 1)
 
 
-def _nearest(
+def _top_products(
     coarse: Coarse,
     rows: NDArray[np.int8],
     scales: NDArray[np.float32],
@@ -97,27 +103,27 @@ def _nearest(
     queries: NDArray[np.float32],
     k: int,
     threads: int | None,
-) -> list[PanelMatch]:
-    most = threads or min(4, os.cpu_count() or 1)
-    found: list[PanelMatch] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
+) -> list[TopProducts]:
+    max_threads = threads or min(4, os.cpu_count() or 1)
+    found: list[TopProducts] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
 
     def ask(start: int, parts: int) -> None:
-        group = queries[start : start + _TOGETHER]
+        group = queries[start : start + _QUERIES_AT_ONCE]
         table, slack = coarse(rows, scales, group, parts)
-        asked, near = _candidates(table, first_rows, k, slack)
-        found[start : start + len(group)] = _exact(rows, scales, first_rows, group, asked, near, k)
+        asking, near = _candidates(table, first_rows, k, slack)
+        found[start : start + len(group)] = _exact(rows, scales, first_rows, group, asking, near, k)
 
-    groups = range(0, len(queries), _TOGETHER)
+    groups = range(0, len(queries), _QUERIES_AT_ONCE)
     if len(groups) == 1:
-        ask(0, most)
+        ask(0, max_threads)
     else:
         # NumPy's matrix products of several queries have threads of their own.
-        _share(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else most)
+        share_out(groups, lambda start: ask(start, 1), 1 if coarse is _with_numpy else max_threads)
     return found
 
 
 def _coarse(several: bool, dim: int) -> Coarse:
-    found = simd.kernel(several) if dim <= simd.MOST_DIM else None
+    found = kernel(several) if dim <= MAX_DIM else None
     if found is None:
         return _with_numpy
     dots, threaded = found.dots, found.threaded
@@ -133,13 +139,13 @@ def _coarse(several: bool, dim: int) -> Coarse:
         errors = queries.astype(np.float64) - small * steps.astype(np.float64)
         slack = np.sqrt((errors**2).sum(axis=1)) * (1 + 1e-5) + _ROUNDING
         table = np.empty((len(queries), len(rows)), np.float32)
-        inner = _worth(threads, rows, _PART) if threaded else 1
+        inner = _worth(threads, rows, _KERNEL_THREAD_BYTES) if threaded else 1
 
         def scan(part: slice) -> None:
             np.multiply(dots(small, rows[part], inner), scales[part], out=table[:, part])
 
-        outer = 1 if threaded else _worth(threads, rows, _PYTHON_PART)
-        _share(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
+        outer = 1 if threaded else _worth(threads, rows, _PYTHON_THREAD_BYTES)
+        share_out(_slices(len(rows), _BLOCK_SCORES // len(queries)), scan, outer)
         return table, slack / steps[:, 0]
 
     return with_kernel
@@ -150,19 +156,19 @@ def _with_numpy(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """The same in float32, without a kernel; its sums are wrong by rounding alone."""
     if len(queries) > 1:
-        table = search.score_table(rows, scales, queries)
+        table = row_score_table(rows, scales, queries)
     else:
         table = np.empty((1, len(rows)), np.float32)
 
         def scan(part: slice) -> None:
-            # Not a BLAS product: its own threads wait for each other at every block, and beside
-            # other work on the machine that took 20 times as long.
+            # Not a BLAS product: its own threads wait for each other at every block, long when
+            # there is other work on the machine.
             wide = rows[part].astype(np.float32)
             np.einsum("nd,d->n", wide, queries[0], out=table[0, part])
             table[0, part] *= scales[part]
 
-        outer = _worth(threads, rows, _PYTHON_PART)
-        _share(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
+        outer = _worth(threads, rows, _PYTHON_THREAD_BYTES)
+        share_out(_blocks(len(rows), 4 * rows.shape[1]), scan, outer)
     # The usual bound of a sum of d products (Higham 2002, section 3.1), both vectors of length 1.
     slack = rows.shape[1] * 2.0**-23 + _ROUNDING
     return table, np.full(len(queries), slack)
@@ -191,23 +197,23 @@ def _candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows that can be the best row of one of the k best products of a query.
 
-    All queries at once: calls of NumPy on a few dozen numbers wait for Python's lock, and threads
+    All queries at once: calls of NumPy on a few dozen values wait for Python's lock, and threads
     for each other.
 
     Args:
         table: float32 [q, n].
-        first_rows: As in `nearest`.
+        first_rows: As in `top_products`.
         k: How many products.
         slack: float64 [q], how wrong the scores can be.
 
     Returns:
-        Places of queries and of rows, int64 [c] each, rising.
+        Indices of queries and of rows, int64 [c] each, rising.
     """
-    best = search.of_products(table, first_rows)
+    best = best_row_scores(table, first_rows)
     if k >= best.shape[1]:
         limits = np.full(len(table), -np.inf, np.float32)
     else:
-        limits = (search.floor_of_top(best, k) - 2 * slack).astype(np.float32)
+        limits = (kth_score_floor(best, k) - 2 * slack).astype(np.float32)
     # Flat: NumPy's search of a table for what is not zero is many times slower.
     return np.divmod(np.flatnonzero(table >= limits[:, np.newaxis]), table.shape[1])
 
@@ -217,54 +223,24 @@ def _exact(
     scales: NDArray[np.float32],
     first_rows: NDArray[np.int64],
     queries: NDArray[np.float32],
-    asked: NDArray[np.int64],
+    asking: NDArray[np.int64],
     near: NDArray[np.int64],
     k: int,
-) -> list[PanelMatch]:
+) -> list[TopProducts]:
     """The answers, from the rows that `_candidates` left."""
     wide = queries.astype(np.float64)
     exact = np.empty(len(near), np.float32)
     for part in _blocks(len(near), 16 * rows.shape[1]):
-        places = near[part]
-        # Not a BLAS product: its last bit depends on a row's place, and equal rows must tie.
-        sums = np.einsum("nd,nd->n", rows[places].astype(np.float64), wide[asked[part]])
-        exact[part] = sums * scales[places]
+        indices = near[part]
+        # Not a BLAS product: its last bit depends on a row's position, and equal rows must tie.
+        sums = np.einsum("nd,nd->n", rows[indices].astype(np.float64), wide[asking[part]])
+        exact[part] = sums * scales[indices]
     owners = np.searchsorted(first_rows, near, side="right") - 1
-    starts = np.flatnonzero((np.diff(owners, prepend=-1) != 0) | (np.diff(asked, prepend=-1) != 0))
+    starts = np.flatnonzero((np.diff(owners, prepend=-1) != 0) | (np.diff(asking, prepend=-1) != 0))
     scores, products = np.maximum.reduceat(exact, starts), owners[starts]
-    ends = np.searchsorted(asked[starts], np.arange(len(queries) + 1))
+    ends = np.searchsorted(asking[starts], np.arange(len(queries) + 1))
     found = []
     for start, stop in pairwise(ends.tolist()):
-        order = start + search.top(scores[start:stop], k)
+        order = start + top_indices(scores[start:stop], k)
         found.append((products[order], scores[order]))
     return found
-
-
-def _share(parts: Iterator[slice] | range, work: Callable[..., None], threads: int) -> None:
-    """Do the work of all parts, on several threads when more than one is asked for."""
-    if threads == 1:
-        for part in parts:
-            work(part)
-        return
-    waiting = list(parts)
-    errors: list[BaseException] = []
-
-    def take() -> None:
-        while waiting and not errors:
-            try:
-                part = waiting.pop()
-            except IndexError:  # another thread was quicker
-                return
-            try:
-                work(part)
-            except BaseException as error:
-                errors.append(error)
-
-    others = [threading.Thread(target=take) for _ in range(min(threads, len(waiting)) - 1)]
-    for one in others:
-        one.start()
-    take()
-    for one in others:
-        one.join()
-    if errors:
-        raise errors[0]

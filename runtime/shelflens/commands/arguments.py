@@ -1,25 +1,23 @@
-"""What several commands share: the model's arguments, and embedding a whole DATA."""
+"""What several commands share: the model's arguments, and embedding a whole dataset."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Match
+from shelflens.catalog.build import build_catalog, in_row_order
+from shelflens.catalog.catalog import Catalog
+from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
+from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress
-
-if TYPE_CHECKING:  # a lookup reads no CSV
-    from shelflens.dataset import Dataset, LabelledImage
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -42,23 +40,6 @@ def open_model(args: argparse.Namespace) -> Embedder:
         return Embedder.open(args.model, engine=args.engine, threads=args.threads)
 
 
-@contextmanager
-def without_greeting() -> Iterator[None]:
-    """Drop what C++ prints on standard error: LiteRT announces its delegate at every start.
-
-    What fails inside still raises. For commands only: a library must not touch its host's files.
-    """
-    sys.stderr.flush()
-    kept, void = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(void, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(void)
-
-
 def positive(text: str) -> int:
     """An argument that counts something."""
     if not text.isdecimal() or int(text) < 1:
@@ -66,21 +47,33 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def embed_photos(
-    embedder: Embedder, photos: Dataset, *, source: str
-) -> tuple[list[str], NDArray[np.float32], int]:
-    """As `embed_dataset`, with the product ids in place of the photos.
+def build_reported(
+    embedder: Embedder, dataset: Dataset, *, source: str
+) -> tuple[Catalog, list[LabelledImage]]:
+    """`build_catalog` with a progress bar; unreadable photos are listed and skipped.
 
     Returns:
-        The product ids of the m photos that were read, their embeddings float32 [m, d], and how
-        many were skipped.
+        The catalog, and the image of each of its rows.
+
+    Raises:
+        DataError: not one photo could be read.
     """
-    items, vectors = embed_dataset(embedder, photos, source=source)
-    return [item.product for item in items], vectors, len(photos.items) - len(items)
+    skipped = set()
+
+    def skip(image: LabelledImage, error: Exception) -> None:
+        skipped.add(image)
+        _report_skipped(error)
+
+    try:
+        with Progress("embedding", len(dataset.items)) as bar:
+            catalog = build_catalog(dataset, embedder, on_error=skip, on_done=bar.update)
+    except DataError as error:
+        raise DataError(f"{source}: {error}, see above") from error
+    return catalog, in_row_order([image for image in dataset.items if image not in skipped])
 
 
 def embed_dataset(
-    embedder: Embedder, photos: Dataset, *, source: str
+    embedder: Embedder, dataset: Dataset, *, source: str
 ) -> tuple[list[LabelledImage], NDArray[np.float32]]:
     """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
 
@@ -90,15 +83,18 @@ def embed_dataset(
     Raises:
         DataError: not one photo could be read.
     """
-
-    def skip(_: int, error: Exception) -> None:
-        print(f"skipped: {error}", file=sys.stderr)
-
-    with Progress("embedding", len(photos.items)) as bar:
-        kept, vectors = embedder.embed_many(photos.paths, on_error=skip, on_done=bar.update)
+    count = len(dataset.items)
+    with Progress("embedding", count) as bar:
+        kept, vectors = embedder.embed_many(
+            dataset.paths, on_error=lambda _, error: _report_skipped(error), on_done=bar.update
+        )
     if not len(kept):
-        raise DataError(f"{source}: none of {len(photos.items)} photos could be read, see above")
-    return [photos.items[place] for place in kept], vectors
+        raise DataError(f"{source}: none of {count} photos could be read, see above")
+    return [dataset.items[index] for index in kept], vectors
+
+
+def _report_skipped(error: Exception) -> None:
+    print(f"skipped: {error}", file=sys.stderr)
 
 
 def share(text: str) -> float:
@@ -132,20 +128,22 @@ def add_query(parser: argparse.ArgumentParser, *, k: int) -> None:
     parser.add_argument("--json", action="store_true", help="as one JSON object")
 
 
-def add_sheet(parser: argparse.ArgumentParser) -> None:
-    """Declare --sheet and --pictures."""
-    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a contact sheet")
+def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
+    """Declare --contact-sheet and --images."""
     parser.add_argument(
-        "--pictures",
-        metavar="DATA",
-        help="the folder or CSV with the products' pictures (default: the column 'picture')",
+        "--contact-sheet", type=Path, metavar="FILE.png", help="draw a contact sheet"
+    )
+    parser.add_argument(
+        "--images",
+        metavar="DATASET",
+        help="the folder or CSV with the products' images (default: the column 'picture')",
     )
 
 
-def table(found: Sequence[Match]) -> str:
-    """Products with score, name and attributes, one a line."""
-    width = max((len(one.name) for one in found), default=0)
-    lines = [f"  {one.score:6.3f}  {one.name:<{width}}{columns(one)}" for one in found]
+def table(matches: Sequence[Match]) -> str:
+    """Products with score, name and attributes, one per line."""
+    width = max((len(match.name) for match in matches), default=0)
+    lines = [f"  {match.score:6.3f}  {match.name:<{width}}{columns(match)}" for match in matches]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -6,25 +6,14 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from shelflens import Catalog, Embedder
-from shelflens.bench import measure
-from shelflens.bench.choose import choose
-from shelflens.bench.device import describe, state
-from shelflens.bench.report import NOT_MEASURED, plots, text
-from shelflens.bench.samples import draw, write_catalog
-from shelflens.commands.arguments import without_greeting
+from shelflens.bench.examine import examine
+from shelflens.bench.report import NOT_MEASURED, text, write_charts
 from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.model.embedder import BUNDLED_MODEL
-from shelflens.progress import Progress
 
 HELP = "Measure photo to answer on this device, and recommend engine, threads and model."
-
-SCHEMA = "shelflens-bench/1"
-PRODUCTS = 100_000
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="under 30 seconds, to 100,000 products"
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write bench.json and the plots")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write bench.json and the charts")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, tell, recommend."""
+    """Measure, report, recommend."""
     if args.out and args.out.exists() and not args.out.is_dir():
         raise DataError(f"{args.out}: is a file; give a folder for the results")
     if not args.json:
@@ -55,49 +44,6 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
         write_text(args.out / "bench.json", json.dumps(report, indent=1) + "\n")
-        plots(report, args.out)
+        write_charts(report, args.out)
     print(json.dumps(report) if args.json else text(report))
     return 0
-
-
-def examine(models: list[Path], *, quick: bool, folder: Path) -> dict[str, Any]:
-    """Measure everything; the result is described in runtime/README.md."""
-    seconds = 0.25 if quick else 2.0
-    sizes = SIZES[:-1] if quick else SIZES
-    device = describe()
-    with Progress("measuring", len(models) + len(sizes) + 2, unit="steps") as bar:
-        engines: list[dict[str, Any]] = []
-        for model in models:
-            engines += measure.engines(model, seconds)
-            bar.update(models.index(model) + 1, "embed")
-        chosen = choose(engines)
-        path = next(one for one in models if measure.name_of(one) == chosen["model"])
-        with without_greeting():
-            embedder = Embedder.open(path, engine=chosen["engine"], threads=chosen["threads"])
-        store = write_catalog(folder / "store.catalog", PRODUCTS, embedder.card)
-        photos = measure.photos(embedder, Catalog.open(store), 4 * seconds)
-        bar.update(len(models) + 1, "photos")
-        scans: list[dict[str, Any]] = []
-        for size in sizes:
-            # The rows, and as much again while they are made.
-            if size * embedder.card.dim * 3 < measure.free_bytes():
-                scans.append(measure.scan(size, embedder.card.dim, 2 * seconds))
-            bar.update(len(models) + 1 + len(scans), "scan")
-        photo = folder / "photo.jpg"
-        photo.write_bytes(draw(1632, 1224))
-        words = [str(photo), "--catalog", str(store), "--model", str(path)]
-        words += ["--engine", chosen["engine"], "--threads", str(chosen["threads"])]
-        cold = measure.cold(words, measure.ONE_BY_ONE * (1 if quick else 4))
-        bar.update(len(models) + len(sizes) + 2, "cold start")
-    return {
-        "schema": SCHEMA,
-        "not_measured": list(NOT_MEASURED),
-        "quick": quick,
-        "device": device,
-        "after": state(),
-        "engines": engines,
-        "recommended": chosen,
-        "photos": photos,
-        "scan": scans,
-        "cold": {"products": PRODUCTS, **cold},
-    }

@@ -1,4 +1,4 @@
-"""`shelflens catalog calibrate`, and how a calibration is told to people."""
+"""`shelflens catalog calibrate`, and how a calibration is shown to people."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 import json
 from typing import Any
 
-from shelflens.calibration.calibrate import FAR, STRANGERS, calibrate, check
-from shelflens.catalog.answer import DEFAULT, DEFAULT_CALIBRATION, MEASURED
+from shelflens.calibration.calibrate import calibrate
+from shelflens.calibration.check import check_request
+from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
+from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, embed_photos, open_model
-from shelflens.dataset import read_dataset
+from shelflens.commands.arguments import add_model, embed_dataset, open_model
+from shelflens.dataset import LabelledImage, read_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,26 +21,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queries",
         required=True,
-        metavar="DATA",
+        metavar="DATASET",
         help="photos of the catalog's products, other than those it was built from",
     )
     parser.add_argument(
         "--unknowns",
-        metavar="DATA",
+        metavar="DATASET",
         help="photos of things that are not in the catalog (default: the queries again, each with "
         "its own product left out)",
     )
     parser.add_argument(
-        "--far",
+        "--false-accept-rate",
         type=float,
-        default=FAR,
+        default=FALSE_ACCEPT_RATE,
         metavar="SHARE",
-        help="of unknown things, how many may be taken for a product (default: %(default)s)",
+        help="of unknown things, how many may be answered with a product (default: %(default)s)",
     )
     parser.add_argument(
-        "--strangers",
+        "--unknown-share",
         type=float,
-        default=STRANGERS,
+        default=UNKNOWN_SHARE,
         metavar="SHARE",
         help="of all photos looked up later, how many show unknown things; confidence depends "
         "on it (default: %(default)s)",
@@ -50,65 +52,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, and put the result into the file; it is replaced at once."""
     catalog = Catalog.open(args.catalog)
-    photos = read_dataset(args.queries)
-    others = read_dataset(args.unknowns) if args.unknowns else None
-    rates = {"far": args.far, "strangers": args.strangers}
-    names = others.labels if others else []
+    queries = read_dataset(args.queries)
+    unknowns = read_dataset(args.unknowns) if args.unknowns else None
+    shares = {"false_accept_rate": args.false_accept_rate, "unknown_share": args.unknown_share}
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     # Before minutes of embedding, not after.
-    check(catalog, photos.labels, names, given=others is not None, **rates)
-    products, queries, _ = embed_photos(embedder, photos, source=args.queries)
+    check_request(catalog, queries.labels, unknowns.labels if unknowns else None, **shares)
+    images, vectors = embed_dataset(embedder, queries, source=args.queries)
     given: dict[str, Any] = {}
-    if others:
-        kinds, unknowns, _ = embed_photos(embedder, others, source=args.unknowns)
-        given = {"unknowns": unknowns, "kinds": kinds}
-    catalog.calibration = calibrate(
+    if unknowns:
+        shown, unknown_vectors = embed_dataset(embedder, unknowns, source=args.unknowns)
+        given = {"unknowns": unknown_vectors, "unknown_labels": _labels(shown)}
+    measured = calibrate(
         catalog,
-        queries,
-        products,
+        vectors,
+        _labels(images),
         **given,
-        **rates,
-        default=embedder.card.calibration,
+        **shares,
+        default=Calibration.from_dict(embedder.card.calibration),
     )
+    catalog = catalog.with_calibration(measured)
     catalog.save(args.catalog)
     if args.json:
-        print(json.dumps(catalog.calibration))
+        print(json.dumps(measured.to_dict()))
     else:
-        print("\n".join([f"{args.catalog}: calibrated", *(f"  {one}" for one in told(catalog))]))
+        lines = [f"  {line}" for line in calibration_lines(catalog)]
+        print("\n".join([f"{args.catalog}: calibrated", *lines]))
     return 0
 
 
-def told(catalog: Catalog) -> list[str]:
+def calibration_lines(catalog: Catalog) -> list[str]:
     """A catalog's calibration in lines for people."""
-    facts = {**DEFAULT_CALIBRATION, **catalog.calibration}
-    if facts["basis"] != MEASURED:
+    calibration = catalog.calibration
+    if calibration.basis != MEASURED:
         return [
-            f"{DEFAULT}: threshold {facts['threshold']}, margin {facts['margin']}, not measured "
-            "with this catalog (shelflens catalog calibrate)"
+            f"{DEFAULT}: threshold {calibration.threshold}, margin {calibration.margin}, not "
+            "measured with this catalog (shelflens catalog calibrate)"
         ]
-    if "far_interval" not in facts:  # measured by another writer
-        return [", ".join(f"{key} {value}" for key, value in facts.items())]
-    low, high = facts["threshold_interval"]
-    least, most = facts["far_interval"]
-    others = f"{facts['unknowns']} of unknown things" if facts["unknowns"] else "products left out"
-    rest = "its products left out" if facts["unknowns"] else "the model's default"
-    lines = [
-        f"measured with {facts['queries']} photos of its products and {others}",
-        f"threshold {facts['threshold']} (95 % sure: {low} to {high}); "
-        f"{facts['weight']:.0%} from these, the rest from {rest}",
-        f"of unknown things {facts['far_measured']:.1%} are taken for a product "
-        f"({least:.1%} to {most:.1%}); target {facts['far']:.1%}",
-        f"margin {facts['margin']}; of the photos {facts['matched']:.0%} are answered match"
-        + (f", {facts['matched_right']:.1%} of these right" if facts["matched"] else "")
-        + f"; {facts['accepted'] - facts['matched']:.0%} ambiguous, "
-        f"{1 - facts['accepted']:.0%} unknown",
-    ]
-    if not facts["unknowns"]:
-        lines.append("things unlike anything on sale were not tried: give some with --unknowns")
-    if (facts["products"], facts["pictures"]) != (len(catalog), catalog.row_count):
+    if calibration.measurement is None:  # measured by another writer
+        return [", ".join(f"{key} {value}" for key, value in calibration.to_dict().items())]
+    lines = _measured_lines(calibration, calibration.measurement)
+    then = (calibration.measurement.products, calibration.measurement.rows)
+    if then != (len(catalog), catalog.row_count):
         lines.append(
-            f"the catalog had {facts['products']} products and {facts['pictures']} pictures then: "
-            "calibrate again"
+            f"the catalog had {then[0]} products and {then[1]} images then: calibrate again"
         )
     return lines
+
+
+def _measured_lines(calibration: Calibration, measurement: Measurement) -> list[str]:
+    low, high = measurement.threshold_interval
+    low_rate, high_rate = measurement.false_accept_rate_interval
+    unknowns, rest = "products left out", "the model's default"
+    if measurement.unknowns:
+        unknowns, rest = f"{measurement.unknowns} of unknown things", "its products left out"
+    right = measurement.matched_right
+    lines = [
+        f"measured with {measurement.queries} photos of its products and {unknowns}",
+        f"threshold {calibration.threshold} (95 % interval: {low} to {high}); "
+        f"{measurement.weight:.0%} from these, the rest from {rest}",
+        f"of unknown things {measurement.measured_false_accept_rate:.1%} are answered with a "
+        f"product ({low_rate:.1%} to {high_rate:.1%}); target {measurement.false_accept_rate:.1%}",
+        f"margin {calibration.margin}; of the photos {measurement.matched:.0%} are answered match"
+        + (f", {right:.1%} of these right" if right is not None else "")
+        + f"; {measurement.accepted - measurement.matched:.0%} ambiguous, "
+        f"{1 - measurement.accepted:.0%} unknown",
+    ]
+    if not measurement.unknowns:
+        lines.append("things unlike anything on sale were not tried: give some with --unknowns")
+    return lines
+
+
+def _labels(images: list[LabelledImage]) -> list[str]:
+    return [image.product for image in images]

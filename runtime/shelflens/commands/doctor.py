@@ -15,13 +15,13 @@ from PIL import features
 
 from shelflens import __version__
 from shelflens.catalog.simd import kernel
-from shelflens.commands.arguments import without_greeting
 from shelflens.errors import ModelError
 from shelflens.model.embedder import BUNDLED_MODEL
-from shelflens.model.engines import KINDS, WIDE, open_engine
+from shelflens.model.engines import ENGINE_TYPES, IS_64_BIT, open_engine
+from shelflens.model.quiet import without_greeting
 
 PROBES = {".tflite": BUNDLED_MODEL, ".onnx": BUNDLED_MODEL.with_name("probe.onnx")}
-"""A model for each kind of engine to construct an interpreter for."""
+"""A model of each format for engines to construct an interpreter for."""
 
 HELP = "Tell which inference engines work on this machine, and how to install the others."
 
@@ -38,11 +38,11 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         _print(report)
-    return 0 if any(one["works"] for one in report["engines"]) else 1
+    return 0 if any(engine["works"] for engine in report["engines"]) else 1
 
 
 def examine() -> dict[str, Any]:
-    """Facts about this machine and every engine, as JSON values."""
+    """This machine and every engine, as JSON values."""
     return {
         "shelflens": __version__,
         "python": platform.python_version(),
@@ -54,7 +54,7 @@ def examine() -> dict[str, Any]:
             for name, feature in (("JPEG", "jpg"), ("PNG", "zlib"), ("WebP", "webp"))
         },
         "scan": (kernel(False) or ("NumPy",))[0],
-        "engines": [_try(kind.name, kind.suffix, kind.how) for kind in KINDS],
+        "engines": [_try(each.name, each.suffix, each.how_to_install) for each in ENGINE_TYPES],
     }
 
 
@@ -83,16 +83,17 @@ def _version(package: str) -> str:
 
 
 def _print(report: dict[str, Any]) -> None:
-    formats = ", ".join(name for name, there in report["formats"].items() if there)
+    formats = ", ".join(name for name, readable in report["formats"].items() if readable)
     print(f"shelflens {report['shelflens']}, Python {report['python']}, {report['machine']}")
     print(f"numpy {report['numpy']}, Pillow {report['pillow']} reads {formats}")
     print(f"bundled model {Path(BUNDLED_MODEL).name}: {BUNDLED_MODEL.stat().st_size:,} bytes")
-    slow = report["scan"] == "NumPy" and WIDE  # the kernels have no 32-bit wheels
+    slow = report["scan"] == "NumPy" and IS_64_BIT  # the kernels have no 32-bit wheels
     hint = "; pip install 'shelflens[fast]' is faster" if slow else ""
     print(f"catalogs are scanned with {report['scan']}{hint}\n")
-    for one in report["engines"]:
-        if one["works"]:
-            spent = f"{one['ms']} ms a photo" if "ms" in one else "give it an .onnx model"
-            print(f"  works   {one['name']:<16}{one['version']:<10}{one['runs']:<9}{spent}")
+    for engine in report["engines"]:
+        name = f"{engine['name']:<16}"
+        if engine["works"]:
+            spent = f"{engine['ms']} ms per photo" if "ms" in engine else "give it an .onnx model"
+            print(f"  works   {name}{engine['version']:<10}{engine['runs']:<9}{spent}")
         else:
-            print(f"  no      {one['name']:<16}{one['why']}\n{'':10}to install: {one['install']}")
+            print(f"  no      {name}{engine['why']}\n{'':10}to install: {engine['install']}")

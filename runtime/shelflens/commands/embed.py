@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("paths", nargs="*", default=[], metavar="PATH", help="photos")
-    source.add_argument("--list", type=Path, metavar="FILE", help="text file, one path a line")
+    source.add_argument("--list", type=Path, metavar="FILE", help="text file, one path per line")
     add_model(parser)
     parser.add_argument(
         "--out", required=True, type=Path, metavar="VECTORS.npy", help="float32 [n, d]"
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
             raise DataError(f"{args.list}: not a text file in UTF-8 ({error})") from error
         paths = [line.strip() for line in lines if line.strip()]
     if not paths:
-        raise DataError(f"{args.list}: no paths in it; expected one a line")
+        raise DataError(f"{args.list}: no paths in it; expected one per line")
     embedder = open_model(args)
     with Progress("embedding", len(paths)) as bar:
         _, vectors = embedder.embed_many(paths, on_done=bar.update)

@@ -7,7 +7,8 @@ import json
 import math
 import sys
 
-from shelflens.catalog.answer import MEASURED, Answer
+from shelflens.catalog.answer import Answer
+from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import add_model, open_model, positive, table
@@ -37,68 +38,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer; a photo that cannot be read is told and does not stop the rest."""
+    """Answer; a photo that cannot be read is named and does not stop the rest."""
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     failed, status = False, 0
-    seen: list[EmbeddedQuery] = []
+    queries: list[EmbeddedQuery] = []
     for name in args.photos:
         try:
             photo = sys.stdin.buffer.read() if name == "-" else name
-            seen.append(embed_query(embedder, photo, name))
+            queries.append(embed_query(embedder, photo, name))
         except (PhotoError, OSError) as error:
             print(f"shelflens lookup: {_line(error)}", file=sys.stderr)
             failed = True
             continue
         if not args.fuse:
-            status = max(status, _tell(catalog, [seen.pop()], args))
-    if seen:
-        status = _tell(catalog, seen, args)
+            status = max(status, _print_answer(catalog, [queries.pop()], args))
+    if queries:
+        status = _print_answer(catalog, queries, args)
     if failed:
         return 1
     return status if args.status else 0
 
 
-def _tell(catalog: Catalog, seen: list[EmbeddedQuery], args: argparse.Namespace) -> int:
+def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse.Namespace) -> int:
     """Print one answer to one photo, or to several of one thing; gives its exit status."""
-    told = answer_queries(catalog, seen, k=args.k, fused=args.fuse)
+    timed = answer_queries(catalog, queries, k=args.k, fused=args.fuse)
     if args.json:
-        print(json.dumps(told.to_dict(), ensure_ascii=False))
+        print(json.dumps(timed.to_dict(), ensure_ascii=False))
     else:
-        names = told.names
+        names = timed.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
-        print(_table(shown, told.answer, told.spent["total"]))
-    return STATUS[told.answer.decision]
+        print(_table(shown, timed.answer, timed.spent["total"]))
+    return STATUS[timed.answer.decision]
 
 
 def _table(name: str, answer: Answer, spent: float) -> str:
-    said, sure = words_of(answer)
+    text, confidence = words_of(answer)
     if answer.decision == "unknown" and answer.matches:
-        said += "; the nearest are"
-    lines = [f"{name}  {said}  ({sure}; {spent:.1f} ms)"]
+        text += "; the nearest are"
+    lines = [f"{name}  {text}  ({confidence}; {spent:.1f} ms)"]
     if answer.matches:
         lines.append(table(answer.matches))
     return "\n".join(lines)
 
 
 def words_of(answer: Answer) -> tuple[str, str]:
-    """An answer for people: what it is, and how sure."""
-    said: str = answer.decision
+    """An answer for people: what it is, and the confidence in it."""
+    text: str = answer.decision
     if answer.best:
-        said = f"match: {answer.best.name}"
+        text = f"match: {answer.best.name}"
     elif answer.decision == "ambiguous":
-        names = [one.name for one in answer.candidates]
+        names = [match.name for match in answer.candidates]
         more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-        said = f"ambiguous: {' or '.join(names[:3] + more)}"
+        text = f"ambiguous: {' or '.join(names[:3] + more)}"
     elif answer.matches:
-        said = "unknown: not in this catalog"
+        text = "unknown: not in this catalog"
     # Rounded down: nothing is shown as certain.
-    sure = "confidence" if answer.best else "confidence in the first"
-    sure += f" {math.floor(answer.confidence * 100) / 100:.2f}"
+    confidence = "confidence" if answer.best else "confidence in the first"
+    confidence += f" {math.floor(answer.confidence * 100) / 100:.2f}"
     if answer.basis != MEASURED:
-        sure += f" by {answer.basis}, not calibrated"
-    return said, sure
+        confidence += f" by {answer.basis}, not calibrated"
+    return text, confidence
 
 
 def _line(error: Exception) -> str:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "Make a page that recognises products in a phone's browser, offline, from any static host."
+HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     acts = parser.add_subparsers(dest="act", required=True, metavar="build")
-    build = acts.add_parser("build", help="write the page into a folder")
+    build = acts.add_parser("build", help="write the web app into a folder")
     build.add_argument("--catalog", required=True, type=Path, metavar="STORE.catalog")
     build.add_argument("--out", required=True, type=Path, metavar="DIR")
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
     )
     build.add_argument(
-        "--pictures",
+        "--images",
         type=Path,
-        metavar="DATA",
-        help="the folder or CSV the catalog was built from; shows products by their pictures",
+        metavar="DATASET",
+        help="the folder or CSV the catalog was built from; shows products by their images",
     )
-    build.add_argument("--title", default="ShelfLens", help="head of the page (default: ShelfLens)")
+    build.add_argument("--title", default="ShelfLens", help="headline (default: ShelfLens)")
     build.add_argument(
         "--vendor",
         type=Path,
@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, and say what came out."""
+    """Build, and report the size."""
     from shelflens.webapp.build import build
 
     out = build(
         args.catalog,
         args.out,
         model=args.model,
-        pictures=args.pictures,
+        images=args.images,
         title=args.title,
         vendor=args.vendor,
     )

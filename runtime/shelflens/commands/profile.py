@@ -11,14 +11,14 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
-from shelflens.discovery.taste import interests
 from shelflens.errors import DataError, ProfileError
 from shelflens.files import atomic_writer
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
 
-ACTS = ("view", "like", "buy", "dislike")
+EVENT_OPTIONS = ("view", "like", "buy", "dislike")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     log = acts.add_parser("log", help="add what happened; makes the file if there is none")
     log.add_argument("profile", metavar="ME.profile")
-    for act in ACTS:
-        log.add_argument(f"--{act}", action="append", default=[], metavar="ID")
+    for kind in EVENT_OPTIONS:
+        log.add_argument(f"--{kind}", action="append", default=[], metavar="ID")
     log.add_argument(
         "--photo", action="append", default=[], metavar="FILE", help="a photo of something liked"
     )
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
     what.add_argument("--all", action="store_true", help="everything")
 
-    export = acts.add_parser("export", help="everything the file knows, as JSON")
+    export = acts.add_parser("export", help="everything in the file, as JSON")
     export.add_argument("profile", metavar="ME.profile")
     export.add_argument("--out", type=Path, metavar="FILE.json", help="default: standard output")
     export.add_argument("--vectors", action="store_true", help="the embeddings too")
@@ -61,26 +61,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _log(args: argparse.Namespace) -> int:
-    acts = [(act, product) for act in ACTS for product in getattr(args, act)]
-    if not acts and not args.photo:
+    asked = [(kind, product) for kind in EVENT_OPTIONS for product in getattr(args, kind)]
+    if not asked and not args.photo:
         raise DataError("expected at least one of --view, --like, --buy, --dislike, --photo")
     at = None if args.at is None else _seconds(args.at)
-    there = Path(args.profile).exists()
-    # All that can be wrong is found before the file is made or changed.
+    # Everything that can fail is checked before the file is created or changed.
     remembered = ""
-    if there:
+    if Path(args.profile).exists():
         with Profile(args.profile) as profile:
-            remembered = profile.fact("catalog")
+            remembered = profile.metadata("catalog")
     events = []
-    where = args.catalog or remembered
-    if acts:
-        if not where:
+    catalog_path = args.catalog or remembered
+    if asked:
+        if not catalog_path:
             raise DataError("which catalog are these ids of? add --catalog STORE.catalog once")
-        catalog = Catalog.open(where)
-        for act, product in acts:
-            number = catalog.index_of(product)
-            name = catalog.at(number).name
-            events.append((act, catalog.mean_direction(number), catalog.space, product, name))
+        catalog = Catalog.open(catalog_path)
+        for kind, product in asked:
+            index = catalog.index_of(product)
+            name = catalog.at(index).name
+            events.append((kind, catalog.mean_direction(index), catalog.space, product, name))
     if args.photo:
         embedder = open_model(args)
         for photo in args.photo:
@@ -88,13 +87,13 @@ def _log(args: argparse.Namespace) -> int:
             events.append(("photo", vector, embedder.card.space, "", Path(photo).name))
     spaces = sorted({space for _, _, space, _, _ in events})
     if len(spaces) > 1:
-        raise DataError(f"the catalog speaks {spaces[0]!r} and the model {spaces[1]!r}")
+        raise DataError(f"catalog and model are of two spaces, {spaces[0]!r} and {spaces[1]!r}")
     with Profile(args.profile, create=True) as profile:
         profile.require(spaces[0])
         for kind, vector, space, product, name in events:
             profile.log(kind, vector, space=space, product=product, name=name, at=at)
-        if where:
-            profile.set_fact("catalog", str(Path(where).resolve()))
+        if catalog_path:
+            profile.set_metadata("catalog", str(Path(catalog_path).resolve()))
         total = len(profile.events())
     print(f"{args.profile}: {len(events)} logged, {total} events in all")
     return 0
@@ -102,50 +101,50 @@ def _log(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     with Profile(args.profile) as profile:
-        events, space, home = profile.events(), profile.space, profile.fact("catalog")
+        events, space, home = profile.events(), profile.space, profile.metadata("catalog")
     catalog = Catalog.open(home) if home and Path(home).exists() else None
-    found, weights = interests(catalog, events)
-    kinds = Counter(one.kind for one in events)
-    facts = {
-        "file": args.profile,
-        "space": space,
-        "events": len(events),
-        "kinds": dict(kinds),
-        "interests": [
-            {
-                "share": round(one.weight, 4),
-                "about": events[one.medoid].name,
-                "events": [events[n].number for n in one.members],
-            }
-            for one in found
-        ],
-    }
+    interests, weights = interests_of(events, catalog)
+    kinds = Counter(event.kind for event in events)
+    weighted = list(zip(events, weights, strict=True))
     if args.json:
-        log = [
-            one.to_dict() | {"weight": round(float(weight), 4)}
-            for one, weight in zip(events, weights, strict=True)
-        ]
-        print(json.dumps({**facts, "log": log}, ensure_ascii=False))
+        summary = {
+            "file": args.profile,
+            "space": space,
+            "events": len(events),
+            "kinds": dict(kinds),
+            "interests": [
+                {
+                    "share": round(interest.weight, 4),
+                    "about": events[interest.medoid].name,
+                    "events": [events[n].number for n in interest.members],
+                }
+                for interest in interests
+            ],
+            "log": [
+                event.to_dict() | {"weight": round(float(weight), 4)} for event, weight in weighted
+            ],
+        }
+        print(json.dumps(summary, ensure_ascii=False))
         return 0
-    said = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    print(f"{args.profile}: {len(events)} events{f' ({said})' if said else ''}")
-    for interest in found:
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    print(f"{args.profile}: {len(events)} events{f' ({counts})' if counts else ''}")
+    for interest in interests:
         names = list(dict.fromkeys(events[n].name for n in interest.members))
         more = f" and {len(names) - 4} more" if len(names) > 4 else ""
         print(f"  {interest.weight:4.0%}  {', '.join(names[:4])}{more}")
-    for one, weight in list(zip(events, weights, strict=True))[-10:]:
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.at))
-        print(f"  {when}  {one.kind:<8}{weight:+6.2f}  {one.name}")
+    for event, weight in weighted[-10:]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(event.at))
+        print(f"  {when}  {event.kind:<8}{weight:+6.2f}  {event.name}")
     return 0
 
 
 def _forget(args: argparse.Namespace) -> int:
     with Profile(args.profile) as profile:
-        known = {one.product for one in profile.events()}
-        if missing := [one for one in args.ids if one not in known]:
+        known = {event.product for event in profile.events()}
+        if missing := [product for product in args.ids if product not in known]:
             raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
-        gone = profile.forget() if args.all else sum(map(profile.forget, args.ids))
-        print(f"{args.profile}: {gone} removed, {len(profile.events())} events left")
+        removed = profile.forget() if args.all else sum(map(profile.forget, args.ids))
+        print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0
 
 

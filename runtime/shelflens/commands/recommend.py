@@ -6,10 +6,10 @@ import argparse
 import json
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_query, add_sheet, columns
+from shelflens.commands.arguments import add_contact_sheet, add_query, columns
+from shelflens.discovery.preferences import RecommendOptions
 from shelflens.discovery.profile import Profile
 from shelflens.discovery.recommend import Recommendation, recommend
-from shelflens.discovery.taste import Taste
 from shelflens.options import add_options, from_options
 
 HELP = "Suggest products that this customer would like, and say why."
@@ -25,16 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--popular",
         metavar="COLUMN",
-        help="for a customer without a past: the column of numbers to go by (default: show "
+        help="for a customer without a history: the column of numbers to sort by (default: show "
         "products that differ)",
     )
     add_query(parser, k=10)
-    add_sheet(parser)
-    add_options(parser, Taste)
+    add_contact_sheet(parser)
+    add_options(parser, RecommendOptions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, print, draw."""
+    """Recommend, print, draw."""
     catalog = Catalog.open(args.catalog)
     with Profile(args.profile) as profile:
         profile.require(catalog.space)
@@ -47,45 +47,41 @@ def run(args: argparse.Namespace) -> int:
         diverse=args.diverse,
         consumables=args.consumables,
         popular=args.popular,
-        taste=from_options(Taste, args),
+        options=from_options(RecommendOptions, args),
     )
-    if args.sheet is not None:
-        _draw(args, catalog, found)
+    if args.contact_sheet is not None:
+        _draw_contact_sheet(args, catalog, found)
     if args.json:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
         return 0
     print(_headline(found))
-    width = max(len(one.product.name) for one in found.suggestions)
-    for one in found.suggestions:
-        score = f"{one.product.score:6.3f}" if one.event else " " * 6
-        print(f"  {score}  {one.product.name:<{width}}  {one.because}{columns(one.product)}")
-    if args.sheet is not None:
-        print(f"sheet  {args.sheet}")
+    width = max(len(suggestion.product.name) for suggestion in found.suggestions)
+    for suggestion in found.suggestions:
+        product = suggestion.product
+        score = f"{product.score:6.3f}" if suggestion.event else " " * 6
+        print(f"  {score}  {product.name:<{width}}  {suggestion.because}{columns(product)}")
+    if args.contact_sheet is not None:
+        print(f"contact sheet  {args.contact_sheet}")
     return 0
 
 
 def _headline(found: Recommendation) -> str:
     if found.basis == "profile":
         shares = ", ".join(f"{weight:.0%}" for weight in found.weights)
-        many = f"{len(found.weights)} interests" if len(found.weights) > 1 else "one interest"
-        return f"for you, from {many} ({shares}):"
+        count = f"{len(found.weights)} interests" if len(found.weights) > 1 else "one interest"
+        return f"for you, from {count} ({shares}):"
     what = {"popular": "popular products", "diverse": "products that differ from each other"}
     return f"nothing is known about this customer yet; {what[found.basis]}:"
 
 
-def _draw(args: argparse.Namespace, catalog: Catalog, found: Recommendation) -> None:
-    from shelflens.render.suggestion_sheet import (
-        draw_shelves,
-        find_pictures,
-        save_sheet,
-        shelves_of,
-    )
+def _draw_contact_sheet(args: argparse.Namespace, catalog: Catalog, found: Recommendation) -> None:
+    from shelflens.render.product_images import product_images
+    from shelflens.render.suggestion_sheet import draw_suggestions, groups_of, save_png
 
-    pictures = find_pictures(catalog, args.pictures)
-    shelves = shelves_of(found, pictures)
-    save_sheet(
-        draw_shelves(
-            shelves, title="For you", lines=[_headline(found).removeprefix("for you, ").rstrip(":")]
+    groups = groups_of(found, product_images(catalog, args.images))
+    save_png(
+        draw_suggestions(
+            groups, title="For you", lines=[_headline(found).removeprefix("for you, ").rstrip(":")]
         ),
-        args.sheet,
+        args.contact_sheet,
     )

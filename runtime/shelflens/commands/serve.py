@@ -1,4 +1,4 @@
-"""`shelflens serve --catalog STORE.catalog [--page DIR] [--host HOST] [--token-file FILE]`."""
+"""`shelflens serve --catalog STORE.catalog [--web-app DIR] [--host HOST] [--token-file FILE]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from shelflens.commands.arguments import add_model, open_model, positive
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
-HELP = "Answer photos over HTTP: a JSON API, and a page for people. Needs shelflens[serve]."
+HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
     add_model(parser)
     parser.add_argument(
-        "--page", type=Path, metavar="DIR", help="a folder that shelflens page build made"
+        "--web-app", type=Path, metavar="DIR", help="a folder that shelflens page build made"
     )
     parser.add_argument(
-        "--pictures", metavar="DATA", help="the folder or CSV with the products' pictures"
+        "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
     parser.add_argument(
         "--host", default=Settings.host, help="address to listen on (default: this machine only)"
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
     parser.add_argument("--key", type=Path, metavar="PEM", help="its key")
     parser.add_argument(
-        "--insecure", action="store_true", help="open to others without HTTPS and token"
+        "--insecure", action="store_true", help="reachable from others without HTTPS and token"
     )
     parser.add_argument(
         "--allow-host",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a name under which browsers may reach it, such as shop.example; repeatable",
     )
     parser.add_argument(
-        "--max-mb", type=positive, default=Settings.most_bytes >> 20, help="of one request (20)"
+        "--max-mb", type=positive, default=Settings.max_bytes >> 20, help="of one request (20)"
     )
     parser.add_argument("--log", action="store_true", help="a line per request on standard error")
 
@@ -58,20 +58,20 @@ def run(args: argparse.Namespace) -> int:
         key=args.key,
         insecure=args.insecure,
         hosts=tuple(args.allow_host),
-        page=args.page,
+        web_app=args.web_app,
         log=args.log,
-        most_bytes=args.max_mb << 20,
-        most_held=max(Settings.most_held, 2 * args.max_mb << 20),
+        max_bytes=args.max_mb << 20,
+        max_held_bytes=max(Settings.max_held_bytes, 2 * args.max_mb << 20),
     )
     settings.check()
     from shelflens.catalog.reload import Reloader
     from shelflens.serve.run import serve
 
-    stock = Reloader(args.catalog, lambda: open_model(args), args.model)
-    find = None
-    if args.pictures is not None:
-        from shelflens.render.suggestion_sheet import find_pictures
+    reloader = Reloader(args.catalog, lambda: open_model(args), args.model)
+    find_image = None
+    if args.images is not None:
+        from shelflens.render.product_images import product_images
 
-        find = find_pictures(stock.catalog, args.pictures)
-    serve(stock, settings, find_picture=find)
+        find_image = product_images(reloader.catalog, args.images)
+    serve(reloader, settings, find_image=find_image)
     return 0

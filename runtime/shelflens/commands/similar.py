@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, add_query, add_sheet, open_model, table
+from shelflens.commands.arguments import add_contact_sheet, add_model, add_query, open_model, table
 from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError
 
@@ -27,31 +27,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an id of the catalog, else a photo; ./NAME is always a photo",
     )
     add_query(parser, k=5)
-    add_sheet(parser)
+    add_contact_sheet(parser)
     add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Ask, print, draw."""
+    """Search, print, draw."""
     catalog = Catalog.open(args.catalog)
     query = product_or_photo(catalog, args)
     found = similar(catalog, query, k=args.k, where=args.where, diverse=args.diverse)
-    if args.sheet is not None:
-        _draw(args, catalog, query, found)
+    if args.contact_sheet is not None:
+        _draw_contact_sheet(args, catalog, query, found)
     if args.json:
-        similar_to = {"id" if isinstance(query, str) else "photo": args.query}
-        said = {**similar_to, "similar": [one.to_dict() for one in found]}
-        print(json.dumps(said, ensure_ascii=False))
+        asked = {"id" if isinstance(query, str) else "photo": args.query}
+        answer = {**asked, "similar": [match.to_dict() for match in found]}
+        print(json.dumps(answer, ensure_ascii=False))
         return 0
     print(f"like {args.query}:")
     print(table(found))
-    if args.sheet is not None:
-        print(f"sheet  {args.sheet}")
+    if args.contact_sheet is not None:
+        print(f"contact sheet  {args.contact_sheet}")
     return 0
 
 
 def product_or_photo(catalog: Catalog, args: argparse.Namespace) -> str | NDArray[np.float32]:
-    """The id, or the embedding of the photo. An id wins: it is what the catalog is about."""
+    """The id, or the embedding of the photo; an id wins."""
     try:
         catalog.index_of(args.query)
     except CatalogError as error:
@@ -64,28 +64,30 @@ def product_or_photo(catalog: Catalog, args: argparse.Namespace) -> str | NDArra
     return embedder.embed(args.query)
 
 
-def _draw(
+def _draw_contact_sheet(
     args: argparse.Namespace,
     catalog: Catalog,
     query: str | NDArray[np.float32],
     found: list[Match],
 ) -> None:
+    from shelflens.render.product_images import product_images
     from shelflens.render.suggestion_sheet import (
-        Shelf,
+        SuggestionGroup,
         card,
-        draw_shelves,
-        find_pictures,
-        save_sheet,
+        draw_suggestions,
+        save_png,
     )
 
-    pictures = find_pictures(catalog, args.pictures)
+    images = product_images(catalog, args.images)
     if isinstance(query, str):
-        asked = catalog.at(catalog.index_of(query))
-        name, picture = asked.name, pictures(query)
+        product = catalog.at(catalog.index_of(query))
+        name, image = product.name, images(query)
     else:
-        name, picture = Path(args.query).name, Path(args.query)
-    shelf = Shelf("you look at", name, picture, [card(one, pictures) for one in found])
-    asked_for = [f"with {' and '.join(args.where)}"] if args.where else []
+        name, image = Path(args.query).name, Path(args.query)
+    group = SuggestionGroup("you look at", name, image, [card(match, images) for match in found])
+    filtered = [f"with {' and '.join(args.where)}"] if args.where else []
     varied = [f"varied by {args.diverse:g}"] if args.diverse else []
-    line = ", ".join([f"{len(catalog):,} products compared by their pictures", *asked_for, *varied])
-    save_sheet(draw_shelves([shelf], title=f"Similar to {name}", lines=[line]), args.sheet)
+    line = ", ".join([f"{len(catalog):,} products compared by their images", *filtered, *varied])
+    save_png(
+        draw_suggestions([group], title=f"Similar to {name}", lines=[line]), args.contact_sheet
+    )

@@ -21,19 +21,19 @@ from shelflens.watch.notify import Notifier
 from shelflens.watch.output import Output, status
 from shelflens.watch.session import Session, Stop
 from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_source
-from shelflens.watch.throttle import Pace
+from shelflens.watch.throttle import RateLimiter
 
-HELP = "Tell what is held before a camera, once per product shown."
+HELP = "Recognise what is held in front of a camera, once per product shown."
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Knobs of how fast frames are looked at."""
+class RateOptions:
+    """Options of how fast frames are processed."""
 
     max_fps: float = option(
         15.0,
-        "frames a second at most, 0 for no limit; an answer takes half a second of stillness "
-        "anyhow, and more frames only warm the device",
+        "frames per second at most, 0 for no limit; an answer takes half a second of stillness "
+        "anyway, and more frames only warm the device",
     )
     hot_fps: float = option(
         2.0, "as many while the device is hot, throttled or short of power; it still answers"
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="picamera, picamera:1; 0 or /dev/video0 (USB); a video; a folder of pictures; "
+        help="picamera, picamera:1; 0 or /dev/video0 (USB); a video; a folder of images; "
         "- for JPEGs on standard input (rpicam-vid --codec mjpeg -o -)",
     )
     parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
@@ -67,12 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exec-seconds", type=positive, default=10, help="how long it may run (default: 10)"
     )
     parser.add_argument(
-        "--size", type=_size, default=(640, 480), help="of a camera's picture (default: 640x480)"
+        "--size", type=_size, default=(640, 480), help="of a camera's frames (default: 640x480)"
     )
     parser.add_argument(
         "--fps",
         type=_rate,
-        help="frames a second of a recording (default: the video's own; folder or stream: 10)",
+        help="frames per second of a recording (default: the video's own; folder or stream: 10)",
     )
     parser.add_argument("--loop", action="store_true", help="a recording begins again at its end")
     parser.add_argument(
@@ -81,13 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-unit", action="store_true", help="print a systemd unit that runs this, and end"
     )
-    add_options(parser, Speed)
+    add_options(parser, RateOptions)
     add_options(parser, FrameFilter)
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until the end of the recording, or a signal."""
-    gates, speed = from_options(FrameFilter, args), from_options(Speed, args)
+    frame_filter, speed = from_options(FrameFilter, args), from_options(RateOptions, args)
     if args.loop and (is_camera(args.source) or args.source == STDIN):
         raise DataError(f"--loop: {args.source} has no end to begin again at")
     if args.retry and not is_camera(args.source):
@@ -96,32 +96,32 @@ def run(args: argparse.Namespace) -> int:
     if args.print_unit:
         print(_unit(args), end="")
         return 0
-    stock = Reloader(args.catalog, lambda: open_model(args), args.model)
-    watcher = Watcher(stock.catalog, stock.embedder, gates=gates, k=args.k)
+    reloader = Reloader(args.catalog, lambda: open_model(args), args.model)
+    watcher = Watcher(reloader.catalog, reloader.embedder, frame_filter=frame_filter, k=args.k)
     output = Output(words_of, as_json=args.json, bell=args.bell)
-    notifier, pace, stop = Notifier(), Pace(speed.max_fps, speed.hot_fps), Stop()
+    notifier, rate_limiter, stop = Notifier(), RateLimiter(speed.max_fps, speed.hot_fps), Stop()
 
     with ExitStack() as stack:
         stack.enter_context(stop.on_signals())
-        hook = Hook(words, seconds=args.exec_seconds, tell=output.say) if words else None
+        hook = Hook(words, seconds=args.exec_seconds, report=output.log) if words else None
 
-        def tell(sighting: Sighting) -> None:
-            told = output.tell(sighting)
+        def on_answer(sighting: Sighting) -> None:
+            values = output.print_answer(sighting)
             if hook is not None:
-                hook.run(told)
+                hook.run(values)
 
-        def tick() -> None:
-            notifier.alive(output.status(watcher, pace.strain))
+        def on_tick() -> None:
+            notifier.keep_alive(output.status(watcher, rate_limiter.throttle_reason))
 
         session = Session(
-            watcher, stock, lambda: _frames(args), pace=pace, stop=stop,
-            tell=tell, say=output.say, tick=tick, retry=args.retry,
+            watcher, reloader, lambda: _open_frames(args), rate_limiter=rate_limiter, stop=stop,
+            on_answer=on_answer, log=output.log, on_tick=on_tick, retry=args.retry,
         )  # fmt: skip
-        notifier.say("READY=1", f"STATUS={status(watcher, '')}")
+        notifier.send_lines("READY=1", f"STATUS={status(watcher, '')}")
         try:
             session.run()
         finally:
-            notifier.say("STOPPING=1")
+            notifier.send_lines("STOPPING=1")
             if hook is not None:
                 hook.close()
             output.summary(watcher)
@@ -130,29 +130,29 @@ def run(args: argparse.Namespace) -> int:
     return 130 if stop.signal == signal.SIGINT else 0
 
 
-def _frames(args: argparse.Namespace) -> Frames:
+def _open_frames(args: argparse.Namespace) -> Frames:
     return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
 
 
 def _unit(args: argparse.Namespace) -> str:
-    """The unit of these arguments; says on standard error what its user could not read."""
-    from shelflens.watch.unit import hidden, unit
+    """The unit of these arguments; reports on standard error what its user cannot read."""
+    from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
 
     if args.source == STDIN:
         raise DataError("--print-unit: a service has no standard input; name a camera")
     files = [args.catalog, args.model, args.source if is_path(args.source) else None]
-    paths = [Path(one).absolute() for one in files if one is not None]
+    paths = [Path(path).absolute() for path in files if path is not None]
     program = Path(sys.executable).absolute()
     words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
     for path in [*paths, program, BUNDLED_MODEL.absolute()]:
-        problem = hidden(path)
+        problem = unreadable_reason(path)
         if problem:
             print(f"shelflens watch: {problem}", file=sys.stderr)
-    return unit(words, paths, picamera=args.source.partition(":")[0] == PICAMERA)
+    return systemd_unit(words, paths, picamera=args.source.partition(":")[0] == PICAMERA)
 
 
 def command_words(args: argparse.Namespace) -> list[str]:
-    """The arguments once more, as words that mean the same from every folder."""
+    """The arguments as words that mean the same in every folder."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     words: list[str] = []
@@ -192,5 +192,5 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate <= 1000:
-        raise argparse.ArgumentTypeError(f"expected frames a second above 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected frames per second above 0, got {text!r}")
     return rate

@@ -19,12 +19,12 @@ _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-_FORM = re.compile(r"\s*([^=!<>]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*", re.S)
+_PATTERN = re.compile(r"\s*([^=!<>]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*", re.S)
 
 
 def values(text: str) -> list[str]:
     """The single values of an attribute: `vegan | organic` and `vegan; organic` hold two."""
-    return [part for part in (one.strip() for one in re.split(r"[|;]", text)) if part]
+    return [part.strip() for part in re.split(r"[|;]", text) if part.strip()]
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,21 @@ class Condition:
         Raises:
             DataError: another form.
         """
-        found = _FORM.fullmatch(text)
-        if not found or not found[3]:
+        parsed = _PATTERN.fullmatch(text)
+        if not parsed or not parsed[3]:
             raise DataError(
                 f"condition {text!r}: expected COLUMN=VALUE, or one of != < <= > >= between them "
                 "(in quotes: a shell reads < and > itself)"
             )
-        return cls(found[1], found[2].replace("==", "="), found[3])
+        return cls(parsed[1], parsed[2].replace("==", "="), parsed[3])
 
     def holds(self, attributes: Mapping[str, str]) -> bool:
         """Whether a product meets it.
 
-        Numbers are compared as numbers when both sides are numbers, other texts without regard
-        to case. With several values (`vegan | organic`) one that meets it is enough, and `!=`
-        asks all of them. A product without the column meets `!=` only; order between a number
-        and a text is never met.
+        Numbers are compared as numbers when both sides are numbers, texts without regard to case.
+        Of several values (`vegan | organic`) one that meets the condition is enough; `!=` must hold
+        for all of them. A product without the column meets `!=` only; order between a number and a
+        text is never met.
         """
         if self.relation == "!=":
             return not Condition(self.column, "=", self.value).holds(attributes)
@@ -81,7 +81,7 @@ def conditions(where: Sequence[str], catalog: Catalog) -> list[Condition]:
         DataError: a condition of another form, or a column that no product has.
     """
     parsed = [Condition.parse(text) for text in where]
-    require_columns([one.column for one in parsed], catalog)
+    require_columns([condition.column for condition in parsed], catalog)
     return parsed
 
 
@@ -93,11 +93,14 @@ def require_columns(columns: Sequence[str], catalog: Catalog) -> None:
     """
     for column in columns:
         if not catalog.mentions(json.dumps(column, ensure_ascii=False) + ":"):
-            there = sorted({key for one in catalog.attributes.values() for key in one})
-            if column not in there:
+            columns_there = sorted({key for row in catalog.attributes.values() for key in row})
+            if column not in columns_there:
                 raise DataError(
                     f"no column {column!r} in {catalog.path or 'the catalog'}; it has "
-                    f"{', '.join(there) or 'no attributes: build it from a CSV with more columns'}"
+                    + (
+                        ", ".join(columns_there)
+                        or "no attributes: build it from a CSV with more columns"
+                    )
                 )
 
 

@@ -1,4 +1,4 @@
-"""From what a customer did to a few interests: decay, grouping, medoids. Pure functions."""
+"""From a customer's events to a few interests: decay, grouping, medoids. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_EVENTS = 200
-"""Events that are grouped, the weightiest ones: grouping costs their number cubed."""
+_MAX_EVENTS = 200
+"""Events that are grouped, those with the highest weights: the cost of grouping is cubic."""
 
 
 @dataclass(frozen=True)
 class Interest:
-    """One thing a customer likes."""
+    """A group of events about similar products."""
 
     medoid: int
-    """Which event stands for it: the one nearest to all others of the group."""
+    """Index of the event that stands for the group: the one nearest to all events of it."""
     weight: float
     """Share of all positive weight that lies in the groups kept, 0 to 1."""
     members: tuple[int, ...]
-    """The events of the group, the weightiest first."""
+    """Indices of the group's events, the highest weight first."""
 
 
 def decay(ages: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
-    """What is left of each event's weight: half after one half-life. Future events count whole.
+    """The share of each event's weight that is left. Future events count whole.
 
     Args:
         ages: float64 [n], days.
@@ -39,33 +39,37 @@ def decay(ages: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
 
 
 def group(
-    vectors: NDArray[np.float32], weights: NDArray[np.float64], *, join: float, most: int
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    *,
+    min_similarity: float,
+    max_groups: int,
 ) -> list[Interest]:
     """Group events into interests; how many there are comes from the events themselves.
 
-    Agglomerative: the two groups with the highest mean cosine similarity between their events,
-    each counted with its weight, are joined as long as that mean reaches `join` (average linkage,
-    Sokal and Michener 1958). Each group is shown by its weighted medoid, which is an event that
-    happened, not the average of milk and apples.
+    Agglomerative with average linkage (Sokal and Michener 1958): the two groups with the highest
+    mean cosine similarity between their events, each counted with its weight, are joined as long
+    as that mean reaches `min_similarity`. Each group is represented by its weighted medoid, which
+    is an event that happened, not the average of milk and apples.
 
     Args:
         vectors: float32 [n, d], rows of length 1.
         weights: float64 [n], above 0.
-        join: Least mean cosine similarity of one interest.
-        most: Interests to keep, the weightiest.
+        min_similarity: Minimum mean cosine similarity of two groups that are joined.
+        max_groups: Interests to keep, those with the highest weights.
 
     Returns:
-        The weightiest first; their weights add up to 1.
+        The highest weight first; the weights add up to 1.
     """
-    order = np.argsort(-weights, kind="stable")[:_EVENTS]
+    order = np.argsort(-weights, kind="stable")[:_MAX_EVENTS]
     mass = weights[order].astype(np.float64)
     cosines = (vectors[order] @ vectors[order].T).astype(np.float64)
-    groups = [[place] for place in range(len(order))]
+    groups = [[index] for index in range(len(order))]
     linkage = cosines.copy()
     np.fill_diagonal(linkage, -np.inf)
     while len(groups) > 1:
         a, b = sorted(int(n) for n in np.unravel_index(int(linkage.argmax()), linkage.shape))
-        if linkage[a, b] < join:
+        if linkage[a, b] < min_similarity:
             break
         # The weighted mean over the pairs of a union is the weighted mean of the two means.
         merged = (mass[a] * linkage[a] + mass[b] * linkage[b]) / (mass[a] + mass[b])
@@ -75,34 +79,35 @@ def group(
         mass[a] += mass[b]
         mass = np.delete(mass, b)
         groups[a] += groups.pop(b)
-    kept = sorted(zip(mass.tolist(), groups, strict=True), key=lambda one: -one[0])[:most]
-    total = sum(weight for weight, _ in kept)
-    found = []
-    for weight, members in kept:
+    heaviest = sorted(zip(mass.tolist(), groups, strict=True), key=lambda pair: -pair[0])
+    heaviest = heaviest[:max_groups]
+    total = sum(weight for weight, _ in heaviest)
+    interests = []
+    for weight, members in heaviest:
         chosen = order[sorted(members)]
-        near = (vectors[chosen] @ vectors[chosen].T) @ weights[chosen]
-        medoid = int(chosen[int(near.argmax())])
-        found.append(Interest(medoid, weight / total, tuple(int(n) for n in chosen)))
-    return found
+        centrality = (vectors[chosen] @ vectors[chosen].T) @ weights[chosen]
+        medoid = int(chosen[int(centrality.argmax())])
+        interests.append(Interest(medoid, weight / total, tuple(int(n) for n in chosen)))
+    return interests
 
 
-def turns(weights: Sequence[float], k: int) -> list[int]:
-    """Whose turn it is, k times, in proportion to the weights at every point of the list.
+def interleave(weights: Sequence[float], k: int) -> list[int]:
+    """Which interest each of k positions goes to, in proportion to the weights in every prefix.
 
-    The next turn goes to the highest `weight / (turns had + 1/2)`: the divisor method of Webster
-    and Sainte-Laguë, which shares seats out without favouring the large.
+    The next position goes to the highest `weight / (positions so far + 1/2)`: the divisor method of
+    Webster and Sainte-Laguë, which does not favour the large.
 
     Args:
         weights: Above 0; of equal values the first goes first.
-        k: How many turns.
+        k: How many positions.
 
     Returns:
-        Places in `weights`, k of them; none if there are no weights.
+        Indices of `weights`, k of them; none if there are no weights.
     """
-    had = [0] * len(weights)
-    result: list[int] = []
-    while weights and len(result) < k:
-        place = max(range(len(weights)), key=lambda n: weights[n] / (had[n] + 0.5))
-        had[place] += 1
-        result.append(place)
-    return result
+    counts = [0] * len(weights)
+    order: list[int] = []
+    while weights and len(order) < k:
+        index = max(range(len(weights)), key=lambda n: weights[n] / (counts[n] + 0.5))
+        counts[index] += 1
+        order.append(index)
+    return order

@@ -1,12 +1,12 @@
 """What a customer did, in one private file on the device: SQLite, mode 0600.
 
 The file is the customer's: nothing is sent anywhere, `forget` really removes (SQLite overwrites
-what it deletes), `export` shows all. It keeps each event with the embedding of what it was about,
-so a product that leaves the catalog still says what its buyer likes.
+what it deletes), `export` shows everything. Each event is kept with the embedding of its product or
+photo, so that it still counts when the product has left the catalog.
 
-A rollback journal, not a write-ahead log: the log would keep two more private files beside this
-one while it is open, and one customer's device has one writer. Every event is on the disk when
-`log` returns (synchronous FULL), and a kill leaves the file as before the event.
+The journal is a rollback journal: a write-ahead log would keep two more private files beside this
+one, and a customer's device has a single writer. Every event is on the disk when `log` returns
+(synchronous FULL), and a process that is killed leaves the file as before the event.
 """
 
 from __future__ import annotations
@@ -17,27 +17,23 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.discovery.events import EVENT_KINDS, Event
 from shelflens.errors import ProfileError, SpaceError
-
-KINDS = ("view", "like", "buy", "dislike", "photo")
-"""What can happen; `photo` is a photo of something the customer liked to see."""
 
 FORMAT = 1
 """`user_version` of the files written here; files of every lower number open too."""
 
-APPLICATION = 0x534C7072
-"""`application_id`, the bytes "SLpr": this is a profile and no other SQLite file."""
+APPLICATION_ID = 0x534C7072
+"""`application_id`, the bytes "SLpr", which distinguishes profiles from other SQLite files."""
 
-EVENTS = 2000
-"""Events kept, the newest; older ones have long decayed. About 1 KB each for 256 numbers."""
+MAX_EVENTS = 2000
+"""Events kept, the newest; older ones have long decayed. About 1 KB each for 256 dimensions."""
 
 _SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -50,33 +46,6 @@ CREATE TABLE events (
   vector BLOB NOT NULL
 );
 """
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing the customer did."""
-
-    number: int
-    at: float
-    """Seconds since 1970, UTC."""
-    kind: str
-    product: str
-    """The product's id, or empty for a photo."""
-    name: str
-    """What people call it: the product's name, or the photo's file name."""
-    vector: NDArray[np.float32]
-    """float32 [d], length 1."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values, without the vector."""
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.at))
-        return {
-            "number": self.number,
-            "at": when,
-            "kind": self.kind,
-            "product": self.product,
-            "name": self.name,
-        }
 
 
 class Profile:
@@ -103,22 +72,22 @@ class Profile:
             raise FileNotFoundError(
                 2, "no such profile; shelflens profile log makes one", str(self.path)
             )
-        with self._speaking():
-            self._base = sqlite3.connect(self.path, isolation_level=None, timeout=10)
+        with self._translating_errors():
+            self._database = sqlite3.connect(self.path, isolation_level=None, timeout=10)
             try:
                 self._prepare()
             except BaseException:
-                self._base.close()
+                self._database.close()
                 raise
 
     def _prepare(self) -> None:
-        run = self._base.execute
+        run = self._database.execute
         if self.path.stat().st_size == 0:
-            self._base.executescript(
-                f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA application_id = {APPLICATION}; "
+            self._database.executescript(
+                f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
                 f"PRAGMA user_version = {FORMAT}; COMMIT;"
             )
-        if run("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        if run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             raise ProfileError(f"{self.path}: an SQLite file, but not a profile of ours")
         version = run("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
@@ -146,35 +115,36 @@ class Profile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._base.close()
+        """Close the file."""
+        self._database.close()
 
     @property
     def space(self) -> str:
         """The embedding space of the events; empty before the first."""
-        return self.fact("space")
+        return self.metadata("space")
 
-    def fact(self, key: str) -> str:
+    def metadata(self, key: str) -> str:
         """A text kept beside the events (`space`, `catalog`); empty if there is none."""
-        with self._speaking():
-            found = self._base.execute("SELECT value FROM facts WHERE key = ?", [key]).fetchone()
-        return str(found[0]) if found else ""
+        with self._translating_errors():
+            select = "SELECT value FROM facts WHERE key = ?"
+            row = self._database.execute(select, [key]).fetchone()
+        return str(row[0]) if row else ""
 
-    def set_fact(self, key: str, value: str) -> None:
+    def set_metadata(self, key: str, value: str) -> None:
         """Keep a text beside the events."""
-        with self._speaking():
-            self._base.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [key, value])
+        with self._translating_errors():
+            self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [key, value])
 
     def require(self, space: str) -> None:
-        """Refuse another embedding space, whose vectors would mean nothing beside these.
+        """Refuse another embedding space, whose vectors cannot be compared with these.
 
         Raises:
             SpaceError: naming both spaces.
         """
         if self.space and self.space != space:
             raise SpaceError(
-                f"{self.path}: this profile speaks {self.space!r}, the catalog or model "
-                f"{space!r}; start a new profile, or use the catalog it was logged with"
+                f"{self.path}: this profile is of model space {self.space!r}, the catalog or "
+                f"model of {space!r}; start a new profile, or use the catalog it was logged with"
             )
 
     def log(
@@ -190,27 +160,27 @@ class Profile:
         """Add one event; it is on the disk when this returns.
 
         Args:
-            kind: One of `KINDS`.
+            kind: One of `EVENT_KINDS`.
             vector: float32 [d], any length but zero.
             space: The embedding space of the vector.
             product: The product's id.
-            name: What people call it.
+            name: The product's name, or the photo's file name.
             at: Seconds since 1970, UTC; None is now.
 
         Raises:
-            ProfileError: another kind, or a vector that is no direction.
+            ProfileError: another kind, or a vector that is not finite or all zero.
             SpaceError: another embedding space than that of the events before.
         """
-        if kind not in KINDS:
-            raise ProfileError(f"event {kind!r}: expected one of {', '.join(KINDS)}")
+        if kind not in EVENT_KINDS:
+            raise ProfileError(f"event {kind!r}: expected one of {', '.join(EVENT_KINDS)}")
         row = np.asarray(vector, "<f4")
         length = float(np.sqrt(row @ row)) if row.ndim == 1 else 0.0
         if not (np.isfinite(length) and length > 0):
             raise ProfileError(f"{kind} {name}: expected a vector of finite numbers, not all zero")
         self.require(space)
         event = [time.time() if at is None else at, kind, product, name or product]
-        with self._speaking(), self._base:
-            run = self._base.execute
+        with self._translating_errors(), self._database:
+            run = self._database.execute
             run("BEGIN IMMEDIATE")
             run("INSERT OR IGNORE INTO facts VALUES ('space', ?)", [space])
             blob = (row / np.float32(length)).astype("<f4").tobytes()
@@ -221,54 +191,54 @@ class Profile:
             run(
                 "DELETE FROM events WHERE number NOT IN "
                 "(SELECT number FROM events ORDER BY at DESC, number DESC LIMIT ?)",
-                [EVENTS],
+                [MAX_EVENTS],
             )
 
     def events(self) -> list[Event]:
         """All events, the oldest first."""
-        with self._speaking(), closing(self._base.cursor()) as cursor:
+        with self._translating_errors(), closing(self._database.cursor()) as cursor:
             rows = cursor.execute(
                 "SELECT number, at, kind, product, name, vector FROM events ORDER BY at, number"
             ).fetchall()
-        found = [
+        events = [
             Event(number, at, kind, product, name, np.frombuffer(blob, "<f4"))
             for number, at, kind, product, name, blob in rows
         ]
-        if len({one.vector.shape for one in found}) > 1:
+        if len({event.vector.shape for event in events}) > 1:
             raise ProfileError(
                 f"{self.path}: damaged (vectors of several lengths); start a new one"
             )
-        return found
+        return events
 
     def forget(self, product: str | None = None) -> int:
         """Remove the events of a product, or all of them, so that no byte of them is left.
 
         Returns:
-            How many events went. After the last one the space is free again.
+            How many events were removed. After the last one the profile takes any space again.
         """
-        with self._speaking():
-            run = self._base.execute
+        with self._translating_errors():
+            run = self._database.execute
             if product is None:
-                gone = run("DELETE FROM events").rowcount
+                removed = run("DELETE FROM events").rowcount
             else:
-                gone = run("DELETE FROM events WHERE product = ?", [product]).rowcount
+                removed = run("DELETE FROM events WHERE product = ?", [product]).rowcount
             if not run("SELECT count(*) FROM events").fetchone()[0]:
                 run("DELETE FROM facts")
                 run("DELETE FROM sqlite_sequence")
             run("VACUUM")
-        return gone
+        return removed
 
     def export(self, *, vectors: bool = False) -> str:
-        """Everything the file knows, as JSON; the embeddings too if asked."""
+        """Everything in the file as JSON; the embeddings too if asked."""
         events = [
-            one.to_dict() | ({"vector": [float(x) for x in one.vector]} if vectors else {})
-            for one in self.events()
+            event.to_dict() | ({"vector": [float(x) for x in event.vector]} if vectors else {})
+            for event in self.events()
         ]
-        facts = {"format": FORMAT, "space": self.space, "catalog": self.fact("catalog")}
-        return json.dumps({**facts, "events": events}, ensure_ascii=False, indent=1)
+        metadata = {"format": FORMAT, "space": self.space, "catalog": self.metadata("catalog")}
+        return json.dumps({**metadata, "events": events}, ensure_ascii=False, indent=1)
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _translating_errors(self) -> Iterator[None]:
         """SQLite's errors as ours, in one line that names the file."""
         try:
             yield

@@ -1,4 +1,4 @@
-"""What this customer would like: several interests, shown in turn, each suggestion with its why."""
+"""Suggest products to a customer: several interests, interleaved, each suggestion with a reason."""
 
 from __future__ import annotations
 
@@ -11,34 +11,37 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
+from shelflens.discovery.events import Event
 from shelflens.discovery.filters import conditions, require_columns
-from shelflens.discovery.interests import turns
-from shelflens.discovery.profile import Event
+from shelflens.discovery.interests import Interest, interleave
+from shelflens.discovery.preferences import EVENT_WEIGHTS, RecommendOptions, interests_of
 from shelflens.discovery.similar import (
     check_amounts,
     diversify,
+    near_duplicate_threshold,
     nothing_left,
     pool_size,
-    take,
-    twins,
+    select_top,
 )
-from shelflens.discovery.taste import WEIGHTS, Taste, interests
 from shelflens.errors import DataError
 
-_SAMPLE = 1000
-"""Products among which a customer without a past is shown different ones."""
+_MAX_DISLIKES = 3
+"""Dislikes that are counted, those with the highest weight now."""
+
+_SAMPLE_SIZE = 1000
+"""Products from which different ones are chosen for a customer without a history."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """One product, and why."""
+    """One product, and the reason for it."""
 
     product: Match
-    """Its score is the cosine similarity to the interest, less the push of what was disliked."""
+    """Its score is the cosine similarity to the interest, less the penalty for dislikes."""
     because: str
     """In words: "because you liked Oat Milk"."""
     event: Event | None
-    """The event of the interest that it resembles most; None when the customer has no past."""
+    """The event of the interest that it resembles most; None when the customer has no history."""
     interest: int
     """Which interest, from 0, the strongest; -1 without one."""
 
@@ -58,7 +61,7 @@ class Recommendation:
     """What to show to a customer."""
 
     basis: Literal["profile", "popular", "diverse"]
-    """From the customer's past, or without one: popular products, or different ones."""
+    """From the customer's history, or without one: popular products, or different ones."""
     suggestions: list[Suggestion]
     weights: list[float] = field(default_factory=list)
     """The share of each interest, the strongest first."""
@@ -68,7 +71,7 @@ class Recommendation:
         return {
             "basis": self.basis,
             "interests": [round(weight, 4) for weight in self.weights],
-            "suggestions": [one.to_dict() for one in self.suggestions],
+            "suggestions": [suggestion.to_dict() for suggestion in self.suggestions],
         }
 
 
@@ -82,17 +85,16 @@ def recommend(
     consumables: bool = False,
     popular: str | None = None,
     now: float | None = None,
-    taste: Taste | None = None,
+    options: RecommendOptions | None = None,
 ) -> Recommendation:
     """Suggest products to a customer.
 
-    Events become a few interests (`interests.group`); each asks the catalog with the weighted mean
-    of its own events, all in one reading, and they take turns in proportion to their weight. (On
-    400 simulated customers with validation photos the mean within an interest found 0.446 of the
-    held-out products, its medoid alone 0.429, one mean for all interests 0.404.) What was
-    disliked pushes what resembles it down. Products are compared by their pictures alone, so one
-    that was added a minute ago is suggested at once. Products with an event are known to the
-    customer and left out; with `consumables` those bought or liked may come again.
+    Events become a few interests (`interests.group`). The query of an interest is the weighted mean
+    of its events (chosen by `benchmarks/quality/shop/`); the results are interleaved in
+    proportion to the weights of the interests. Products similar to a disliked one are penalised.
+    Only images are compared, so a product is suggested as soon as it is added. Products with an
+    event are known to the customer and left out; with `consumables` those bought or liked may come
+    again.
 
     Args:
         catalog: The catalog; of the same embedding space as the events (`Profile.require`).
@@ -102,30 +104,29 @@ def recommend(
         diverse: 0 to 1; variants of what stands above are passed over (`similar.diversify`).
         consumables: Suggest what was bought or liked again.
         popular: A column of numbers, such as "sold", by which products are shown to a customer
-            without a past; None shows products that differ from each other.
+            without a history; None shows products that differ from each other.
         now: Seconds since 1970, UTC; None is now.
-        taste: The knobs.
+        options: Half-life, interests and the penalty for dislikes.
 
     Raises:
         CatalogError: k below 1.
         DataError: a condition or column that does not fit, nothing left to suggest.
     """
     check_amounts(k, diverse)
-    taste = taste or Taste()
+    options = options or RecommendOptions()
     tests = conditions(where, catalog)
-    known = {one.product for one in events if one.product}
+    known = {event.product for event in events if event.product}
     if consumables:
-        # A dislike stays a no, whatever was bought before it.
-        wanted = {one.product for one in events if one.kind in ("buy", "like")}
-        known -= wanted - {one.product for one in events if one.kind == "dislike"}
+        wanted = {event.product for event in events if event.kind in ("buy", "like")}
+        known -= wanted - {event.product for event in events if event.kind == "dislike"}
 
     def fits(_: int, product: Match) -> bool:
-        return product.id not in known and all(one.holds(product.attributes) for one in tests)
+        return product.id not in known and all(test.holds(product.attributes) for test in tests)
 
-    if not any(WEIGHTS[one.kind] > 0 for one in events):
-        result = _cold(catalog, k, fits, popular)
+    if not any(EVENT_WEIGHTS[event.kind] > 0 for event in events):
+        result = _without_history(catalog, k, fits, popular)
     else:
-        result = _warm(catalog, events, k, fits, diverse, now, taste)
+        result = _from_history(catalog, events, k, fits, diverse, now, options)
     if not result.suggestions:
         raise (
             nothing_left(where)
@@ -138,94 +139,124 @@ def recommend(
     return result
 
 
-def _warm(
+def _from_history(
     catalog: Catalog,
     events: Sequence[Event],
     k: int,
     fits: Callable[[int, Match], bool],
     diverse: float,
     now: float | None,
-    taste: Taste,
+    options: RecommendOptions,
 ) -> Recommendation:
-    found, weights = interests(catalog, events, now=now, taste=taste)
-    vectors = np.stack([one.vector for one in events])
-    asked = [_unit(weights[list(one.members)] @ vectors[list(one.members)]) for one in found]
-    # The three dislikes that still weigh most: more queries would cost more than they tell.
-    against = [int(n) for n in np.argsort(weights, kind="stable")[:3] if weights[n] < 0]
-    scores = catalog.best_row_scores(
-        np.stack([*asked, *(vectors[n] for n in against)]).astype(np.float32)
-    )
-    liked = scores[: len(found)]
-    for row, event in zip(scores[len(found) :], against, strict=True):
-        liked = liked - np.float32(taste.push * weights[event] / WEIGHTS["dislike"]) * np.maximum(
-            row, 0
-        )
-    queues = []
-    for row in liked:
-        numbers, products = take(catalog, row, pool_size(k) if diverse else 2 * k, fits)
-        if diverse and numbers:
-            near = np.stack([catalog.mean_direction(number) for number in numbers])
-            relevance = np.array([one.score for one in products])
-            order = diversify(near, relevance, 2 * k, diverse, twins=twins(catalog))
-            numbers, products = [numbers[n] for n in order], [products[n] for n in order]
-        queues.append(list(zip(numbers, products, strict=True)))
+    interests, weights = interests_of(events, catalog, now=now, options=options)
+    vectors = np.stack([event.vector for event in events])
+    scores = _interest_scores(catalog, interests, vectors, weights, options.push)
+    queues = [_candidates(catalog, row, k, fits, diverse) for row in scores]
     shown: set[int] = set()
     suggestions: list[Suggestion] = []
-    for turn in turns([one.weight for one in found], k * len(found)):
+    shares = [interest.weight for interest in interests]
+    for turn in interleave(shares, k * len(interests)):
         while queues[turn] and queues[turn][0][0] in shown:
             queues[turn].pop(0)
         if queues[turn] and len(suggestions) < k:
-            number, product = queues[turn].pop(0)
-            shown.add(number)
-            members = list(found[turn].members)
-            nearest = members[int((vectors[members] @ catalog.mean_direction(number)).argmax())]
-            said = because(events[nearest])
-            suggestions.append(Suggestion(product, said, events[nearest], turn))
-    return Recommendation("profile", suggestions, [one.weight for one in found])
+            index, product = queues[turn].pop(0)
+            shown.add(index)
+            members = list(interests[turn].members)
+            nearest = members[int((vectors[members] @ catalog.mean_direction(index)).argmax())]
+            reason = because(events[nearest])
+            suggestions.append(Suggestion(product, reason, events[nearest], turn))
+    return Recommendation("profile", suggestions, shares)
 
 
-def _cold(
+def _interest_scores(
+    catalog: Catalog,
+    interests: Sequence[Interest],
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    push: float,
+) -> NDArray[np.float32]:
+    """Each product's score for each interest, less the penalty for dislikes: float32 [i, p]."""
+    queries = [
+        _unit(weights[list(interest.members)] @ vectors[list(interest.members)])
+        for interest in interests
+    ]
+    # Only the strongest dislikes: each is a further query.
+    disliked = [
+        int(n) for n in np.argsort(weights, kind="stable")[:_MAX_DISLIKES] if weights[n] < 0
+    ]
+    scores = catalog.best_row_scores(
+        np.stack([*queries, *(vectors[n] for n in disliked)]).astype(np.float32)
+    )
+    result = scores[: len(interests)]
+    for row, index in zip(scores[len(interests) :], disliked, strict=True):
+        penalty = np.float32(push * weights[index] / EVENT_WEIGHTS["dislike"])
+        result = result - penalty * np.maximum(row, 0)
+    return result
+
+
+def _candidates(
+    catalog: Catalog,
+    scores: NDArray[np.float32],
+    k: int,
+    fits: Callable[[int, Match], bool],
+    diverse: float,
+) -> list[tuple[int, Match]]:
+    """Index and product of what one interest may suggest, best first."""
+    indices, products = select_top(catalog, scores, pool_size(k) if diverse else 2 * k, fits)
+    if diverse and indices:
+        order = diversify(
+            np.stack([catalog.mean_direction(index) for index in indices]),
+            np.array([product.score for product in products]),
+            2 * k,
+            diverse,
+            duplicate_threshold=near_duplicate_threshold(catalog),
+        )
+        indices, products = [indices[n] for n in order], [products[n] for n in order]
+    return list(zip(indices, products, strict=True))
+
+
+def _without_history(
     catalog: Catalog, k: int, fits: Callable[[int, Match], bool], popular: str | None
 ) -> Recommendation:
-    """For a customer without a past."""
+    """For a customer without a history."""
     if popular is not None:
         require_columns([popular], catalog)
-        sold = np.full(len(catalog), -np.inf, np.float32)
-        for number in range(len(catalog)):
+        popularity = np.full(len(catalog), -np.inf, np.float32)
+        for index in range(len(catalog)):
             try:
-                sold[number] = float(catalog.at(number).attributes.get(popular, ""))
+                popularity[index] = float(catalog.at(index).attributes.get(popular, ""))
             except ValueError:
                 continue
-        _, products = take(catalog, sold, k, fits)
-        return Recommendation(
-            "popular",
-            [
-                Suggestion(
-                    one, f"popular: {popular} {one.attributes.get(popular, 'unknown')}", None, -1
-                )
-                for one in products
-            ],
-        )
-    # The first of the sample, then always the one farthest from those shown (Gonzalez 1985).
-    places = np.unique(np.linspace(0, len(catalog) - 1, _SAMPLE).round().astype(int))
-    chosen = [(int(n), catalog.at(int(n), 0.0)) for n in places if len(catalog)]
-    chosen = [(number, product) for number, product in chosen if fits(number, product)]
+        _, products = select_top(catalog, popularity, k, fits)
+        reasons = [
+            f"popular: {popular} {product.attributes.get(popular, 'unknown')}"
+            for product in products
+        ]
+        suggestions = [
+            Suggestion(product, reason, None, -1)
+            for product, reason in zip(products, reasons, strict=True)
+        ]
+        return Recommendation("popular", suggestions)
+    # The first of the sample, then always the farthest from those shown (Gonzalez 1985).
+    indices = np.unique(np.linspace(0, len(catalog) - 1, _SAMPLE_SIZE).round().astype(int))
+    chosen = [(int(n), catalog.at(int(n), 0.0)) for n in indices if len(catalog)]
+    chosen = [(index, product) for index, product in chosen if fits(index, product)]
     if len(chosen) < k:  # strict conditions: look at every product
         zeros = np.zeros(len(catalog), np.float32)
-        chosen = list(zip(*take(catalog, zeros, k, fits), strict=True))
+        chosen = list(zip(*select_top(catalog, zeros, k, fits), strict=True))
     if not chosen:
         return Recommendation("diverse", [])
-    vectors = np.stack([catalog.mean_direction(number) for number, _ in chosen])
+    vectors = np.stack([catalog.mean_direction(index) for index, _ in chosen])
     order = diversify(vectors, np.zeros(len(chosen), np.float32), k, 1.0)
-    said = "to look around"
-    return Recommendation("diverse", [Suggestion(chosen[n][1], said, None, -1) for n in order])
+    reason = "to look around"
+    return Recommendation("diverse", [Suggestion(chosen[n][1], reason, None, -1) for n in order])
 
 
 def because(event: Event) -> str:
-    """Why, in words."""
-    past = {"view": "viewed", "like": "liked", "buy": "bought", "photo": "photographed"}
-    what = "this" if event.kind == "photo" and not event.name else event.name
-    return f"because you {past[event.kind]} {what}"
+    """The reason for a suggestion in words."""
+    verbs = {"view": "viewed", "like": "liked", "buy": "bought", "photo": "photographed"}
+    name = "this" if event.kind == "photo" and not event.name else event.name
+    return f"because you {verbs[event.kind]} {name}"
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Products like this one: compared as products, filtered, and varied when asked."""
+"""The products most like a product or a photo: scored, filtered, and diversified when asked."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import DEFAULT_CALIBRATION, Match
+from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import WEIGHT
-from shelflens.catalog.scores import best_first, top
+from shelflens.catalog.scores import indices_best_first, top_indices
 from shelflens.discovery.filters import conditions
 from shelflens.errors import CatalogError, DataError
 
-SHORTLIST = 200
-"""Products whose likeness of kind is worked out; of 100,000 the nearest are of a few kinds."""
+SIMILAR_CANDIDATES = 200
+"""Products whose category similarity is computed; the nearest are of a few categories."""
 
 
 def similar(
@@ -29,18 +29,17 @@ def similar(
 ) -> list[Match]:
     """The products most like a product or a photo.
 
-    A product asks with the mean direction of its pictures, and every other product answers with
-    its best picture: one reading of the catalog. (`benchmarks/quality/shop.py` measures this
-    against best pair, mean and quantile.) Where the model was told kinds, likeness of kind is mixed
-    in (`likeness`).
+    The query of a product is the mean direction of its rows; every other product is scored by its
+    best row (chosen by `benchmarks/quality/shop/`). Where the catalog has category axes, category
+    similarity is mixed in (`CategoryAxes`).
 
     Args:
         catalog: The catalog.
         query: A product id, or the embedding of a photo, float32 [d].
         k: How many.
         where: Conditions that all must hold, such as "category=Milk" or "price<30".
-        diverse: 0 takes the nearest; towards 1, what resembles the ones before is passed over
-            (`diversify`).
+        diverse: 0 takes the nearest; towards 1, products that resemble those before them are
+            passed over (`diversify`).
 
     Returns:
         Best first, or with `diverse` in the order to show them; fewer than k when the conditions
@@ -59,44 +58,48 @@ def similar(
         vector = catalog.mean_direction(itself)
     else:
         vector = catalog.unit(query)
-    scores = _of_kind(catalog, vector, catalog.best_row_scores(vector[np.newaxis])[0])
+    scores = _with_category_scores(catalog, vector, catalog.best_row_scores(vector[np.newaxis])[0])
     wanted = pool_size(k) if diverse else k
 
-    def fits(number: int, product: Match) -> bool:
-        return number != itself and all(one.holds(product.attributes) for one in tests)
+    def fits(index: int, product: Match) -> bool:
+        return index != itself and all(test.holds(product.attributes) for test in tests)
 
-    numbers, found = take(catalog, scores, wanted, fits)
+    indices, found = select_top(catalog, scores, wanted, fits)
     if where and not found:
         raise nothing_left(where)
     if not diverse:
         return found
-    vectors = np.array([catalog.mean_direction(number) for number in numbers]).reshape(
+    vectors = np.array([catalog.mean_direction(index) for index in indices]).reshape(
         -1, catalog.dim
     )
-    places = diversify(
-        vectors, np.array([one.score for one in found]), k, diverse, twins=twins(catalog)
+    order = diversify(
+        vectors,
+        np.array([match.score for match in found]),
+        k,
+        diverse,
+        duplicate_threshold=near_duplicate_threshold(catalog),
     )
-    return [found[place] for place in places]
+    return [found[n] for n in order]
 
 
-def _of_kind(
+def _with_category_scores(
     catalog: Catalog, vector: NDArray[np.float32], scores: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The scores with likeness of kind mixed in, if the catalog's model knows kinds.
+    """The scores with category similarity mixed in, if the catalog has category axes.
 
-    It is worked out for the nearest `SHORTLIST` products; the others count as unlike, so that all
-    stay comparable: float32 [p] -> float32 [p].
+    Category similarity is computed for the nearest `SIMILAR_CANDIDATES` products and lowest for the
+    rest, so that all scores stay comparable: float32 [p] -> float32 [p].
     """
     if not catalog.category_axes:
         return scores
-    near = top(scores, SHORTLIST)
-    directions = np.stack([catalog.mean_direction(number) for number in near.tolist()])
+    near = top_indices(scores, SIMILAR_CANDIDATES)
+    directions = np.stack([catalog.mean_direction(index) for index in near.tolist()])
     mixed = (scores - WEIGHT) / np.float32(1 + WEIGHT)
     mixed[near] = catalog.category_axes.mixed(vector, directions, scores[near])
     return mixed
 
 
-def take(
+def select_top(
     catalog: Catalog,
     scores: NDArray[np.float32],
     k: int,
@@ -106,23 +109,23 @@ def take(
 
     Args:
         catalog: The catalog.
-        scores: float32 [p], by product number.
+        scores: float32 [p], by product index.
         k: How many.
-        fits: Called with a product's number and the product.
+        fits: Called with a product's index and the product.
 
     Returns:
-        Their numbers, and themselves with their scores.
+        Their indices, and the products with their scores.
     """
-    numbers: list[int] = []
+    indices: list[int] = []
     found: list[Match] = []
-    for number in best_first(scores):
-        product = catalog.at(number, float(scores[number]))
-        if fits(number, product):
-            numbers.append(number)
+    for index in indices_best_first(scores):
+        product = catalog.at(index, float(scores[index]))
+        if fits(index, product):
+            indices.append(index)
             found.append(product)
             if len(found) == k:
                 break
-    return numbers, found
+    return indices, found
 
 
 def diversify(
@@ -131,23 +134,23 @@ def diversify(
     k: int,
     diverse: float,
     *,
-    twins: float = math.inf,
+    duplicate_threshold: float = math.inf,
 ) -> list[int]:
     """Choose k of m by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 
-    The next one is always that with the highest `(1 - diverse) * score - diverse * (cosine to
-    the nearest one chosen before)`. Beside that, two twins never stand next to each other while
-    there is anything else.
+    The next one always has the highest `(1 - diverse) * score - diverse * (cosine to the nearest
+    one chosen before)`. In addition, two near-duplicates never stand next to each other while there
+    is an alternative.
 
     Args:
         vectors: Floats [m, d], rows of length 1.
         scores: Floats [m], the relevance.
         k: How many.
         diverse: 0 to 1.
-        twins: Cosine similarity from which two are near-identical.
+        duplicate_threshold: Cosine similarity from which two are near-duplicates.
 
     Returns:
-        At most k places, in the order chosen; of equal values the first.
+        At most k indices, in the order chosen; of equal values the first.
     """
     left = np.ones(len(scores), bool)
     nearest = np.full(len(scores), -np.inf)
@@ -156,7 +159,7 @@ def diversify(
         penalty = np.where(np.isfinite(nearest), nearest, 0)
         value = np.where(left, (1 - diverse) * scores - diverse * penalty, -np.inf)
         if chosen:
-            apart = left & (vectors @ vectors[chosen[-1]] < twins)
+            apart = left & (vectors @ vectors[chosen[-1]] < duplicate_threshold)
             if apart.any():
                 value = np.where(apart, value, -np.inf)
         chosen.append(int(value.argmax()))
@@ -165,13 +168,13 @@ def diversify(
     return chosen
 
 
-def twins(catalog: Catalog) -> float:
-    """Near-identical: the catalog itself would take one for the other."""
-    return float({**DEFAULT_CALIBRATION, **catalog.calibration}["threshold"])
+def near_duplicate_threshold(catalog: Catalog) -> float:
+    """Cosine similarity of near-duplicates: that from which the catalog answers `match`."""
+    return catalog.calibration.threshold
 
 
 def pool_size(k: int) -> int:
-    """Candidates of `diversify`: enough to leave variants out, few enough to stay near."""
+    """Candidates of `diversify`: enough to pass variants over, few enough to stay near."""
     return max(50, 5 * k)
 
 

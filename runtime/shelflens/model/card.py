@@ -21,6 +21,9 @@ CARD_NAME = "shelflens.json"
 CARD_KEY = "shelflens"
 CARD_FORMAT = 1
 
+_KEYS = {"category_axes": "likeness"}
+"""Keys of the JSON that differ from the field's name."""
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -42,13 +45,13 @@ class ModelCard:
     license: str = ""
     """Licence of the weights, with those of the start weights and of the training photos."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Data, number of products and photos, start weights, command."""
+    """Datasets, number of products and photos, start weights, command."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Measured quality, each figure under the name of its protocol."""
     calibration: dict[str, float] = field(default_factory=dict)
-    """`threshold` and `margin` of the cosine similarity for a catalog without its own."""
-    likeness: dict[str, Any] = field(default_factory=dict)
-    """Axes along which products of one kind lie close together; see `likeness.Likeness`."""
+    """`threshold` and `margin` for a catalog without its own; see `Calibration.from_dict`."""
+    category_axes: dict[str, Any] = field(default_factory=dict)
+    """Axes along which products of one category lie close together; see `CategoryAxes`."""
     use: str = ""
     """Intended use and known limits, for a reader."""
     created: str = ""
@@ -57,7 +60,8 @@ class ModelCard:
 
     def to_json(self) -> str:
         """One line of JSON, keys in the order of the fields."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> ModelCard:
@@ -68,8 +72,8 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            card = cls(**{key: value for key, value in values.items() if key in known})
+            keys = {_KEYS.get(field.name, field.name): field.name for field in fields(cls)}
+            card = cls(**{keys[key]: value for key, value in values.items() if key in keys})
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(
                 f"{where}: its model card cannot be read ({error}); export it again"

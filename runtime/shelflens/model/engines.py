@@ -23,8 +23,8 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, size, size, 3] -> float32 [n, d]."""
 
 
-WIDE = sys.maxsize > 2**32
-"""Whether this is a 64-bit system: the processor may be one, and the system not."""
+IS_64_BIT = sys.maxsize > 2**32
+"""Whether this is a 64-bit system: the processor may be one when the system is not."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Kind:
+class EngineType:
     """One engine that ShelfLens can use."""
 
     name: str
@@ -50,13 +50,13 @@ class Kind:
     install: str
     """The pip line that installs it."""
     open: Callable[[Path, int], Engine]
-    wide: bool = True
+    only_64_bit: bool = True
     """Whether it is built for 64-bit systems only."""
 
     @property
-    def how(self) -> str:
+    def how_to_install(self) -> str:
         """What to type for it here, or that there is nothing to type."""
-        if self.wide and not WIDE:
+        if self.only_64_bit and not IS_64_BIT:
             return "not possible, it is made for 64-bit systems only"
         return self.install
 
@@ -66,7 +66,7 @@ def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None)
 
     Args:
         path: A `.tflite` or `.onnx` file made by `shelflens export`.
-        engine: "auto", or one of the names in `KINDS`.
+        engine: "auto", or one of the names in `ENGINE_TYPES`.
         threads: Threads for one inference; None takes one per core, at most four.
 
     Raises:
@@ -78,25 +78,25 @@ def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None)
         raise FileNotFoundError(2, "no such model file", str(path))
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; give a .tflite or .onnx file")
-    suited = [kind for kind in KINDS if kind.suffix == path.suffix.lower()]
+    suited = [each for each in ENGINE_TYPES if each.suffix == path.suffix.lower()]
     if not suited:
         raise ModelError(f"{path}: expected a file ending in .tflite or .onnx")
-    wanted = suited if engine == "auto" else [kind for kind in suited if kind.name == engine]
+    wanted = [each for each in suited if engine in ("auto", each.name)]
     if not wanted:
-        names = ", ".join(kind.name for kind in suited)
+        names = ", ".join(each.name for each in suited)
         raise EngineError(f"{path}: engine {engine!r} cannot run it; expected auto, {names}")
     reasons = []
-    for kind in wanted:
+    for engine_type in wanted:
         try:
-            return kind.open(path, threads or min(4, os.cpu_count() or 1))
+            return engine_type.open(path, threads or min(4, os.cpu_count() or 1))
         except ModelError:
             raise
         except Exception as error:  # what a missing or mismatched binary raises is unpredictable
-            reasons.append(f"{kind.name}: {why(error)}")
-    fitting = [kind for kind in wanted if kind.how == kind.install] or wanted
+            reasons.append(f"{engine_type.name}: {why(error)}")
+    possible = [each for each in wanted if each.how_to_install == each.install] or wanted
     raise EngineError(
         f"{path}: no engine here runs it ({'; '.join(reasons)}); "
-        f"try: {fitting[0].how}; shelflens doctor tells more"
+        f"try: {possible[0].how_to_install}; shelflens doctor tells more"
     )
 
 
@@ -186,15 +186,15 @@ def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> N
         )
 
 
-KINDS = (
-    Kind("litert", ".tflite", "pip install ai-edge-litert", _open_litert),
-    Kind(
+ENGINE_TYPES = (
+    EngineType("litert", ".tflite", "pip install ai-edge-litert", _open_litert),
+    EngineType(
         "tflite-runtime",
         ".tflite",
         "pip install tflite-runtime 'numpy<2'",
         _open_tflite_runtime,
-        wide=False,
+        only_64_bit=False,
     ),
-    Kind("onnxruntime", ".onnx", "pip install 'shelflens[onnx]'", _open_onnx),
+    EngineType("onnxruntime", ".onnx", "pip install 'shelflens[onnx]'", _open_onnx),
 )
 """In the order in which "auto" tries them."""

@@ -27,7 +27,7 @@ MAX_PIXELS = 89_478_485
 claim to be gigapixels wide; decoding it would take the device down."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
-"""What is opened; the others that Pillow knows are slow, rare or dangerous."""
+"""What is opened; the rest of what Pillow knows is slow, rare or dangerous."""
 
 Photo = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of a file, a PIL image, or uint8 RGB [h, w, 3]."""
@@ -88,8 +88,8 @@ def _decode(stream: BinaryIO, size: int | None, name: str) -> NDArray[np.uint8]:
         raise _damaged(name, error) from error
     with picture:
         if size is not None:
-            least = int(size * _DRAFT_FACTOR)
-            picture.draft(None, (least, least))
+            side = int(size * _DRAFT_FACTOR)
+            picture.draft(None, (side, side))
         return _pixels(picture, size, name)
 
 

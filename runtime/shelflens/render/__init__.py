@@ -1,1 +1,1 @@
-"""Pictures for people: contact sheets, charts, thumbnails."""
+"""Images for people: contact sheets, charts, thumbnails."""

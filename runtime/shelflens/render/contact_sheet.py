@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from shelflens.model.image import Photo, load_image
 
 Verdict = Literal["right", "wrong", "fair", "none"]
-"""Whether an answer is right; fair: the right product is among those told apart no further."""
+"""Whether an answer is right; fair: the right product is among the candidates."""
 
 _PAPER, _CARD, _INK, _SOFT = "#f3f0ea", "#ffffff", "#22262b", "#7b8087"
 _COLOURS = {"right": "#1f8a5b", "wrong": "#c8372d", "fair": "#c98a12", "none": "#7b8087"}
@@ -22,19 +22,19 @@ _QUERY, _THUMB = 216, 116
 
 @dataclass(frozen=True)
 class Panel:
-    """One query and what was found for it."""
+    """One query and its answer."""
 
     photo: Photo
     title: str
-    """The answer in a word or two, e.g. "match"."""
+    """The decision, for example "match"."""
     subtitle: str
     verdict: Verdict
-    found: Sequence[PanelMatch]
+    matches: Sequence[PanelMatch]
 
 
 @dataclass(frozen=True)
 class PanelMatch:
-    """One product found: its picture, its name, its score, whether it is the right one."""
+    """One product beside the query: its image, name and score, and whether it is the right one."""
 
     photo: Photo
     name: str
@@ -54,31 +54,31 @@ def contact_sheet(
         columns: Panels side by side.
 
     Returns:
-        An RGB picture about 2000 pixels wide for three columns.
+        An RGB image about 2000 pixels wide for three columns.
     """
-    matches = max((len(panel.found) for panel in panels), default=0)
-    width = _PAD + _QUERY + _PAD + matches * (_THUMB + 12) + _PAD
+    columns_of_matches = max((len(panel.matches) for panel in panels), default=0)
+    width = _PAD + _QUERY + _PAD + columns_of_matches * (_THUMB + 12) + _PAD
     height = _QUERY + 2 * _PAD
     rows = -(-len(panels) // columns)
     top = _EDGE + 64 + 30 * len(lines) + 16
-    sheet = Image.new(
+    canvas = Image.new(
         "RGB",
         (2 * _EDGE + columns * (width + _GAP) - _GAP, top + rows * (height + _GAP) + _EDGE - _GAP),
         _PAPER,
     )
-    draw = ImageDraw.Draw(sheet)
+    draw = ImageDraw.Draw(canvas)
     draw.text((_EDGE, _EDGE - 8), title, fill=_INK, font=font_of(46))
-    for place, line in enumerate(lines):
-        draw.text((_EDGE, _EDGE + 56 + 30 * place), line, fill=_SOFT, font=font_of(22))
-    for place, panel in enumerate(panels):
-        row, column = divmod(place, columns)
+    for index, line in enumerate(lines):
+        draw.text((_EDGE, _EDGE + 56 + 30 * index), line, fill=_SOFT, font=font_of(22))
+    for index, panel in enumerate(panels):
+        row, column = divmod(index, columns)
         corner = (_EDGE + column * (width + _GAP), top + row * (height + _GAP))
-        _draw_panel(sheet, draw, panel, corner, (width, height))
-    return sheet
+        _draw_panel(canvas, draw, panel, corner, (width, height))
+    return canvas
 
 
 def _draw_panel(
-    sheet: Image.Image,
+    canvas: Image.Image,
     draw: ImageDraw.ImageDraw,
     panel: Panel,
     corner: tuple[int, int],
@@ -89,7 +89,7 @@ def _draw_panel(
     colour = _COLOURS[panel.verdict]
     box = (left, top, left + width, top + height)
     draw.rounded_rectangle(box, 16, fill=_CARD, outline=colour, width=3)
-    paste(sheet, panel.photo, (left + _PAD, top + _PAD), _QUERY)
+    paste(canvas, panel.photo, (left + _PAD, top + _PAD), _QUERY)
     x = left + 2 * _PAD + _QUERY
     font = font_of(23)
     pill = draw.textlength(panel.title, font=font) + 28
@@ -98,34 +98,34 @@ def _draw_panel(
     room = left + width - _PAD - (x + pill + 10)
     subtitle = fit(draw, panel.subtitle, font_of(18), room)
     draw.text((x + pill + 10, top + _PAD + 17), subtitle, fill=_SOFT, font=font_of(18), anchor="lm")
-    for place, found in enumerate(panel.found):
-        at = (x + place * (_THUMB + 12), top + _PAD + 46)
-        paste(sheet, found.photo, at, _THUMB)
+    for index, match in enumerate(panel.matches):
+        at = (x + index * (_THUMB + 12), top + _PAD + 46)
+        paste(canvas, match.photo, at, _THUMB)
         frame = (at[0], at[1], at[0] + _THUMB, at[1] + _THUMB)
-        mark = _COLOURS["right"] if found.right else "#e3dfd7"
-        draw.rounded_rectangle(frame, 10, outline=mark, width=4 if found.right else 2)
+        mark = _COLOURS["right"] if match.right else "#e3dfd7"
+        draw.rounded_rectangle(frame, 10, outline=mark, width=4 if match.right else 2)
         y = at[1] + _THUMB + 4
-        for line in wrap(draw, found.name, font_of(13), _THUMB):
+        for line in wrap(draw, match.name, font_of(13), _THUMB):
             draw.text((at[0], y), line, fill=_INK, font=font_of(13))
             y += 15
-        draw.text((at[0], y + 1), f"{found.score:.2f}", fill=_SOFT, font=font_of(15))
+        draw.text((at[0], y + 1), f"{match.score:.2f}", fill=_SOFT, font=font_of(15))
 
 
-def paste(sheet: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:
+def paste(canvas: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:
     """Fill a square with rounded corners with the middle of a photo."""
-    picture = Image.fromarray(load_image(photo))
-    scale = side / min(picture.size)
-    big = (max(side, round(picture.width * scale)), max(side, round(picture.height * scale)))
-    picture = picture.resize(big, Image.Resampling.LANCZOS)
+    image = Image.fromarray(load_image(photo))
+    scale = side / min(image.size)
+    big = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
+    image = image.resize(big, Image.Resampling.LANCZOS)
     left, top = (big[0] - side) // 2, (big[1] - side) // 2
     mask = Image.new("L", (side * 2, side * 2), 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, side * 2 - 1, side * 2 - 1), 20, fill=255)
     smooth = mask.resize((side, side), Image.Resampling.LANCZOS)
-    sheet.paste(picture.crop((left, top, left + side, top + side)), corner, smooth)
+    canvas.paste(image.crop((left, top, left + side, top + side)), corner, smooth)
 
 
 def wrap(draw: ImageDraw.ImageDraw, text: str, font: Any, room: float) -> list[str]:
-    """At most two lines; what tells variants apart stands at the end, so the start is cut."""
+    """At most two lines; variants differ at the end of their names, so the start is cut."""
     words = text.split()
     tail = [words.pop()] if words else []
     while words and draw.textlength(" ".join([words[-1], *tail]), font=font) <= room:

@@ -1,4 +1,4 @@
-"""Small copies of photos, for pages."""
+"""Small copies of photos, for HTML."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from PIL import Image
 from shelflens.model.image import load_image
 
 
-def thumbnail(path: Path, side: int, kind: str, **options: Any) -> bytes:
-    """A photo in small, upright, without its metadata.
+def thumbnail(path: Path, side: int, file_format: str, **options: Any) -> bytes:
+    """A small copy of a photo, upright, without its metadata.
 
     Args:
         path: The photo.
-        side: Most pixels of the longer side; a smaller photo stays as it is.
-        kind: "JPEG" or "WEBP".
+        side: Largest length of the longer side, pixels; a smaller photo stays as it is.
+        file_format: "JPEG" or "WEBP".
         options: Of Pillow's `save`, such as `quality`.
 
     Raises:
         PhotoError, OSError: as `load_image`.
     """
-    picture = Image.fromarray(load_image(path))
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
+    image = Image.fromarray(load_image(path))
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
     buffer = BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()

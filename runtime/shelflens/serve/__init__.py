@@ -1,4 +1,4 @@
-"""A small web server beside the catalog: `shelflens serve`, with the [serve] extra.
+"""The web server of `shelflens serve`, with the [serve] extra.
 
-The only part of the runtime that opens a port, and it opens no connection of its own.
+The only part of the runtime that opens a port; it opens no connection of its own.
 """

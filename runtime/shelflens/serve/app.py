@@ -1,10 +1,9 @@
-"""The application: routes, handlers and the gate around them."""
+"""The application: routes, handlers and the access control around them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,41 +12,42 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from shelflens.catalog.reload import Reloader
+from shelflens.render.product_images import ImageFinder
+from shelflens.serve.access import AccessControl
 from shelflens.serve.api import Api, as_json
-from shelflens.serve.desk import Desk
-from shelflens.serve.gate import Gate
 from shelflens.serve.openapi import describe, docs
-from shelflens.serve.pictures import Pictures
 from shelflens.serve.problem import Problem, on_crash, on_http, on_problem
+from shelflens.serve.product_images import ProductImages
 from shelflens.serve.settings import Settings
-from shelflens.serve.static import HERE, built_page, html_page, plain_page
+from shelflens.serve.static_files import FORM, html_once, photo_form_routes, web_app_routes
+from shelflens.serve.worker_pool import WorkerPool
 
 
 def make_app(
-    stock: Reloader,
+    reloader: Reloader,
     settings: Settings,
     *,
-    find_picture: Callable[[str], Path | None] | None = None,
+    find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
-) -> Gate:
+) -> AccessControl:
     """The ASGI application.
 
     Args:
-        stock: Catalog and model.
-        settings: Limits, token, page.
-        find_picture: Product id -> file; None serves no pictures.
+        reloader: Catalog and model.
+        settings: Limits, token, web app.
+        find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
     """
-    desk = Desk(stock, workers=settings.workers, waiting=settings.waiting)
-    api = Api(desk, settings)
-    document = describe(settings, pictures=find_picture is not None)
+    pool = WorkerPool(reloader, workers=settings.workers, queue_size=settings.queue_size)
+    api = Api(pool, settings)
+    document = describe(settings, images=find_image is not None)
 
     async def openapi(_: Request) -> Response:
         return as_json(document)
 
     async def docs_css(_: Request) -> Response:
         headers = {"cache-control": "no-cache"}
-        return FileResponse(HERE / "style.css", headers=headers, media_type="text/css")
+        return FileResponse(FORM / "style.css", headers=headers, media_type="text/css")
 
     routes: list[BaseRoute] = [
         Route("/lookup", api.lookup, methods=["POST"]),
@@ -55,21 +55,21 @@ def make_app(
         Route("/catalog", api.catalog),
         Route("/healthz", api.healthz),
         Route("/openapi.json", openapi),
-        Route("/docs", html_page(lambda: docs(document, f"{settings.scheme}://HOST:PORT"))),
+        Route("/docs", html_once(lambda: docs(document, f"{settings.scheme}://HOST:PORT"))),
         Route("/docs.css", docs_css),
     ]
-    if find_picture is not None:
-        routes.append(Route("/pictures/{id:path}", Pictures(desk, find_picture).get))
-    if settings.page is not None:
-        routes += built_page(settings.page)
+    if find_image is not None:
+        routes.append(Route("/pictures/{id:path}", ProductImages(pool, find_image).get))
+    if settings.web_app is not None:
+        routes += web_app_routes(settings.web_app)
     else:
-        routes += plain_page(find_picture is not None)
+        routes += photo_form_routes(find_image is not None)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         on_ready()
         yield
-        desk.close()
+        pool.close()
 
     app = Starlette(
         routes=routes,
@@ -81,4 +81,4 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    return Gate(app, settings)
+    return AccessControl(app, settings)

@@ -1,4 +1,4 @@
-"""The API's description: OpenAPI 3.1 for programs, a plain page for people."""
+"""The API's description: OpenAPI 3.1 for programs, an HTML page for people."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from http import HTTPStatus
 from typing import Any
 
 from shelflens import __version__
-from shelflens.serve.body import MULTIPART, PHOTO_TYPES
 from shelflens.serve.problem import MEDIA_TYPE
 from shelflens.serve.schemas import SCHEMAS, Schema
 from shelflens.serve.settings import Settings
+from shelflens.serve.uploads import MULTIPART, PHOTO_TYPES
 
 _WHY = {
     400: "a query option or the form cannot be used",
     401: "no token, or another",
-    404: "no such product, picture or path",
+    404: "no such product, image or path",
     408: "the body came too slowly",
     413: "the body is too large, or has too many photos",
     415: "the body is no JPEG, PNG, WebP or form of these",
@@ -25,10 +25,10 @@ _WHY = {
 }
 
 
-def describe(settings: Settings, *, pictures: bool) -> dict[str, Any]:
+def describe(settings: Settings, *, images: bool) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a server with these settings."""
     k = _query(
-        "k", "products to show", {"type": "integer", "minimum": 1, "maximum": settings.most_k}, 5
+        "k", "products to show", {"type": "integer", "minimum": 1, "maximum": settings.max_k}, 5
     )
     paths: dict[str, Any] = {
         "/lookup": {"post": _lookup(settings, k)},
@@ -64,11 +64,9 @@ def describe(settings: Settings, *, pictures: bool) -> dict[str, Any]:
             "get": {**_operation("The server runs.", _json("Health"), ()), "security": []}
         },
     }
-    if pictures:
+    if images:
         paths["/pictures/{id}"] = {
-            "get": _operation(
-                "A small picture of a product.", {"image/jpeg": {}}, (404, 503), [_ID]
-            )
+            "get": _operation("A small image of a product.", {"image/jpeg": {}}, (404, 503), [_ID])
         }
     document: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -107,9 +105,7 @@ def _lookup(settings: Settings, k: Schema) -> Schema:
     photo: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
     form: Schema = {
         "type": "object",
-        "properties": {
-            "photo": {"type": "array", "items": photo, "maxItems": settings.most_photos}
-        },
+        "properties": {"photo": {"type": "array", "items": photo, "maxItems": settings.max_photos}},
     }
     content: Schema = {kind: {} for kind in PHOTO_TYPES}
     content[MULTIPART] = {"schema": form}
@@ -121,8 +117,8 @@ def _lookup(settings: Settings, k: Schema) -> Schema:
         [k, fuse],
     )
     operation["description"] = (
-        f"The body is a photo, or a form with up to {settings.most_photos}; at most "
-        f"{settings.most_bytes:,} bytes. Photos are not kept."
+        f"The body is a photo, or a form with up to {settings.max_photos}; at most "
+        f"{settings.max_bytes:,} bytes. Photos are not kept."
     )
     operation["requestBody"] = {"required": True, "content": content}
     return operation
@@ -172,19 +168,19 @@ def docs(document: dict[str, Any], base: str) -> str:
         document: From `describe`.
         base: URL of the server, for the example.
     """
-    say = html.escape
-    secret = ' -H "Authorization: Bearer $TOKEN"' if "security" in document else ""
+    escape = html.escape
+    auth = escape(' -H "Authorization: Bearer $TOKEN"') if "security" in document else ""
     parts = []
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            parts.append(f"<h2><code>{method.upper()} {say(path)}</code></h2>")
+            parts.append(f"<h2><code>{method.upper()} {escape(path)}</code></h2>")
             parts.append(
-                f"<p>{say(operation['summary'])} {say(operation.get('description', ''))}</p>"
+                f"<p>{escape(operation['summary'])} {escape(operation.get('description', ''))}</p>"
             )
-            rows = [(one["name"], one["description"]) for one in operation["parameters"]]
-            rows += [(code, one["description"]) for code, one in operation["responses"].items()]
+            rows = [(item["name"], item["description"]) for item in operation["parameters"]]
+            rows += [(code, item["description"]) for code, item in operation["responses"].items()]
             cells = "".join(
-                f"<tr><th scope=row><code>{say(name)}</code></th><td>{say(text)}</td></tr>"
+                f"<tr><th scope=row><code>{escape(name)}</code></th><td>{escape(text)}</td></tr>"
                 for name, text in rows
             )
             parts.append(f"<table>{cells}</table>")
@@ -193,8 +189,8 @@ def docs(document: dict[str, Any], base: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/docs.css"></head><body><main>
 <h1>ShelfLens for programs</h1>
-<pre>curl{say(secret)} -H "Content-Type: image/jpeg" --data-binary @photo.jpg {say(base)}/lookup
-curl{say(secret)} -F photo=@front.jpg -F photo=@side.jpg {say(base)}/lookup</pre>
+<pre>curl{auth} -H "Content-Type: image/jpeg" --data-binary @photo.jpg {escape(base)}/lookup
+curl{auth} -F photo=@front.jpg -F photo=@side.jpg {escape(base)}/lookup</pre>
 <p>Errors are one line in <code>detail</code>, as RFC 9457 problem JSON. All of this in the form of
 OpenAPI 3.1: <a href="/openapi.json">openapi.json</a>.</p>
 {"".join(parts)}

@@ -1,4 +1,4 @@
-"""What went wrong, as one clear line and as JSON (RFC 9457, `application/problem+json`)."""
+"""Errors as one clear line and as JSON (RFC 9457, `application/problem+json`)."""
 
 from __future__ import annotations
 
@@ -63,20 +63,20 @@ class Problem(Exception):
         return Response(text, self.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def shown(text: str, most: int = 80) -> str:
-    """What a client sent, in quotes, on one line and not endless."""
-    return ascii(text if len(text) <= most else text[:most] + "...")
+def quoted(text: str, limit: int = 80) -> str:
+    """What a client sent, in quotes, on one line, cut at a limit."""
+    return ascii(text if len(text) <= limit else text[:limit] + "...")
 
 
 def bad_photo(error: PhotoError, name: str) -> Problem:
     """A photo that does not open; its error is `photo: what is wrong; what to do`."""
-    _, _, said = str(error).partition(": ")
-    got, _, do = said.rpartition("; ")
+    _, _, message = str(error).partition(": ")
+    got, _, do = message.rpartition("; ")
     return Problem(
         422,
         name,
-        expected="a JPEG, PNG or WebP picture",
-        got=" ".join((got or said).split()),
+        expected="a JPEG, PNG or WebP image",
+        got=" ".join((got or message).split()),
         do=do if do and not do.startswith("expected") else "send another photo",
     )
 
@@ -106,9 +106,9 @@ async def on_http(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "another method")
         problem = Problem(
             405,
-            f"{request.method} {shown(request.url.path)[1:-1]}",
+            f"{request.method} {quoted(request.url.path)[1:-1]}",
             expected=allowed,
-            got=shown(request.method)[1:-1],
+            got=quoted(request.method)[1:-1],
             do="see /docs",
             headers=error.headers,
         )
@@ -117,7 +117,7 @@ async def on_http(request: Request, error: Exception) -> Response:
             error.status_code,
             "path",
             expected="one of those in /docs",
-            got=shown(request.url.path),
+            got=quoted(request.url.path),
             do="see /docs",
             headers=error.headers,
         )
@@ -125,7 +125,7 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 
 async def on_crash(_: Request, error: Exception) -> Response:
-    """Answer a defect of ours; Starlette hands the error on, so that it is logged."""
+    """Answer a defect of ours; Starlette raises the error again, so that it is logged."""
     problem = Problem(
         500,
         "server",

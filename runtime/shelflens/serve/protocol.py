@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1, with the time limits that it leaves to a proxy in front of it."""
+"""uvicorn's HTTP/1.1 with the time limits that it expects from a proxy in front of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shelflens.serve.settings import Settings
 
 
 class TimedProtocol(H11Protocol):
-    """Ends connections whose request head, or whose reader, does not come on for `limit_s`."""
+    """Ends connections whose request head is not complete, or who do not read, for `limit_s`."""
 
     limit_s = Settings.idle_s
 
@@ -22,16 +22,16 @@ class TimedProtocol(H11Protocol):
     _reader: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client came."""
+        """A client has connected."""
         # asyncio does this for sockets that it made itself. Without it the body of an answer waits
-        # 40 ms for the client's acknowledgement of the head.
-        if (ours := transport.get_extra_info("socket")) is not None:
-            ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # for the client's acknowledgement of the head, 40 ms.
+        if (connection := transport.get_extra_info("socket")) is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
         self._watch_head()
 
     def data_received(self, data: bytes) -> None:
-        """It sent something."""
+        """It has sent something."""
         super().data_received(data)
         self._watch_head()
 
@@ -50,25 +50,25 @@ class TimedProtocol(H11Protocol):
             self._watch_head()
 
     def pause_writing(self) -> None:
-        """The client does not read on."""
+        """The client does not read."""
         super().pause_writing()
         self._reader = self.loop.call_later(self.limit_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """The client reads again."""
         super().resume_writing()
         if self._reader is not None:
             self._reader.cancel()
             self._reader = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The client has disconnected."""
         if self._head is not None:
             self._head.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, in the manner of the other errors."""
+        """Answer what is not HTTP, in the form of the other errors."""
         problem = Problem(400, "request", expected="HTTP/1.1", got="something else", do="see /docs")
         body = json.dumps(problem.to_dict()).encode()
         headers = [

@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,21 @@ import uvicorn
 
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import ServeError
+from shelflens.render.product_images import ImageFinder
 from shelflens.serve.app import make_app
 from shelflens.serve.protocol import TimedProtocol
 from shelflens.serve.settings import Settings
 
 GRACE_S = 15
-"""For requests in progress when told to stop: a client that stands still is cut before."""
+"""For requests in progress at a stop; a client that stalls is disconnected before."""
 
 
-def serve(
-    stock: Reloader, settings: Settings, *, find_picture: Callable[[str], Path | None] | None = None
-) -> None:
+def serve(reloader: Reloader, settings: Settings, *, find_image: ImageFinder | None = None) -> None:
     """Serve until SIGTERM or SIGINT; requests in progress are answered first.
 
     Raises:
         ServeError: settings that open the server unprotected; a certificate that does not load.
-        OSError: the port is taken, or not this machine's to open.
+        OSError: the port is taken, or may not be opened.
     """
     settings.check()
     if settings.cert and settings.key:
@@ -40,13 +38,13 @@ def serve(
     port = listener.getsockname()[1]
 
     def ready() -> None:
-        for line in greeting(stock, settings, port):
+        for line in greeting(reloader, settings, port):
             print(line, flush=True)
 
     class Protocol(TimedProtocol):
         limit_s = settings.idle_s
 
-    app = make_app(stock, settings, find_picture=find_picture, on_ready=ready)
+    app = make_app(reloader, settings, find_image=find_image, on_ready=ready)
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -58,21 +56,21 @@ def serve(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=settings.connections,
+        limit_concurrency=settings.max_connections,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=16 << 10,
         ssl_certfile=settings.cert,
         ssl_keyfile=settings.key,
     )
-    # uvicorn raises the signal again when it is done, and would end by it.
-    before = {one: signal.signal(one, _stopped) for one in (signal.SIGTERM, signal.SIGINT)}
+    # uvicorn raises the signal again when it is done, which would end the process.
+    before = {number: signal.signal(number, _stopped) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         listener.close()
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stopped(*_: Any) -> None:
@@ -85,7 +83,7 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         OSError: naming host and port.
     """
-    where = f"{settings.host}:{settings.port}"
+    address = f"{settings.host}:{settings.port}"
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((settings.host, settings.port), family=family, backlog=128)
@@ -93,7 +91,7 @@ def listen(settings: Settings) -> socket.socket:
         taken = error.errno == errno.EADDRINUSE
         hint = "; another program listens there, choose another --port" if taken else ""
         reason = error.strerror or str(error)
-        raise OSError(error.errno, f"{reason}{hint}", where) from error
+        raise OSError(error.errno, f"{reason}{hint}", address) from error
 
 
 def check_certificate(cert: Path, key: Path) -> None:
@@ -118,17 +116,17 @@ def _no_password() -> str:
     raise ValueError("a key with a password")
 
 
-def greeting(stock: Reloader, settings: Settings, port: int) -> list[str]:
-    """What to say when it runs."""
+def greeting(reloader: Reloader, settings: Settings, port: int) -> list[str]:
+    """The lines that say where it can be reached."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    card, catalog = stock.embedder.card, stock.catalog
+    card, catalog = reloader.embedder.card, reloader.catalog
     lines = [
         f"serving  {settings.scheme}://{host}:{port}   (stop: Ctrl-C)",
-        f"catalog  {len(catalog)} products, {catalog.row_count} pictures  {catalog.path}",
-        f"model    {card.name}, {card.variant}, {stock.embedder.engine}",
+        f"catalog  {len(catalog)} products, {catalog.row_count} images  {catalog.path}",
+        f"model    {card.name}, {card.variant}, {reloader.embedder.engine}",
     ]
-    if settings.page:
-        lines.append(f"page     {settings.page}")
+    if settings.web_app:
+        lines.append(f"web app  {settings.web_app}")
     if settings.loopback:
         lines.append("reach    this machine only; --host 0.0.0.0 opens it to others")
         return lines

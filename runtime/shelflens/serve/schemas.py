@@ -36,7 +36,7 @@ _ANSWER: Schema = {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
-        "description": "the chance that the first product is right, whatever the decision",
+        "description": "the probability that the first product is right, whatever the decision",
     },
     "basis": {
         "enum": ["measured", "default"],
@@ -46,7 +46,7 @@ _ANSWER: Schema = {
         "type": "array",
         "items": {"type": "string"},
         "minItems": 2,
-        "description": "for ambiguous only: ids of the products that cannot be told apart",
+        "description": "for ambiguous only: ids of the products that cannot be distinguished",
     },
     "matches": {"type": "array", "items": _ref("Match"), "description": "best first"},
     "ms": {
@@ -79,13 +79,13 @@ SCHEMAS: Schema = {
     "Catalog": _closed(
         {
             "products": _count("how many"),
-            "pictures": _count("rows of the catalog"),
-            "confirmed": _count("rows that customers' photos added"),
-            "dim": _count("numbers of an embedding"),
+            "rows": _count("rows of the catalog"),
+            "confirmed": _count("rows added by customers' photos"),
+            "dim": _count("dimensions of an embedding"),
             "space": _text("the embedding space"),
             "calibration": {"type": "object", "description": "thresholds, and how they were found"},
             "columns": {"type": "array", "items": {"type": "string"}},
-            "fingerprint": _text("SHA-256 of the catalog's header; another catalog, another one"),
+            "fingerprint": _text("SHA-256 of the catalog's header"),
             "model": _closed(
                 {"name": _text("model"), "variant": _text("int8 ..."), "engine": _text("engine")}
             ),

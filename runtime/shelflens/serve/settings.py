@@ -1,4 +1,4 @@
-"""What the server is told, and what it refuses to start with."""
+"""The settings of the server, and what it refuses to start with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Settings:
-    """Where to listen, who may ask, and how much of it."""
+    """Where to listen, who may ask, and the limits of requests."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -27,29 +27,29 @@ class Settings:
     cert: Path | None = None
     key: Path | None = None
     insecure: bool = False
-    """Open to others without HTTPS and without a token."""
+    """Reachable from other machines without HTTPS and without a token."""
     hosts: tuple[str, ...] = ()
     """Further names that the Host header may have; see `allowed_hosts`."""
-    page: Path | None = None
+    web_app: Path | None = None
     log: bool = False
 
     workers: int = min(2, os.cpu_count() or 1)
-    """Lookups at once. One decodes while the other is in the model, which they share."""
-    waiting: int = 8
-    """Lookups that may wait for their turn; the next is told 503. Eight take a Pi 4 about 1 s."""
-    most_bytes: int = 20 << 20
+    """Lookups at once: one decodes while another runs the model, which they share."""
+    queue_size: int = 8
+    """Lookups that may wait; the next is refused with 503. Eight take a Pi 4 about 1 s."""
+    max_bytes: int = 20 << 20
     """Of one request; a 48-megapixel JPEG of a phone has about 15 MB."""
-    most_held: int = 64 << 20
+    max_held_bytes: int = 64 << 20
     """Of all requests being received or answered."""
-    most_photos: int = 10
+    max_photos: int = 10
     """In one request."""
-    most_k: int = 100
+    max_k: int = 100
     upload_s: float = 30.0
     """For a whole body."""
     idle_s: float = 10.0
-    """Between two parts of a body, for the head of a request, and for a reader that stands still.
+    """Between two parts of a body, for the head of a request, and for a client that does not read.
     """
-    connections: int = 200
+    max_connections: int = 200
 
     @property
     def loopback(self) -> bool:
@@ -70,17 +70,17 @@ class Settings:
     def allowed_hosts(self) -> frozenset[str] | None:
         """Names the Host header may have, without the port; None allows every name.
 
-        On loopback only the machine's own: a page of any site can make its own name point to
-        127.0.0.1 (DNS rebinding), but its name then stands in the header.
+        On loopback only this machine's: any site can let its own name resolve to 127.0.0.1 (DNS
+        rebinding), but the header then holds that name.
         """
-        given = {one.lower() for one in self.hosts}
+        given = {name.lower() for name in self.hosts}
         if self.loopback:
             own = f"[{self.host}]" if ":" in self.host else self.host
             return frozenset({*given, *LOOPBACK_NAMES, own})
         return frozenset(given) or None
 
     def check(self) -> None:
-        """Refuse what would open the server to others unprotected, or cannot work.
+        """Refuse settings that expose the server unprotected, or cannot work.
 
         Raises:
             ServeError: one line that says what to do.
@@ -95,9 +95,9 @@ class Settings:
                 f"--host {self.host}: others could reach the server unprotected; add --token-file "
                 f"FILE (or {TOKEN_VARIABLE}), or --cert PEM --key PEM for HTTPS, or --insecure"
             )
-        if self.page is not None and not (self.page / "index.html").is_file():
+        if self.web_app is not None and not (self.web_app / "index.html").is_file():
             raise ServeError(
-                f"--page {self.page}: expected a folder with index.html; make one with "
+                f"--web-app {self.web_app}: expected a folder with index.html; make one with "
                 "shelflens page build"
             )
 

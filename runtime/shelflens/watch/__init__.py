@@ -2,7 +2,7 @@
 
 >>> from shelflens import Catalog, Embedder
 >>> from shelflens.watch import Frame, watch
->>> frames = (Frame(pixels, at=number / 30) for number, pixels in enumerate(arrays))
+>>> frames = (Frame(pixels, at=index / 30) for index, pixels in enumerate(arrays))
 >>> for sighting in watch(frames, Catalog.open("store.catalog"), Embedder.open()):
 ...     print(sighting.at, sighting.answer.decision, sighting.answer.best)
 
@@ -10,7 +10,7 @@
 the frames of cameras, videos, folders and streams.
 """
 
-from shelflens.watch.gate import FrameFilter
+from shelflens.watch.frame_filter import FrameFilter
 from shelflens.watch.loop import Frame, Frames, Sighting, Watcher, watch
 
 __all__ = ["Frame", "FrameFilter", "Frames", "Sighting", "Watcher", "watch"]

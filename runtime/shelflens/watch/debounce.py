@@ -1,4 +1,4 @@
-"""One answer per product shown: is an answer news, or the last one once more?"""
+"""One answer per product shown: is an answer new, or a repetition of the last one?"""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Debounce:
         self._again = again
         self._products: frozenset[str] = frozenset()
         self._rank = -1
-        self._looks: NDArray[np.float32] = np.empty(0, np.float32)
+        self._embedding: NDArray[np.float32] = np.empty(0, np.float32)
 
-    def news(
-        self, answer: Answer, looks: NDArray[np.float32], away: float, *, alike: float
+    def is_new(
+        self, answer: Answer, embedding: NDArray[np.float32], away: float, *, threshold: float
     ) -> bool:
         """Whether to give this answer; if so, it is the last one from now on.
 
-        Within `again` seconds the same product is still the same showing, unless it is named more
-        surely than before. Things that no answer names are the same when they look alike.
+        Within `again` seconds the same product is not answered again, unless the decision is more
+        certain than before. Two unknown answers are the same when their embeddings are similar.
 
         Args:
             answer: The new answer.
-            looks: The mean embedding of its photos, float32 [d], not zero.
+            embedding: The mean embedding of its photos, float32 [d], not zero.
             away: Seconds since the scene of the last one was before the camera.
-            alike: Cosine similarity from which two unknown things are one; the threshold at which
-                the catalog takes a photo for a product.
+            threshold: Cosine similarity from which two unknown things count as the same; that from
+                which the catalog answers `match`.
         """
         rank = _RANK[answer.decision]
-        shown = frozenset(one.id for one in [*answer.matches[:1], *answer.candidates])
-        same = bool(shown & self._products)
-        if not same and rank == self._rank == 0 and looks.shape == self._looks.shape:
-            lengths = np.linalg.norm(looks) * np.linalg.norm(self._looks)
-            same = float(looks @ self._looks) >= alike * float(lengths)
+        products = frozenset(match.id for match in [*answer.matches[:1], *answer.candidates])
+        same = bool(products & self._products)
+        if not same and rank == self._rank == 0 and embedding.shape == self._embedding.shape:
+            lengths = np.linalg.norm(embedding) * np.linalg.norm(self._embedding)
+            same = float(embedding @ self._embedding) >= threshold * float(lengths)
         if same and rank <= self._rank and away <= self._again:
             return False
-        self._products, self._rank, self._looks = shown, rank, looks
+        self._products, self._rank, self._embedding = products, rank, embedding
         return True

@@ -1,4 +1,4 @@
-"""--exec: a command of the user's own for every answer, which cannot hold up the camera."""
+"""--exec: a command for every answer, which cannot delay the camera."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 
 from shelflens.errors import DataError
 
-_WAITING = 4
-"""Answers that wait for the command before it; more would come too late to be of use."""
+_QUEUE_SIZE = 4
+"""Answers that may wait for the command; more would come too late to be useful."""
 
 
 def split(command: str) -> list[str]:
@@ -36,22 +36,22 @@ def split(command: str) -> list[str]:
 
 
 class Hook:
-    """Runs a command for one answer after the other, in a thread of its own.
+    """Runs a command per answer, one at a time, in a thread of its own.
 
     The answer is on its standard input as JSON, and in `SHELFLENS_DECISION`, `SHELFLENS_ID`,
     `SHELFLENS_NAME` and `SHELFLENS_CONFIDENCE`. What it prints goes to standard error.
     """
 
-    def __init__(self, words: list[str], *, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, words: list[str], *, seconds: float, report: Callable[[str], None]) -> None:
         """Start waiting for answers.
 
         Args:
             words: From `split`.
             seconds: How long a command may run before it is ended.
-            tell: Called with one line for each command that fails, in the thread.
+            report: Called with one line for each command that fails, in the thread.
         """
-        self._words, self._seconds, self._tell = words, seconds, tell
-        self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue(_WAITING)
+        self._words, self._seconds, self._report = words, seconds, report
+        self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue(_QUEUE_SIZE)
         self._thread = threading.Thread(target=self._work, name="shelflens exec", daemon=True)
         self._thread.start()
 
@@ -60,10 +60,12 @@ class Hook:
         try:
             self._answers.put_nowait(answer)
         except queue.Full:
-            self._tell(f"--exec: {_WAITING} answers are waiting for the command; left out this one")
+            self._report(
+                f"--exec: {_QUEUE_SIZE} answers are waiting for the command; this one is left out"
+            )
 
     def close(self) -> None:
-        """Let what waits be run, within the time of one command, and end."""
+        """Run the answers that wait, within the time of one command, and end."""
         try:
             self._answers.put(None, timeout=self._seconds)
         except queue.Full:
@@ -77,7 +79,7 @@ class Hook:
             except (OSError, ValueError) as error:
                 problem = str(error)
             if problem:
-                self._tell(f"--exec {self._words[0]}: {problem}")
+                self._report(f"--exec {self._words[0]}: {problem}")
 
     def _once(self, answer: dict[str, Any]) -> str:
         environment = {**os.environ, **variables(answer)}
@@ -99,13 +101,13 @@ class Hook:
 
 def variables(answer: dict[str, Any]) -> dict[str, str]:
     """The environment variables of an answer."""
-    facts = {
+    values = {
         "SHELFLENS_DECISION": answer["decision"],
         "SHELFLENS_ID": answer["id"] or "",
         "SHELFLENS_NAME": answer["name"] or "",
         "SHELFLENS_CONFIDENCE": str(answer["confidence"]),
     }
-    return {key: value.replace("\0", " ") for key, value in facts.items()}
+    return {key: value.replace("\0", " ") for key, value in values.items()}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

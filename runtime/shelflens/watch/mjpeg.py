@@ -1,100 +1,100 @@
-"""JPEGs out of a stream of bytes: `rpicam-vid --codec mjpeg -o -`, ffmpeg, a `.mjpeg` file.
+"""Splits a stream of bytes into JPEGs: `rpicam-vid --codec mjpeg -o -`, ffmpeg, a `.mjpeg` file.
 
-A JPEG is followed through its segments (ITU-T T.81, annex B), so that a thumbnail inside of it is
-not taken for a picture, and what stands between two JPEGs (multipart headers, damage) is skipped.
+The segments of each JPEG are parsed (ITU-T T.81, annex B), so that a thumbnail inside it is not
+taken for a frame; whatever stands between two JPEGs (multipart headers, damage) is skipped.
 """
 
 from __future__ import annotations
 
 import re
 
-MOST = 32 << 20
-"""Longest JPEG, bytes. A stream without an end must not fill the memory of a small device."""
+MAX_JPEG_BYTES = 32 << 20
+"""Longest JPEG: one without an end must not fill the memory of a small device."""
 
 _START = b"\xff\xd8\xff"
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""In coded data, 0xff is followed by 0 (stuffing), a restart mark, or a marker."""
+"""In entropy-coded data, 0xff is followed by 0 (stuffing), a restart marker, or another marker."""
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 
 
 class JpegSplitter:
-    """Takes pieces of a stream as they come, gives the JPEGs that are complete."""
+    """Takes chunks of a stream as they arrive, gives the JPEGs that are complete."""
 
-    def __init__(self, *, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, *, max_bytes: int = MAX_JPEG_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._bytes = bytearray()
-        self._place = 0
-        """How far the JPEG at the head of `_bytes` has been read; 0 when none was found yet."""
+        self._position = 0
+        """How far the JPEG at the start of `_bytes` has been parsed; 0 when none was found yet."""
         self._coded = False
         self.dropped = 0
         """JPEGs that were cut short, damaged or too long."""
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next piece; the JPEGs that it completes, whole, in order."""
-        self._bytes += piece
-        found: list[bytes] = []
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Take the next chunk; gives the JPEGs that it completes, in order."""
+        self._bytes += chunk
+        jpegs: list[bytes] = []
         while True:
-            if not self._place and not self._begin():
-                return found
+            if not self._position and not self._begin():
+                return jpegs
             end = self._follow()
             if end > 0:
-                found.append(bytes(self._bytes[:end]))
+                jpegs.append(bytes(self._bytes[:end]))
                 self._cut(end)
             elif end == 0:
-                if len(self._bytes) <= self._most:
-                    return found
-                self._lose(2)
+                if len(self._bytes) <= self._max_bytes:
+                    return jpegs
+                self._give_up(2)
 
     def _begin(self) -> bool:
-        """Throw away what is before the next JPEG; whether one begins."""
+        """Discard what is before the next JPEG; whether one begins."""
         start = self._bytes.find(_START)
         if start < 0:
             self._cut(max(len(self._bytes) - len(_START) + 1, 0))
             return False
         self._cut(start)
-        self._place = 2
+        self._position = 2
         return True
 
     def _follow(self) -> int:
-        """Read on: the end of the JPEG, 0 when more bytes are needed, -1 when it was given up."""
+        """Parse on: the end of the JPEG, 0 when more bytes are needed, -1 when it was discarded."""
         data = self._bytes
         while True:
             if self._coded:
-                marker = _MARKER.search(data, self._place)
+                marker = _MARKER.search(data, self._position)
                 if marker is None:  # the last byte may be the first half of a marker
-                    self._place = max(len(data) - 1, self._place)
+                    self._position = max(len(data) - 1, self._position)
                     return 0
-                self._place, self._coded = marker.start(), False
-            if len(data) < self._place + 2:
+                self._position, self._coded = marker.start(), False
+            if len(data) < self._position + 2:
                 return 0
-            if data[self._place] != 0xFF:
-                return self._lose(self._place)
-            kind = data[self._place + 1]
-            if kind == 0xFF:  # a fill byte
-                self._place += 1
-            elif kind == _EOI:
-                return self._place + 2
-            elif kind == _SOI or kind == 0:  # the JPEG before was cut short
-                return self._lose(self._place)
-            elif 0xD0 <= kind <= 0xD7 or kind == 0x01:
-                self._place += 2
+            if data[self._position] != 0xFF:
+                return self._give_up(self._position)
+            code = data[self._position + 1]
+            if code == 0xFF:  # a fill byte
+                self._position += 1
+            elif code == _EOI:
+                return self._position + 2
+            elif code == _SOI or code == 0:  # the previous JPEG was cut short
+                return self._give_up(self._position)
+            elif 0xD0 <= code <= 0xD7 or code == 0x01:
+                self._position += 2
             else:
-                if len(data) < self._place + 4:
+                if len(data) < self._position + 4:
                     return 0
-                length = int.from_bytes(data[self._place + 2 : self._place + 4], "big")
+                length = int.from_bytes(data[self._position + 2 : self._position + 4], "big")
                 if length < 2:
-                    return self._lose(self._place)
-                if len(data) < self._place + 2 + length:
+                    return self._give_up(self._position)
+                if len(data) < self._position + 2 + length:
                     return 0
-                self._coded = kind == _SOS
-                self._place += 2 + length
+                self._coded = code == _SOS
+                self._position += 2 + length
 
-    def _lose(self, place: int) -> int:
-        """Give the present JPEG up; go on looking behind `place`."""
+    def _give_up(self, position: int) -> int:
+        """Discard the present JPEG; go on searching at `position`."""
         self.dropped += 1
-        self._cut(max(place, 2))
+        self._cut(max(position, 2))
         return -1
 
     def _cut(self, end: int) -> None:
         del self._bytes[:end]
-        self._place, self._coded = 0, False
+        self._position, self._coded = 0, False

@@ -8,15 +8,15 @@ from typing import Any
 
 from shelflens.errors import CameraError
 from shelflens.model.image import Photo
+from shelflens.watch.latest_frame import latest_frames
 from shelflens.watch.loop import Frame, Frames
-from shelflens.watch.newest import newest
 
 _RATE = 30.0
-"""Frames a second of a video that does not tell its own."""
+"""Frames per second of a video that does not state its own."""
 
 
 def camera(device: str, size: tuple[int, int]) -> Frames:
-    """The newest frames of a V4L2 camera.
+    """The latest frames of a V4L2 camera.
 
     Args:
         device: A number, or a path such as `/dev/video0`.
@@ -27,29 +27,29 @@ def camera(device: str, size: tuple[int, int]) -> Frames:
     """
     cv2 = _library()
     name = f"/dev/video{device}" if device.isdecimal() else device
-    opened = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
-    if not opened.isOpened():
-        opened.release()
+    capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
+    if not capture.isOpened():
+        capture.release()
         raise CameraError(
             f"{name}: cannot be opened as a camera; check that it is plugged in (ls /dev/video*), "
             "not in use, and that you are in the group video"
         )
-    opened.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
-    opened.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
 
     def take(wanted: bool) -> Photo | None:
-        # Grabbing empties the driver's queue; decoding is done only for who waits.
-        if not opened.grab():
+        # Grabbing empties the driver's queue; only a frame that is waited for is decoded.
+        if not capture.grab():
             raise CameraError(f"{name}: the camera gives no more frames; was it unplugged?")
         if not wanted:
             return None
-        good, image = opened.retrieve()
+        good, image = capture.retrieve()
         if not good or image is None:
             raise CameraError(f"{name}: a frame cannot be decoded; try another --size")
         rgb: Photo = _rgb(image)
         return rgb
 
-    return newest(take, opened.release, name=name)
+    return latest_frames(take, capture.release, name=name)
 
 
 def video(path: str, *, fps: float | None, loop: bool) -> Frames:
@@ -57,29 +57,29 @@ def video(path: str, *, fps: float | None, loop: bool) -> Frames:
 
     Args:
         path: The file.
-        fps: Frames a second; None for the video's own.
+        fps: Frames per second; None for the video's own.
         loop: Begin again at its end.
 
     Raises:
         CameraError: no OpenCV, or not a video that it reads.
     """
     cv2 = _library()
-    number = 0
+    index = 0
     while True:
-        opened = cv2.VideoCapture(path)
+        capture = cv2.VideoCapture(path)
         try:
-            rate = fps or float(opened.get(cv2.CAP_PROP_FPS))
+            rate = fps or float(capture.get(cv2.CAP_PROP_FPS))
             rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else _RATE
-            before = number
-            while opened.isOpened():
-                good, image = opened.read()
+            before = index
+            while capture.isOpened():
+                good, image = capture.read()
                 if not good or image is None:
                     break
-                yield Frame(_rgb(image), number / rate)
-                number += 1
+                yield Frame(_rgb(image), index / rate)
+                index += 1
         finally:
-            opened.release()
-        if number == before:
+            capture.release()
+        if index == before:
             raise CameraError(f"{path}: not a video that OpenCV can read, or damaged")
         if not loop:
             return
@@ -93,13 +93,13 @@ def _rgb(image: Any) -> Any:
 
 
 def _library() -> Any:
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # our own line says what is wrong
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # our own message states the cause
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2
     except ImportError as error:
         raise CameraError(
             "USB cameras and video files need OpenCV: pip install 'shelflens[camera]' "
-            "(a stream of JPEGs on standard input, or a folder of pictures, does not)"
+            "(a stream of JPEGs on standard input, or a folder of images, does not)"
         ) from error
     return cv2

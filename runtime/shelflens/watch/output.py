@@ -1,4 +1,4 @@
-"""Answers and what goes on, for people and for programs."""
+"""Answers and status, for people and for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STATES = {
 
 
 class Output:
-    """Answers on standard output, one line each; all else on standard error."""
+    """Answers on standard output, one line each; everything else on standard error."""
 
     def __init__(
         self, words: Callable[[Answer], tuple[str, str]], *, as_json: bool, bell: bool
@@ -33,33 +33,33 @@ class Output:
         """Choose the form.
 
         Args:
-            words: An answer in words, and how sure.
+            words: An answer in words, and its confidence.
             as_json: Answers as JSON lines.
             bell: Ring the terminal's bell when something was recognised.
         """
         self._words, self._json, self._bell = words, as_json, bell
         self._live = sys.stderr.isatty()
         self._lock = threading.Lock()  # a command of --exec reports from its own thread
-        self._drawn = 0.0
-        self._begun = time.monotonic()
-        self._said = ""
+        self._last_drawn = 0.0
+        self._started = time.monotonic()
+        self._last_answer = ""
         self._counts = {"match": 0, "ambiguous": 0, "unknown": 0}
 
-    def tell(self, sighting: Sighting) -> dict[str, Any]:
-        """Print an answer; gives it as the JSON values that programs get."""
+    def print_answer(self, sighting: Sighting) -> dict[str, Any]:
+        """Print an answer; gives its JSON values."""
         answer = sighting.answer
         self._counts[answer.decision] += 1
         now = datetime.now(timezone.utc)
-        told = {"time": now.isoformat(timespec="milliseconds"), **sighting.to_dict()}
-        said, sure = self._words(answer)
+        values = {"time": now.isoformat(timespec="milliseconds"), **sighting.to_dict()}
+        text, confidence = self._words(answer)
         if answer.decision == "unknown" and answer.matches:
-            said += f"; the nearest is {answer.matches[0].name}"
-        self._said = said
+            text += f"; the nearest is {answer.matches[0].name}"
+        self._last_answer = text
         if self._json:
-            line = json.dumps(told, ensure_ascii=False)
+            line = json.dumps(values, ensure_ascii=False)
         else:
             photos = f"{sighting.frames} photo{'s' * (sighting.frames != 1)}"
-            line = f"{now.astimezone():%H:%M:%S}  {said}  ({sure}; {photos}, "
+            line = f"{now.astimezone():%H:%M:%S}  {text}  ({confidence}; {photos}, "
             line += f"{sighting.latency_ms:.1f} ms)"
         with self._lock:
             self._erase()
@@ -67,43 +67,43 @@ class Output:
             if self._bell and answer.decision != "unknown":
                 sys.stderr.write("\a")
                 sys.stderr.flush()
-        return told
+        return values
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """One line on standard error, such as a catalog that was replaced."""
         with self._lock:
             self._erase()
             print(f"shelflens watch: {' '.join(text.split())}", file=sys.stderr, flush=True)
 
-    def status(self, watcher: Watcher, strain: str) -> str:
-        """Redraw the live line a few times a second, if a person watches; gives it as text."""
+    def status(self, watcher: Watcher, throttle_reason: str) -> str:
+        """Redraw the live line a few times per second on a terminal; gives it as text."""
         now = time.monotonic()
-        text = status(watcher, strain)
-        if self._live and now - self._drawn >= 0.2:
-            self._drawn = now
-            line = f"{text}  |  {self._said}" if self._said else text
+        text = status(watcher, throttle_reason)
+        if self._live and now - self._last_drawn >= 0.2:
+            self._last_drawn = now
+            line = f"{text}  |  {self._last_answer}" if self._last_answer else text
             with self._lock:
                 sys.stderr.write(f"\r{line[: shutil.get_terminal_size().columns - 1]}\x1b[K")
                 sys.stderr.flush()
         return text
 
     def summary(self, watcher: Watcher) -> None:
-        """The last line; none when there was nothing to see."""
+        """The last line; none when there was no frame."""
         if not watcher.frames:
             return
-        spent = time.monotonic() - self._begun
+        spent = time.monotonic() - self._started
         answers = sum(self._counts.values())
         parts = ", ".join(f"{count} {name}" for name, count in self._counts.items())
         text = f"{clock(spent)}, {watcher.frames:,} frames ({watcher.frames / spent:.1f}/s), "
         text += f"{answers} answers ({parts})"
         if watcher.latency.count:
-            p50, p90 = (watcher.latency.percentile(one) for one in (50, 90))
+            p50, p90 = (watcher.latency.percentile(percent) for percent in (50, 90))
             text += f"; frame to answer {p50:.1f} ms p50, {p90:.1f} ms p90"
         elif not answers:
             text += (
                 "; nothing was held still and sharp for long enough (--settle, --steady, --sharp)"
             )
-        self.say(text)
+        self.log(text)
 
     def _erase(self) -> None:
         if self._live:
@@ -111,14 +111,14 @@ class Output:
             sys.stderr.flush()
 
 
-def status(watcher: Watcher, strain: str) -> str:
-    """What goes on, on one line."""
+def status(watcher: Watcher, throttle_reason: str) -> str:
+    """Rates, times and state, on one line."""
     work = watcher.work
     text = f"{watcher.arrivals.rate():.1f} frames/s, {work.percentile(50):.1f} ms each "
     text += f"({work.percentile(90):.1f} p90)"
     if watcher.latency.count:
         text += f", answers {watcher.latency.percentile(50):.1f} ms "
         text += f"({watcher.latency.percentile(90):.1f} p90)"
-    if strain:
-        text += f"  slowed down: {strain}"
+    if throttle_reason:
+        text += f"  slowed down: {throttle_reason}"
     return f"{text}  {_STATES[watcher.state]}"

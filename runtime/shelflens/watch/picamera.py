@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own cameras: the only module that imports picamera2."""
+"""Cameras at a Raspberry Pi's ribbon cable: the only module that imports picamera2."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 
 from shelflens.errors import CameraError
 from shelflens.model.image import Photo
+from shelflens.watch.latest_frame import latest_frames
 from shelflens.watch.loop import Frames
-from shelflens.watch.newest import newest
 
 FORMAT = "RGB888"
 """Named by libcamera after the order in a little-endian word: the array has blue first (Picamera2
-manual, appendix A). It is turned round here, so that everything else sees RGB. Its twin BGR888,
-which is RGB in memory, is not offered by every camera driver."""
+manual, appendix A), and is reversed to RGB here. BGR888, which is RGB in memory, is not offered by
+every camera driver."""
 
 
 def camera(number: int, size: tuple[int, int]) -> Frames:
-    """The newest frames of a camera at the ribbon cable.
+    """The latest frames of a camera at the ribbon cable.
 
     Args:
         number: From 0, as `rpicam-hello --list-cameras` counts.
@@ -35,9 +35,9 @@ def camera(number: int, size: tuple[int, int]) -> Frames:
         ) from error
     name = f"picamera:{number}"
     try:
-        opened = Picamera2(number)
-        opened.configure(opened.create_video_configuration(main={"size": size, "format": FORMAT}))
-        opened.start()
+        device = Picamera2(number)
+        device.configure(device.create_video_configuration(main={"size": size, "format": FORMAT}))
+        device.start()
     except Exception as error:  # IndexError, RuntimeError and others, by version
         raise CameraError(
             f"{name}: cannot be opened ({error or type(error).__name__}); rpicam-hello "
@@ -46,15 +46,15 @@ def camera(number: int, size: tuple[int, int]) -> Frames:
 
     def take(_: bool) -> Photo | None:
         try:
-            pixels = opened.capture_array("main")
+            pixels = device.capture_array("main")
         except Exception as error:
             raise CameraError(f"{name}: gives no more frames ({error})") from error
-        rgb: Photo = pixels[..., 2::-1]  # also of four bytes a pixel, blue first
+        rgb: Photo = pixels[..., 2::-1]  # also with four bytes per pixel, blue first
         return rgb
 
     def close() -> None:
-        opened.stop()
-        opened.close()
+        device.stop()
+        device.close()
 
-    # It keeps one finished frame at most, so nothing grows old between two questions.
-    return newest(take, close, name=name, ahead=False)
+    # Picamera2 keeps one finished frame at most, so no frame gets old.
+    return latest_frames(take, close, name=name, ahead=False)

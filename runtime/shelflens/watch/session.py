@@ -1,4 +1,4 @@
-"""A run of `shelflens watch`: frames, reloads, the pace, lost cameras, and a clean end."""
+"""A run of `shelflens watch`: frames, reloads, the rate limit, lost cameras, a clean end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from types import FrameType
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import CameraError, PhotoError
 from shelflens.watch.loop import Frame, Frames, Sighting, Watcher
-from shelflens.watch.throttle import Pace
+from shelflens.watch.throttle import RateLimiter
 
-_FIRST, _LONGEST = 1.0, 30.0
-"""Seconds until a lost camera is tried again, at first and at most; doubled each time."""
+_FIRST_RETRY_S, _MAX_RETRY_S = 1.0, 30.0
+"""Seconds until a lost camera is opened again, at first and at most; doubled each time."""
 
-_NAP = 0.1
-"""Seconds that anything may sleep without looking at signals and the watchdog."""
+_MAX_SLEEP_S = 0.1
+"""Seconds to sleep at most before signals and the watchdog are served."""
 
 
 class Stop:
-    """Whether a signal asked to end; a second one ends at once."""
+    """Whether a signal has asked to end; a second signal ends the process at once."""
 
     def __init__(self) -> None:
         self.signal = 0
@@ -31,20 +31,20 @@ class Stop:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as long as the block runs; of the main thread only."""
-        kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+        """Handle SIGTERM and SIGINT as long as the block runs; in the main thread only."""
+        previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
         def handle(number: int, _: FrameType | None) -> None:
             self.signal = number
-            signal.signal(number, kept[signal.Signals(number)] or signal.SIG_DFL)
+            signal.signal(number, previous[signal.Signals(number)] or signal.SIG_DFL)
 
-        for one in kept:
-            signal.signal(one, handle)
+        for number in previous:
+            signal.signal(number, handle)
         try:
             yield
         finally:
-            for one, old in kept.items():
-                signal.signal(one, old or signal.SIG_DFL)
+            for number, old in previous.items():
+                signal.signal(number, old or signal.SIG_DFL)
 
 
 class Session:
@@ -53,34 +53,34 @@ class Session:
     def __init__(
         self,
         watcher: Watcher,
-        stock: Reloader,
+        reloader: Reloader,
         open_frames: Callable[[], Frames],
         *,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         stop: Stop,
-        tell: Callable[[Sighting], None],
-        say: Callable[[str], None],
-        tick: Callable[[], None],
+        on_answer: Callable[[Sighting], None],
+        log: Callable[[str], None],
+        on_tick: Callable[[], None],
         retry: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Put together what a run needs.
+        """Prepare a run.
 
         Args:
-            watcher: Looks at the frames.
-            stock: Catalog and model, looked after between frames.
+            watcher: Processes the frames.
+            reloader: Catalog and model, refreshed between frames.
             open_frames: Opens the source; called again after a lost camera.
-            pace: When the next frame may be looked at.
+            rate_limiter: When the next frame may be processed.
             stop: Whether to end.
-            tell: Called with every answer.
-            say: Called with a line for people about what goes wrong or changes.
-            tick: Called after every frame, and ten times a second while there is none.
+            on_answer: Called with every answer.
+            log: Called with a line for people about errors and changes.
+            on_tick: Called after every frame, and ten times per second while there is none.
             retry: Whether a camera that fails is opened again.
             sleep: Waits some seconds.
         """
-        self._watcher, self._stock, self._open = watcher, stock, open_frames
-        self._pace, self._stop, self._retry = pace, stop, retry
-        self._tell, self._say, self._tick, self._sleep = tell, say, tick, sleep
+        self._watcher, self._reloader, self._open = watcher, reloader, open_frames
+        self._rate_limiter, self._stop, self._retry = rate_limiter, stop, retry
+        self._on_answer, self._log, self._on_tick, self._sleep = on_answer, log, on_tick, sleep
         self.unreadable = 0
         """Frames that could not be read."""
 
@@ -90,16 +90,16 @@ class Session:
         Raises:
             CameraError, OSError: the source cannot be opened, or failed, and `retry` is not set.
         """
-        wait = _FIRST
+        wait = _FIRST_RETRY_S
         lost = False
         while not self._stop:
             before = self._watcher.frames
             try:
                 for frame in self._frames():
                     if lost and frame is not None:
-                        self._say("the camera is back")
+                        self._log("the camera is back")
                         lost = False
-                    self._look(frame)
+                    self._process(frame)
                     if self._stop:
                         break
                 break
@@ -107,56 +107,56 @@ class Session:
                 if not self._retry:
                     raise
                 if self._watcher.frames > before:
-                    wait = _FIRST
+                    wait = _FIRST_RETRY_S
                 if not lost or self._watcher.frames > before:
-                    self._say(f"{error}; trying again until it is back")
+                    self._log(f"{error}; trying again until it is back")
                 lost = True
-                self._pause(wait)
-                wait = min(2 * wait, _LONGEST)
+                self._wait(wait)
+                wait = min(2 * wait, _MAX_RETRY_S)
         last = self._watcher.finish()
         if last is not None:
-            self._tell(last)
+            self._on_answer(last)
 
     def _frames(self) -> Frames:
         frames = self._open()
         try:
             while not self._stop:
-                self._pause(self._pace.left())
+                self._wait(self._rate_limiter.wait_s())
                 frame = next(frames, self)
                 if isinstance(frame, Session):
                     return
                 if frame is not None:
-                    self._pace.start()
+                    self._rate_limiter.start()
                 yield frame
         finally:
             frames.close()
 
-    def _look(self, frame: Frame | None) -> None:
-        new, lines = self._stock.refresh()
+    def _process(self, frame: Frame | None) -> None:
+        new, lines = self._reloader.refresh()
         for line in lines:
-            self._say(line)
+            self._log(line)
         if new:
-            self._watcher.use(self._stock.catalog, self._stock.embedder)
+            self._watcher.use(self._reloader.catalog, self._reloader.embedder)
         if frame is not None:
             try:
-                found = self._watcher.see(frame)
+                sighting = self._watcher.see(frame)
             except (PhotoError, OSError) as error:
                 self._skip(error)
-                found = None
-            if found is not None:
-                self._tell(found)
-        self._tick()
+                sighting = None
+            if sighting is not None:
+                self._on_answer(sighting)
+        self._on_tick()
 
     def _skip(self, error: Exception) -> None:
-        """Say it at the first frame, the second, the fourth, the eighth ..."""
+        """Log it at the first frame, the second, the fourth, the eighth ..."""
         self.unreadable += 1
         if self.unreadable & (self.unreadable - 1) == 0:
-            many = f"; {self.unreadable} so far" if self.unreadable > 1 else ""
-            self._say(f"frame {self._watcher.frames} left out: {error}{many}")
+            total = f"; {self.unreadable} so far" if self.unreadable > 1 else ""
+            self._log(f"frame {self._watcher.frames} left out: {error}{total}")
 
-    def _pause(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         while seconds > 0 and not self._stop:
-            nap = min(seconds, _NAP)
-            self._sleep(nap)
-            seconds -= nap
-            self._tick()
+            pause = min(seconds, _MAX_SLEEP_S)
+            self._sleep(pause)
+            seconds -= pause
+            self._on_tick()

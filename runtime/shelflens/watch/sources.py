@@ -9,19 +9,19 @@ from pathlib import Path
 
 from shelflens.errors import CameraError
 from shelflens.model.image import Photo
+from shelflens.watch.latest_frame import latest_frames
 from shelflens.watch.loop import Frame, Frames
 from shelflens.watch.mjpeg import JpegSplitter
-from shelflens.watch.newest import newest
 
 PICAMERA, STDIN = "picamera", "-"
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 STREAMS = {".mjpeg", ".mjpg"}
-"""Files of JPEGs one behind the other, read without OpenCV."""
+"""Files of consecutive JPEGs, read without OpenCV."""
 
-RATE = 10.0
-"""Frames a second of a folder or stream that was recorded, when nobody says."""
+DEFAULT_FPS = 10.0
+"""Frames per second of a recorded folder or stream, unless given."""
 
-_PIECE = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 def is_camera(source: str) -> bool:
@@ -44,14 +44,14 @@ def open_source(
 ) -> Frames:
     """The frames of a source; close the iterator to release it.
 
-    Cameras and pipes give the newest frame when it is asked for, and drop the others; None says
-    that there is none yet. Recordings give every frame.
+    Cameras and pipes give the latest frame on request and drop the rest; None means that there is
+    none yet. Recordings give every frame.
 
     Args:
         source: `picamera`, `picamera:1`; a number or device (`0`, `/dev/video0`); a video file; a
-            `.mjpeg` file; a folder of pictures, in the order of their names; `-`, JPEGs on
+            `.mjpeg` file; a folder of images, in the order of their names; `-`, JPEGs on
             standard input.
-        fps: Frames a second of a recording; makes a recording of standard input.
+        fps: Frames per second of a recording; makes standard input a recording.
         loop: Begin a file or folder again at its end.
         size: Width and height to ask a camera for.
         stdin: File descriptor read for `-`.
@@ -60,20 +60,20 @@ def open_source(
         CameraError: it cannot be opened; or, later, it fails.
         FileNotFoundError: no such file.
     """
-    kind, _, number = source.partition(":")
+    kind, _, index = source.partition(":")
     if kind == PICAMERA:
         from shelflens.watch import picamera
 
-        if number and not number.isdecimal():
+        if index and not index.isdecimal():
             raise CameraError(f"{source}: expected picamera, or picamera: and a number")
-        return picamera.camera(int(number or 0), size)
+        return picamera.camera(int(index or 0), size)
     if is_camera(source):
         from shelflens.watch import opencv
 
         return opencv.camera(source, size)
     if source == STDIN:
         recorded = fps is not None or stat.S_ISREG(os.fstat(stdin).st_mode)
-        return _recorded(_jpegs(stdin), fps or RATE) if recorded else _piped(stdin)
+        return _recorded(_jpegs(stdin), fps or DEFAULT_FPS) if recorded else _piped(stdin)
     if "://" in source:
         raise CameraError(
             f"{source}: ShelfLens opens no network; pipe it in: ffmpeg -i URL -f mjpeg - | "
@@ -83,32 +83,32 @@ def open_source(
     if not path.exists():
         raise FileNotFoundError(2, "no such video, folder or camera", source)
     if path.is_dir():
-        return _recorded(_pictures(path, loop), fps or RATE)
+        return _recorded(_images(path, loop), fps or DEFAULT_FPS)
     if path.suffix.lower() in STREAMS:
-        return _recorded(_file(path, loop), fps or RATE)
-    if path.suffix.lower() in PICTURES:
-        raise CameraError(f"{source}: is one picture; shelflens lookup answers it")
+        return _recorded(_mjpeg_file(path, loop), fps or DEFAULT_FPS)
+    if path.suffix.lower() in IMAGES:
+        raise CameraError(f"{source}: is a single image; shelflens lookup answers it")
     from shelflens.watch import opencv
 
     return opencv.video(source, fps=fps, loop=loop)
 
 
 def _recorded(photos: Iterator[Photo], fps: float) -> Frames:
-    for number, photo in enumerate(photos):
-        yield Frame(photo, number / fps)
+    for index, photo in enumerate(photos):
+        yield Frame(photo, index / fps)
 
 
-def _pictures(folder: Path, loop: bool) -> Iterator[Photo]:
-    paths = sorted(one for one in folder.iterdir() if one.suffix.lower() in PICTURES)
+def _images(folder: Path, loop: bool) -> Iterator[Photo]:
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES)
     if not paths:
-        raise CameraError(f"{folder}: no pictures in it; expected {', '.join(sorted(PICTURES))}")
+        raise CameraError(f"{folder}: no images in it; expected {', '.join(sorted(IMAGES))}")
     while True:
         yield from paths
         if not loop:
             return
 
 
-def _file(path: Path, loop: bool) -> Iterator[Photo]:
+def _mjpeg_file(path: Path, loop: bool) -> Iterator[Photo]:
     while True:
         count = 0
         with path.open("rb") as stream:
@@ -116,19 +116,19 @@ def _file(path: Path, loop: bool) -> Iterator[Photo]:
                 yield photo
                 count += 1
         if not count:
-            raise CameraError(f"{path}: not one whole JPEG in it; expected JPEGs in a row")
+            raise CameraError(f"{path}: not one whole JPEG in it; expected consecutive JPEGs")
         if not loop:
             return
 
 
 def _jpegs(handle: int) -> Generator[Photo, None, None]:
     splitter, count = JpegSplitter(), 0
-    while piece := os.read(handle, _PIECE):
-        for photo in splitter.feed(piece):
+    while chunk := os.read(handle, _CHUNK_BYTES):
+        for photo in splitter.feed(chunk):
             yield photo
             count += 1
     if not count:
-        raise CameraError("the stream held not one whole JPEG; expected JPEGs in a row (MJPEG)")
+        raise CameraError("the stream held not one whole JPEG; expected consecutive JPEGs (MJPEG)")
 
 
 def _piped(handle: int) -> Frames:
@@ -139,5 +139,5 @@ def _piped(handle: int) -> Frames:
             return photo
         raise EOFError
 
-    # A program that starts a camera may take its time, and one that has none ends the pipe.
-    return newest(take, photos.close, name="standard input", silence=float("inf"))
+    # A program may take long to start its camera, and one that fails ends the pipe.
+    return latest_frames(take, photos.close, name="standard input", max_silence=float("inf"))

@@ -1,4 +1,4 @@
-"""Not too fast: a rate that people set, and a lower one while the device is hot."""
+"""Limits the frame rate: a rate that people set, and a lower one while the device is hot."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-HOT = 80.0
-"""Degrees Celsius from which a Raspberry Pi's firmware slows it down; for sensors that name no
-limit of their own."""
+HOT_CELSIUS = 80.0
+"""Degrees Celsius from which a Raspberry Pi's firmware throttles; for sensors without a limit of
+their own."""
 
-EVERY = 5.0
-"""Seconds between two looks at the sensors."""
+CHECK_EVERY_S = 5.0
+"""Seconds between two readings of the sensors."""
 
 _FLAGS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "soft temperature limit"}
-"""Bits of the Raspberry Pi's get_throttled that hold now; bits 16 to 19 are of the past."""
+"""Bits of the Raspberry Pi's get_throttled for the present; bits 16 to 19 are for the past."""
 
 
-def strain(root: Path = Path("/")) -> str:
-    """Why the device should be spared just now, or nothing.
+def throttle_reason(root: Path = Path("/")) -> str:
+    """Why the device should slow down now, or nothing.
 
-    Reads what the kernel tells of temperatures, and the Raspberry Pi's firmware of throttling.
+    Reads the temperatures of the kernel, and the throttling flags of a Raspberry Pi's firmware.
 
     Args:
         root: Where `sys` lies.
@@ -40,13 +40,13 @@ def strain(root: Path = Path("/")) -> str:
     return ""
 
 
-class Pace:
-    """When the next frame may be looked at."""
+class RateLimiter:
+    """When the next frame may be processed."""
 
     def __init__(
         self,
-        most: float,
-        spared: float,
+        max_fps: float,
+        hot_fps: float,
         *,
         root: Path = Path("/"),
         clock: Callable[[], float] = time.monotonic,
@@ -54,43 +54,43 @@ class Pace:
         """Set the rates.
 
         Args:
-            most: Frames a second at most; 0 for no limit.
-            spared: As many while the device is under strain.
+            max_fps: Frames per second at most; 0 for no limit.
+            hot_fps: The same while the device is hot, throttled or short of power.
             root: Where `sys` lies.
             clock: Seconds, rising.
         """
-        self._most, self._spared, self._root, self._clock = most, spared, root, clock
-        self._last = self._looked = -float("inf")
-        self.strain = ""
-        """Why it goes slowly now, or nothing."""
+        self._max_fps, self._hot_fps, self._root, self._clock = max_fps, hot_fps, root, clock
+        self._last = self._checked = -float("inf")
+        self.throttle_reason = ""
+        """Why the lower rate holds now, or nothing."""
 
-    def left(self) -> float:
-        """Seconds until the next frame may be looked at; 0 when it may now."""
+    def wait_s(self) -> float:
+        """Seconds until the next frame may be processed; 0 when it may now."""
         now = self._clock()
-        if now - self._looked >= EVERY:
-            self._looked, self.strain = now, strain(self._root)
-        most = self._most
-        if self.strain:
-            most = min(most, self._spared) if most else self._spared
-        return max(self._last + 1 / most - now, 0.0) if most else 0.0
+        if now - self._checked >= CHECK_EVERY_S:
+            self._checked, self.throttle_reason = now, throttle_reason(self._root)
+        max_fps = self._max_fps
+        if self.throttle_reason:
+            max_fps = min(max_fps, self._hot_fps) if max_fps else self._hot_fps
+        return max(self._last + 1 / max_fps - now, 0.0) if max_fps else 0.0
 
     def start(self) -> None:
-        """A frame is looked at now."""
+        """A frame is processed now."""
         now = self._clock()
-        # Evenly, also when one was late; but never two at once to make up for it.
-        ideal = self._last + (1 / self._most if self._most else 0.0)
+        # Evenly, also after a late frame, but never two at once to catch up.
+        ideal = self._last + (1 / self._max_fps if self._max_fps else 0.0)
         self._last = ideal if 0 <= now - ideal < 0.05 else now
 
 
 def _limit(zone: Path) -> float:
-    """From where this sensor's kernel driver slows the device down."""
+    """The temperature from which this sensor's kernel driver throttles the device, Celsius."""
     limits = []
     for kind in zone.glob("trip_point_*_type"):
         if _text(kind) == "passive":
             celsius = _celsius(kind.with_name(kind.name.replace("_type", "_temp")))
             if celsius is not None and celsius > 0:
                 limits.append(celsius)
-    return min(limits, default=HOT)
+    return min(limits, default=HOT_CELSIUS)
 
 
 def _celsius(path: Path) -> float | None:

@@ -1,4 +1,4 @@
-"""The phone page: a static site that recognises products in a browser, offline.
+"""The web app: a static site that recognises products in a browser, offline.
 
-`build.build` assembles it; `site/` holds its sources, `vendor` brings the inference engine.
+`build.build` assembles it; `site/` holds its sources, `vendor` fetches the inference engine.
 """

@@ -1,4 +1,4 @@
-"""Assemble the phone page: sources, engine, model, catalog, pictures, and a list of all of it."""
+"""Assemble the web app: sources, engine, model, catalog, images, and a list of all files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 from shelflens import __version__
 from shelflens.catalog.catalog import Catalog
-from shelflens.errors import CatalogError, ModelError, PageError
+from shelflens.errors import CatalogError, ModelError, WebAppError
 from shelflens.model.card import ModelCard, read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.icons import icon
-from shelflens.webapp.pictures import pack_pictures, picture_finder
+from shelflens.webapp.image_pack import image_finder, pack_images
 from shelflens.webapp.vendor import HERE, engine_files, packed
 
 SITE = HERE / "site"
-_MARK = "data/page.json"  # a folder that has it was made here and may be replaced
+_MARK = "data/app.json"  # a folder that has it was made here and may be replaced
 
 
 def build(
@@ -28,22 +28,22 @@ def build(
     out: Path,
     *,
     model: Path | None = None,
-    pictures: Path | None = None,
+    images: Path | None = None,
     title: str = "ShelfLens",
     vendor: Path | None = None,
 ) -> Path:
-    """Write the page into a folder, for any static host.
+    """Write the web app into a folder, for any static host.
 
-    Everything is made in a neighbour of `out`, which takes its place when it is complete. The same
-    input gives the same bytes.
+    Everything is written next to `out`, and moved there when it is complete. The same input gives
+    the same bytes.
 
     Args:
         catalog: The catalog file.
-        out: The folder; replaced if it is an earlier page, refused if it holds anything else.
+        out: The folder; replaced if it is an earlier web app, refused if it holds anything else.
         model: A `.tflite` from `shelflens export`; None for the bundled one.
-        pictures: A CSV with `path,product`, or a folder per product; None shows the first letters
-            of names, or the catalog's attribute `picture`.
-        title: What stands at the head of the page and under its icon.
+        images: A CSV with `path,product`, or a folder per product; None shows the images of the
+            catalog's attribute `picture`, or the first letters of names.
+        title: Headline, and the name under the icon.
         vendor: A node_modules folder with the engine; None fetches it with npm, once.
 
     Returns:
@@ -52,27 +52,27 @@ def build(
     Raises:
         CatalogError: a damaged or empty catalog; of another space than the model (SpaceError).
         ModelError: not a `.tflite` of ours, or damaged.
-        DataError, PhotoError: pictures that cannot be used.
-        PageError: the engine cannot be had; `out` holds something else; an empty title.
+        DataError, PhotoError: images that cannot be used.
+        WebAppError: the engine cannot be fetched; `out` holds something else; no title.
         OSError: a file cannot be read or written.
     """
     title = " ".join(title.split())
     if not title:
-        raise PageError("--title: expected a text to show at the head of the page, got nothing")
-    _refuse_other(out)
+        raise WebAppError("--title: expected a headline, got nothing")
+    _refuse_foreign_folder(out)
     store = Catalog.open(catalog)
     store.verify()
     if not len(store):
-        raise CatalogError(f"{catalog}: has no products; add some before building a page")
+        raise CatalogError(f"{catalog}: has no products; add some before building a web app")
     model = BUNDLED_MODEL if model is None else model
     card = _card(model)
     store.require(card.space)
-    find = picture_finder(store, pictures)
-    files = _sources(title) | engine_files(vendor) | _drawn(title)
+    find = image_finder(store, images)
+    files = _sources(title) | engine_files(vendor) | _icons_and_manifest(title)
     files["data/store.catalog"] = Path(catalog).read_bytes()
     files["data/model.tflite.pack"] = packed(model.read_bytes())
-    files["data/pictures.pack"] = pack_pictures(store.ids, find)
-    files[_MARK] = _facts(title, store, card, model, files)
+    files["data/pictures.pack"] = pack_images(store.ids, find)
+    files[_MARK] = _app_json(title, store, card, model, files)
     files["sw.js"] = _worker(files)
     _write(out, files)
     return out
@@ -81,7 +81,7 @@ def build(
 def _card(model: Path) -> ModelCard:
     if model.suffix == ".onnx":
         raise ModelError(
-            f"{model}: the page runs .tflite models; give the int8.tflite of the same export"
+            f"{model}: the web app runs .tflite models; give the int8.tflite of the same export"
         )
     return read_tflite_card(model)
 
@@ -92,15 +92,15 @@ def _sources(title: str) -> dict[str, bytes]:
         for path in sorted(SITE.rglob("*"))
         if path.is_file() and path.name != "sw.js"
     }
-    page = files["index.html"].decode().replace("{{title}}", html.escape(title))
-    return {**files, "index.html": page.encode()}
+    html_text = files["index.html"].decode().replace("{{title}}", html.escape(title))
+    return {**files, "index.html": html_text.encode()}
 
 
-def _drawn(title: str) -> dict[str, bytes]:
+def _icons_and_manifest(title: str) -> dict[str, bytes]:
     """Icons and the manifest that names them."""
     sizes = {"icon-192.png": (192, False), "icon-512.png": (512, False)}
     sizes |= {"icon-maskable.png": (512, True), "icon-apple.png": (180, True)}
-    shown = [
+    listed = [
         {"src": name, "sizes": f"{size}x{size}", "type": "image/png"}
         | ({"purpose": "maskable"} if maskable else {})
         for name, (size, maskable) in sizes.items()
@@ -116,18 +116,18 @@ def _drawn(title: str) -> dict[str, bytes]:
         "display": "standalone",
         "background_color": "#14171a",
         "theme_color": "#14171a",
-        "icons": shown,
+        "icons": listed,
     }
     icons = {name: icon(size, maskable=maskable) for name, (size, maskable) in sizes.items()}
     text = json.dumps(manifest, ensure_ascii=False, indent=1)
     return {**icons, "manifest.webmanifest": text.encode()}
 
 
-def _facts(
+def _app_json(
     title: str, store: Catalog, card: ModelCard, model: Path, files: dict[str, bytes]
 ) -> bytes:
-    """What the page must know before it loads anything large."""
-    facts: dict[str, Any] = {
+    """What the web app needs before it loads the large files."""
+    app: dict[str, Any] = {
         "shelflens": __version__,
         "title": title,
         "products": len(store),
@@ -145,7 +145,7 @@ def _facts(
             for name in ("engine/litert.wasm.pack", "data/model.tflite.pack", "data/store.catalog")
         },
     }
-    return json.dumps(facts, ensure_ascii=False, indent=1).encode()
+    return json.dumps(app, ensure_ascii=False, indent=1).encode()
 
 
 def _worker(files: dict[str, bytes]) -> bytes:
@@ -157,11 +157,11 @@ def _worker(files: dict[str, bytes]) -> bytes:
     return source.replace('{ version: "", files: {} }', made).encode()
 
 
-def _refuse_other(out: Path) -> None:
+def _refuse_foreign_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
-        raise PageError(f"{out}: is a file; give --out a folder")
+        raise WebAppError(f"{out}: is a file; give --out a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / _MARK).is_file():
-        raise PageError(f"{out}: holds other files, which would be lost; give --out a new folder")
+        raise WebAppError(f"{out}: holds other files, which would be lost; give --out a new folder")
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

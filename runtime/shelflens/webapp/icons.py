@@ -1,4 +1,4 @@
-"""The page's icons, drawn: a lens over a shelf of products."""
+"""The web app's icons: a lens over a shelf of products."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 GREEN, DEEP, PAPER = "#1f8a5b", "#0f4f34", "#fffdf8"
 PRODUCTS = ("#f4b942", "#f0714a", "#6cb6e4")
-_FINE = 4  # drawn this many times larger, then averaged: smooth edges
+_FINE = 4  # rendered this many times larger, then averaged: smooth edges
 
 
 def icon(size: int, *, maskable: bool = False) -> bytes:
@@ -20,12 +20,12 @@ def icon(size: int, *, maskable: bool = False) -> bytes:
             phone can cut it to a circle.
     """
     side = size * _FINE
-    picture = Image.new("RGBA", (side, side), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
     draw.rounded_rectangle((0, 0, side - 1, side - 1), 0 if maskable else side * 0.22, GREEN)
     _lens(draw, side, 0.74 if maskable else 0.92)
     buffer = BytesIO()
-    small = picture.resize((size, size), Image.Resampling.BOX)
+    small = image.resize((size, size), Image.Resampling.BOX)
     (small.convert("RGB") if maskable else small).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 

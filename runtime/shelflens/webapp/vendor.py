@@ -1,4 +1,4 @@
-"""The page's inference engine: LiteRT.js, pinned, fetched by npm once, and never in our wheel."""
+"""The web app's inference engine: LiteRT.js, pinned, fetched once by npm, not in our wheel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from shelflens.errors import PageError
+from shelflens.errors import WebAppError
 
 HERE = Path(__file__).parent
 LOCK = HERE / "package-lock.json"
@@ -31,9 +31,8 @@ class _Pinned:
     sha256: str
 
 
-# The "compat" build runs wherever WebAssembly has SIMD, gives the same vectors everywhere, and is
-# as fast for our int8 model as the one with relaxed SIMD (32 and 32 ms on one busy x86-64 core;
-# benchmarks/quality/engines.py).
+# The "compat" build runs wherever WebAssembly has SIMD, and gives the same vectors everywhere
+# (chosen by benchmarks/quality/engines.py).
 FILES = {
     "engine/litert.js": _Pinned(
         "@litertjs/core/dist/index.js",
@@ -55,34 +54,34 @@ FILES = {
 
 
 def engine_files(vendor: Path | None = None) -> dict[str, bytes]:
-    """The engine as files of the page, each compared with its pinned SHA-256.
+    """The engine as files of the web app, each compared with its pinned SHA-256.
 
     Args:
         vendor: A node_modules folder; None lets npm fetch what the lock file pins, once, into the
             cache folder of this user.
 
     Returns:
-        Contents by path in the page. `.pack` files are gzip: small on any host, and unpacked by
-        the page.
+        Contents by path in the web app. `.pack` files are gzip, unpacked by the web app, so that
+        they are small on any host.
 
     Raises:
-        PageError: npm is missing or fails; a file is missing or another one than was pinned.
+        WebAppError: npm is missing or fails; a file is missing, or is not the pinned one.
     """
-    root = _fetched() if vendor is None else vendor
-    found = {}
+    root = _fetch() if vendor is None else vendor
+    files = {}
     for target, pinned in FILES.items():
         path = root / pinned.source
         if not path.is_file():
-            raise PageError(f"{path}: not there; expected @litertjs/core {VERSION}; run npm ci")
+            raise WebAppError(f"{path}: not there; expected @litertjs/core {VERSION}; run npm ci")
         data = path.read_bytes()
         if (got := hashlib.sha256(data).hexdigest()) != pinned.sha256:
-            raise PageError(
+            raise WebAppError(
                 f"{path}: expected the file of version {VERSION} with SHA-256 "
                 f"{pinned.sha256[:12]}..., got {got[:12]}...; run npm ci again"
             )
-        found[target] = _adapted(target, data)
-    found["LICENSES.txt"] = _licenses()
-    return found
+        files[target] = _adapted(target, data)
+    files["LICENSES.txt"] = _licenses()
+    return files
 
 
 def packed(data: bytes) -> bytes:
@@ -93,8 +92,8 @@ def packed(data: bytes) -> bytes:
 def _adapted(target: str, data: bytes) -> bytes:
     if target.endswith(".pack"):
         return packed(data)
-    # A browser resolves no package names, and would ask the host for source maps it has not.
-    # Looking for a graphics device takes time at every start, and our int8 model does not use it.
+    # A browser resolves no package names, and would request source maps that are not there. Looking
+    # for a graphics device takes time at every start, and our int8 model does not use it.
     text = data.decode().replace('"@litertjs/wasm-utils"', '"./wasm-utils.js"')
     text = text.replace(
         "await Environment.create()", "await Environment.create({webGpuDevice: null})"
@@ -104,7 +103,7 @@ def _adapted(target: str, data: bytes) -> bytes:
 
 def _licenses() -> bytes:
     head = (
-        "This page contains @litertjs/core and @litertjs/wasm-utils "
+        "This web app contains @litertjs/core and @litertjs/wasm-utils "
         f"{VERSION} (files under engine/),\nCopyright Google LLC, and ShelfLens, both under the "
         "Apache License 2.0, which follows.\nengine/litert.js was changed in two lines: it runs "
         "without a bundler and looks for no graphics device.\n\n"
@@ -113,25 +112,25 @@ def _licenses() -> bytes:
 
 
 def cache_folder() -> Path:
-    """Where the fetched engine stays; named after the lock file."""
+    """Where the fetched engine is kept; named after the lock file."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
-    return base / "shelflens" / f"page-{name}"
+    return base / "shelflens" / f"web-app-{name}"
 
 
-def _fetched() -> Path:
+def _fetch() -> Path:
     cache = cache_folder()
     modules = cache / "node_modules"
     if modules.is_dir():
         return modules
     npm = shutil.which("npm")
     if npm is None:
-        raise PageError(
-            "npm is not installed, which fetches the page's inference engine once; install "
+        raise WebAppError(
+            "npm is not installed, which fetches the web app's inference engine once; install "
             f"Node.js, or give --vendor a node_modules folder with @litertjs/core {VERSION}"
         )
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".page-") as temporary:
+    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".web-app-") as temporary:
         work = Path(temporary) / "work"
         work.mkdir()
         for name in ("package.json", "package-lock.json"):
@@ -139,9 +138,9 @@ def _fetched() -> Path:
         command = [npm, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if "npm error" in line.lower()]
-            why = said[0][:200] if said else f"exit status {done.returncode}"
-            raise PageError(f"npm ci failed ({why}); it needs the network once; or use --vendor")
+            errors = [line for line in done.stderr.splitlines() if "npm error" in line.lower()]
+            why = errors[0][:200] if errors else f"exit status {done.returncode}"
+            raise WebAppError(f"npm ci failed ({why}); it needs the network once; or use --vendor")
         if not modules.is_dir():
             work.rename(cache)
     return modules

@@ -1,4 +1,4 @@
-"""Products that are taken for each other, and what to do about each two of them."""
+"""Products that are confused with each other, and a remedy for each pair."""
 
 from __future__ import annotations
 
@@ -11,37 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.measure.lookups import Lookup
+from shelflens.evaluation.measure.query_results import QueryResult
 
-Advice = Literal["merge", "tell apart", "more photos", "watch"]
+Remedy = Literal["merge", "tell apart", "more photos", "watch"]
 
 INSEPARABLE = 0.3
-"""Share of the two products' photos that goes to the other, from which they are as good as the
+"""Share of the two products' queries answered with the wrong one of them, from which they look the
 same to the camera: at one half, a coin would do."""
-_CLOSEST = 30
+_MAX_CLOSE = 30
+_SIMILAR = 0.99
+"""Share of a catalog's pairs that a similar pair is closer than."""
+_MAX_SAMPLE = 1000
+"""Products of which all pairs are compared for that."""
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two products; the photos of the first are mistaken at least as often as the second's."""
+class ConfusionPair:
+    """Two products; the first is mistaken for the second at least as often as the reverse."""
 
     first: str
     second: str
     first_name: str
     second_name: str
-    likeness: float
-    """Cosine similarity of the mean directions of their enrolled pictures."""
-    alike: bool
+    similarity: float
+    """Cosine similarity of the mean directions of their enrolled images."""
+    similar: bool
     """Closer than 99 in 100 pairs of products of this catalog."""
     first_as_second: int
     second_as_first: int
-    undecided: int
+    ambiguous: int
     """Answers `ambiguous` whose first two are these."""
-    first_photos: int
-    second_photos: int
-    advice: Advice
-    examples: list[Lookup]
+    first_queries: int
+    second_queries: int
+    remedy: Remedy
+    examples: list[QueryResult]
     """The clearest mistake each way, at most two."""
 
     @property
@@ -51,97 +55,97 @@ class Pair:
 
     def to_dict(self) -> dict[str, Any]:
         """The pair as JSON values; photos by their path."""
-        return {**vars(self), "examples": [str(one.path) for one in self.examples]}
+        return {**vars(self), "examples": [str(result.path) for result in self.examples]}
 
 
-def pairs(catalog: Catalog, looks: Sequence[Lookup]) -> list[Pair]:
-    """Pairs with mistakes or undecided answers, and those whose pictures are closest.
+def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[ConfusionPair]:
+    """Pairs with mistakes or ambiguous answers, and those whose images are closest.
 
     Args:
         catalog: With two products or more.
-        looks: Photos of enrolled products.
+        results: Queries of enrolled products.
 
     Returns:
-        The most mistaken first, then the most undecided, then the most alike.
+        The most mistaken first, then the most ambiguous, then the most similar.
     """
-    numbers = {product: number for number, product in enumerate(catalog.ids)}
-    directions = np.stack([catalog.mean_direction(number) for number in range(len(catalog))])
-    least = _alike_from(directions)
-    taken: dict[tuple[str, str], list[Lookup]] = {}
-    photos = Counter(look.item.product for look in looks)
-    undecided: Counter[tuple[str, str]] = Counter()
-    for look in looks:
-        if not look.right:
-            taken.setdefault((look.item.product, look.first.id), []).append(look)
-        if look.decision == "ambiguous":
-            undecided[_key(look.matches[0].id, look.matches[1].id)] += 1
-    ids = list(numbers)
-    close = {_key(ids[a], ids[b]) for a, b in _closest(directions, least)}
+    index_of = {product: index for index, product in enumerate(catalog.ids)}
+    directions = np.stack([catalog.mean_direction(index) for index in range(len(catalog))])
+    min_similarity = _similar_from(directions)
+    mistakes: dict[tuple[str, str], list[QueryResult]] = {}
+    queries = Counter(result.item.product for result in results)
+    ambiguous: Counter[tuple[str, str]] = Counter()
+    for result in results:
+        if not result.right:
+            mistakes.setdefault((result.item.product, result.first.id), []).append(result)
+        if result.decision == "ambiguous":
+            ambiguous[_ordered(result.matches[0].id, result.matches[1].id)] += 1
+    ids = list(index_of)
+    close = {_ordered(ids[a], ids[b]) for a, b in _closest(directions, min_similarity)}
     found = []
-    for one, other in sorted({_key(*both) for both in taken} | set(undecided) | close):
-        there, back = taken.get((one, other), []), taken.get((other, one), [])
+    for first, second in sorted({_ordered(*ways) for ways in mistakes} | set(ambiguous) | close):
+        there, back = mistakes.get((first, second), []), mistakes.get((second, first), [])
         if len(back) > len(there):
-            one, other, there, back = other, one, back, there
-        likeness = float(directions[numbers[one]] @ directions[numbers[other]])
+            first, second, there, back = second, first, back, there
+        similarity = float(directions[index_of[first]] @ directions[index_of[second]])
+        similar = similarity >= min_similarity
+        both = queries[first] + queries[second]
         found.append(
-            Pair(
-                first=one,
-                second=other,
-                first_name=catalog.at(numbers[one]).name,
-                second_name=catalog.at(numbers[other]).name,
-                likeness=round(likeness, 4),
-                alike=likeness >= least,
+            ConfusionPair(
+                first=first,
+                second=second,
+                first_name=catalog.at(index_of[first]).name,
+                second_name=catalog.at(index_of[second]).name,
+                similarity=round(similarity, 4),
+                similar=similar,
                 first_as_second=len(there),
                 second_as_first=len(back),
-                undecided=undecided[_key(one, other)],
-                first_photos=photos[one],
-                second_photos=photos[other],
-                advice=_advice(
-                    likeness >= least, len(there), len(back), photos[one] + photos[other]
-                ),
-                examples=[max(side, key=_lead) for side in (there, back) if side],
+                ambiguous=ambiguous[_ordered(first, second)],
+                first_queries=queries[first],
+                second_queries=queries[second],
+                remedy=_remedy(similar, len(there), len(back), both),
+                examples=[max(side, key=_gap) for side in (there, back) if side],
             )
         )
-    return sorted(found, key=lambda pair: (-pair.mistakes, -pair.undecided, -pair.likeness))
+    return sorted(found, key=lambda pair: (-pair.mistakes, -pair.ambiguous, -pair.similarity))
 
 
-def _advice(alike: bool, there: int, back: int, photos: int) -> Advice:
+def _remedy(similar: bool, there: int, back: int, queries: int) -> Remedy:
     """What would help.
 
-    Alike, and many mistakes both ways: the camera does not tell these apart. Alike, or mistakes
-    both ways: a closer picture of what differs. Else the pictures of the one that is mistaken do
-    not show what its photos show.
+    Similar, and many mistakes both ways: the camera cannot separate these. Similar, or mistakes
+    both ways: a closer image of what differs. Else the images of the product that is mistaken do
+    not show what its queries show.
     """
     if not there + back:
         return "watch"
     mutual = 4 * back >= there
-    if alike and mutual and (there + back) / photos >= INSEPARABLE:
+    if similar and mutual and (there + back) / queries >= INSEPARABLE:
         return "merge"
-    return "tell apart" if alike or mutual else "more photos"
+    return "tell apart" if similar or mutual else "more photos"
 
 
-def _alike_from(directions: NDArray[np.float32]) -> float:
-    """The cosine that 99 in 100 pairs stay below, of 1,000 products at most."""
-    some = directions[:: -(-len(directions) // 1000)]
-    table = (some @ some.T)[np.triu_indices(len(some), 1)]
-    return float(np.quantile(table, 0.99)) if len(table) > 1 else float(table.max(initial=0.0))
+def _similar_from(directions: NDArray[np.float32]) -> float:
+    """The cosine that 99 in 100 pairs stay below."""
+    sample = directions[:: -(-len(directions) // _MAX_SAMPLE)]
+    cosines = (sample @ sample.T)[np.triu_indices(len(sample), 1)]
+    return float(np.quantile(cosines, _SIMILAR) if len(cosines) > 1 else cosines.max(initial=0.0))
 
 
-def _lead(look: Lookup) -> float:
-    return look.first.score - look.own
+def _gap(result: QueryResult) -> float:
+    return result.first.score - result.own_score
 
 
-def _key(one: str, other: str) -> tuple[str, str]:
-    return (one, other) if one < other else (other, one)
+def _ordered(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a < b else (b, a)
 
 
-def _closest(directions: NDArray[np.float32], least: float) -> list[tuple[int, int]]:
-    """The closest pairs whose cosine reaches `least`: float32 [p, d] -> at most 30 pairs."""
+def _closest(directions: NDArray[np.float32], min_similarity: float) -> list[tuple[int, int]]:
+    """The closest pairs that reach this cosine: float32 [p, d] -> at most 30 pairs of indices."""
     found: list[tuple[float, int, int]] = []
     for start in range(0, len(directions), _BLOCK):
-        table = directions[start : start + _BLOCK] @ directions.T
-        for row, other in zip(*np.nonzero(table >= least), strict=True):
-            if start + row < other:
-                found.append((float(table[row, other]), int(start + row), int(other)))
-        found = sorted(found, reverse=True)[:_CLOSEST]
-    return [(one, other) for _, one, other in found]
+        cosines = directions[start : start + _BLOCK] @ directions.T
+        for row, second in zip(*np.nonzero(cosines >= min_similarity), strict=True):
+            if start + row < second:
+                found.append((float(cosines[row, second]), int(start + row), int(second)))
+        found = sorted(found, reverse=True)[:_MAX_CLOSE]
+    return [(first, second) for _, first, second in found]

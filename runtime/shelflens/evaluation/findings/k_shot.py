@@ -1,4 +1,4 @@
-"""How much each further photo of a product helps: recall@1 with 1, 2, 3, 5 and 10 of them."""
+"""The k-shot curve: recall@1 with 1, 2, 3, 5 and 10 images per product."""
 
 from __future__ import annotations
 
@@ -10,73 +10,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.measure.lookups import Lookup
+from shelflens.evaluation.measure.metrics import recall_at_k
+from shelflens.evaluation.measure.query_results import QueryResult
 
-SHOTS = (1, 2, 3, 5, 10)
-DRAWS = 3
-"""Random choices of the photos; between one and the next recall@1 moves by a point or two."""
-MOST = 600
-"""Photos asked, spread over all: enough for a standard error below two points."""
+K_VALUES = (1, 2, 3, 5, 10)
+SAMPLES = 3
+"""Random choices of the images: recall@1 differs by a point or two between them."""
+MAX_QUERIES = 600
+"""Spread over all: enough for a standard error below two points."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """recall@1 with so many photos a product."""
+class KShotPoint:
+    """recall@1 with k images per product."""
 
-    photos: int
-    recall: float
-    """Mean of the draws."""
+    k: int
+    recall_at_1: float
+    """Mean of the samples."""
     low: float
     high: float
     products: int
-    """Products that have so many; the others take part with all they have."""
+    """Products that have k images; those with fewer take part with all they have."""
 
     def to_dict(self) -> dict[str, Any]:
         """The point as JSON values."""
         return asdict(self)
 
 
-def shots(
-    catalog: Catalog, looks: Sequence[Lookup], *, on_done: Callable[[int], None] | None = None
-) -> list[Shot]:
-    """The curve, up to the number of photos that half of the products have.
+def k_shot_curve(
+    catalog: Catalog,
+    results: Sequence[QueryResult],
+    *,
+    on_done: Callable[[int], None] | None = None,
+) -> list[KShotPoint]:
+    """The curve, up to the count of images that half of the products have.
 
     Args:
-        catalog: With all pictures there are.
-        looks: Photos of enrolled products.
-        on_done: Called with the number of catalogs tried, `SHOTS` times `DRAWS` at most.
+        catalog: With all images there are.
+        results: Queries of enrolled products.
+        on_done: Called with the count of catalogs tried, `K_VALUES` times `SAMPLES` at most.
 
     Returns:
-        Nothing when most products have a single picture: there is no curve to draw.
+        Nothing when half of the products have a single image: there is no curve to draw.
     """
-    counts = np.array([len(catalog.rows_of(number)) for number in range(len(catalog))])
-    most = int(np.median(counts))
-    if most < 2:
+    counts = np.array([len(catalog.rows_of(index)) for index in range(len(catalog))])
+    max_k = int(np.median(counts))
+    if max_k < 2:
         return []
-    places = np.unique(np.linspace(0, len(looks) - 1, min(MOST, len(looks))).round().astype(int))
-    asked = [looks[place] for place in places]
+    spread = np.linspace(0, len(results) - 1, min(MAX_QUERIES, len(results))).round().astype(int)
+    queries = [results[index] for index in np.unique(spread)]
+    own = [query.item.product for query in queries]
     vectors, owners = catalog.vectors, catalog.row_ids
     curve, done = [], 0
-    for photos in [one for one in SHOTS if one <= most]:
-        found = []
-        for seed in range(DRAWS):
-            rows = _draw(catalog, photos, seed)
+    for k in [k for k in K_VALUES if k <= max_k]:
+        recalls = []
+        for seed in range(SAMPLES):
+            rows = _sample(catalog, k, seed)
             part = Catalog([owners[row] for row in rows], vectors[rows], space=catalog.space)
-            right = [part.match(look.vector, 1)[0].id == look.item.product for look in asked]
-            found.append(float(np.mean(right)))
+            ranked = [[part.match(query.vector, 1)[0].id] for query in queries]
+            recalls.append(recall_at_k(ranked, own))
             done += 1
             if on_done is not None:
                 on_done(done)
-        enough = int((counts >= photos).sum())
-        curve.append(Shot(photos, float(np.mean(found)), min(found), max(found), enough))
+        enough = int((counts >= k).sum())
+        curve.append(KShotPoint(k, float(np.mean(recalls)), min(recalls), max(recalls), enough))
     return curve
 
 
-def _draw(catalog: Catalog, photos: int, seed: int) -> NDArray[np.int64]:
-    """Rows of so many random pictures of each product."""
+def _sample(catalog: Catalog, k: int, seed: int) -> NDArray[np.int64]:
+    """Indices of k random rows of each product."""
     generator = np.random.default_rng(seed)
     chosen = [
-        np.sort(generator.permutation(np.arange(rows.start, rows.stop))[:photos])
+        np.sort(generator.permutation(np.arange(rows.start, rows.stop))[:k])
         for rows in map(catalog.rows_of, range(len(catalog)))
     ]
     return np.concatenate(chosen)

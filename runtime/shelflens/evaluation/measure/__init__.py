@@ -1,1 +1,1 @@
-"""Looking images up as a device would, and the figures that come of it."""
+"""Every query answered as the device would, and the figures that follow from the answers."""

@@ -1,85 +1,95 @@
-"""The lower half of the page: figures with what they mean, plots, tables."""
+"""The lower half of the HTML report, for engineers: every figure, charts, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from shelflens.evaluation.evaluate import Report
-from shelflens.evaluation.measure.metrics import Share
-from shelflens.evaluation.report.plots import det_plot, reliability_plot, scores_plot, shots_plot
+from shelflens.evaluation.measure.share import Share
+from shelflens.evaluation.report.plots import (
+    det_plot,
+    k_shot_plot,
+    reliability_plot,
+    scores_plot,
+)
 from shelflens.evaluation.report.wording import percent
+from shelflens.evaluation.result import Evaluation
 
 Row = tuple[str, str, str]
 """Name, value, what it means."""
 
 
-_FACTS = ("figure", "", "what it is")
-
-
-def science(report: Report) -> str:
-    """Everything below the lists of things to do."""
+def figures_section(evaluation: Evaluation) -> str:
+    """Everything below the findings."""
+    heads = ("figure", "", "what it is")
     return "".join(
         [
-            '<h2 id="figures">The figures</h2><p class="lead">For who wants to know how it was '
-            "measured, and to compare two models or two sets of pictures.</p>",
-            f'<div class="facts">{_table(_FACTS, figure_rows(report), wrap=2)}</div>',
-            f'<div class="plots">{"".join(_plots(report))}</div>',
-            _attributes(report),
-            _products(report),
+            '<h2 id="figures">The figures</h2><p class="intro">For those who want to know how it '
+            "was measured, and to compare two models or two catalogs.</p>",
+            f'<div class="figures">{_table(heads, figure_rows(evaluation), wrap=2)}</div>',
+            f'<div class="plots">{"".join(_plots(evaluation))}</div>',
+            _by_attribute(evaluation),
+            _by_product(evaluation),
         ]
     )
 
 
-def figure_rows(report: Report) -> list[Row]:
+def figure_rows(evaluation: Evaluation) -> list[Row]:
     """Every figure with what it means."""
-    known, open_ = report.known, report.unknown
-    one, missed = open_.one_percent
+    enrolled, unknown = evaluation.enrolled, evaluation.unknown
+    point = unknown.one_percent
+    measured = "measured with this store's photos"
+    basis = measured if evaluation.basis == "measured" else "the default"
     rows = [
-        ("recall@1", _share(known.right), "right product first"),
-        ("recall@5", f"{known.recall_at_5:.3f}", "right product among the first five"),
-        ("recall@10", f"{known.recall_at_10:.3f}", "right product among the first ten"),
-        ("MRR", f"{known.mrr:.3f}", "mean of one over the place of the right product"),
-        ("mAP", f"{known.map:.3f}", "mean average precision over the catalog's pictures"),
-        ("match, right", _share(known.named_right), "named outright, and right"),
-        ("match, wrong", _share(known.named_wrong), "named outright, and wrong"),
-        ("ambiguous", _share(known.undecided), "look-alikes offered as a choice"),
-        ("unknown", _share(known.missed), "answered unknown though enrolled"),
-        ("AUROC", f"{open_.auroc:.3f}", "chance that a known thing scores above an unknown one"),
-        ("FPR@95TPR", f"{open_.fpr_at_95_tpr:.3f}", "unknown let in when 95 % of known are"),
+        ("recall@1", _share(enrolled.recall_at_1), "right product first"),
+        ("recall@5", f"{enrolled.recall_at_5:.3f}", "right product among the first five"),
+        ("recall@10", f"{enrolled.recall_at_10:.3f}", "right product among the first ten"),
+        ("MRR", f"{enrolled.mrr:.3f}", "mean reciprocal rank of the right product"),
+        ("mAP", f"{enrolled.map:.3f}", "mean average precision over the catalog's rows"),
+        ("match, right", _share(enrolled.match_right), "answered match, right product"),
+        ("match, wrong", _share(enrolled.match_wrong), "answered match, wrong product"),
+        ("ambiguous", _share(enrolled.ambiguous), "look-alikes offered as a choice"),
+        (
+            "false reject rate",
+            _share(enrolled.false_reject_rate),
+            "answered unknown though the product is enrolled",
+        ),
+        ("AUROC", f"{unknown.auroc:.3f}", "probability that enrolled scores above unknown"),
+        (
+            "FPR@95TPR",
+            f"{unknown.fpr_at_95_tpr:.3f}",
+            "unknowns accepted where 95 % of enrolled are",
+        ),
         (
             "equal error rate",
-            f"{open_.equal_error_rate:.3f}",
-            f"both errors alike, at threshold {open_.equal_error_threshold:.3f}",
+            f"{unknown.equal_error_rate:.3f}",
+            f"both errors equal, at threshold {unknown.equal_error_threshold:.3f}",
         ),
+        ("false accept rate", _share(unknown.false_accept_rate), "unknowns answered match"),
         (
-            "false accepts",
-            _share(open_.let_in),
-            f"unknown things let in at the threshold {open_.threshold:.3f} ({_basis(report)})",
+            "not rejected",
+            _share(unknown.not_rejected),
+            f"unknowns answered match or ambiguous, at threshold {unknown.threshold:.3f} ({basis})",
         ),
-        ("named outright", _share(open_.named), "unknown things answered match"),
         (
             "threshold for 1 %",
-            f"{one:.3f}",
-            f"lets in 1 % of the unknown things; {percent(missed)} are missed then",
+            f"{point.threshold:.3f}",
+            "at most 1 % of the unknowns are above it, and "
+            f"{percent(point.false_reject_rate)} of the enrolled below",
         ),
     ]
-    if open_.basis == "unknowns":
-        new = report.left_out
+    if unknown.basis == "unknowns":
+        same_shelf = evaluation.leave_one_out
         rows += [
-            ("AUROC, same shelf", f"{new.auroc:.3f}", "each photo with its own product taken out"),
-            ("FPR@95TPR, same shelf", f"{new.fpr_at_95_tpr:.3f}", "the same"),
-            ("false accepts, same shelf", _share(new.let_in), "the same, at the threshold"),
+            ("AUROC, same shelf", f"{same_shelf.auroc:.3f}", "each query's own product removed"),
+            ("FPR@95TPR, same shelf", f"{same_shelf.fpr_at_95_tpr:.3f}", "the same"),
+            ("false accept rate, same shelf", _share(same_shelf.false_accept_rate), "the same"),
+            ("not rejected, same shelf", _share(same_shelf.not_rejected), "the same"),
         ]
-    rows.append(("ECE", f"{report.confidence.ece:.3f}", "mean gap of confidence and truth"))
-    if report.confidence.ece_with_unknowns is not None:
-        value = f"{report.confidence.ece_with_unknowns:.3f}"
-        rows.append(("ECE, all photos", value, "the same with the unknown things"))
+    rows.append(("ECE", f"{evaluation.reliability.ece:.3f}", "expected calibration error"))
+    if (both := evaluation.reliability.ece_with_unknowns) is not None:
+        rows.append(("ECE, all queries", f"{both:.3f}", "the same with the unknowns"))
     return rows
-
-
-def _basis(report: Report) -> str:
-    return "measured with this store's photos" if report.basis == "measured" else "the default"
 
 
 def _share(share: Share) -> str:
@@ -87,28 +97,30 @@ def _share(share: Share) -> str:
     return f"{share.value:.3f} ({low:.3f}–{high:.3f})"
 
 
-def _plots(report: Report) -> list[str]:
-    open_, found = report.unknown, []
-    if report.shots:
-        text = "How often the right product is first, with so many photos of each."
-        found.append(_plot("What more photos do", text, shots_plot(report.shots)))
-    taken_out = "own product taken out"
-    given = open_.basis == "unknowns"
-    others = "other things" if given else taken_out
+def _plots(evaluation: Evaluation) -> list[str]:
+    unknown, found = evaluation.unknown, []
+    if curve := evaluation.k_shot_curve:
+        text = "How often the right product is first, by photos of each product."
+        found.append(_plot("What more photos do", text, k_shot_plot(curve)))
+    removed = "own product removed"
+    given = unknown.basis == "unknowns"
+    name = "unknown things" if given else removed
     text = "Apart is good: the threshold stands between them."
-    svg = scores_plot(open_) + _key(("known", "own products"), ("bad", others))
+    svg = scores_plot(unknown) + _key(("good", "own products"), ("bad", name))
     found.append(_plot("Known and unknown", text, svg))
     text = "Each point of a line is a threshold. Down and left is better."
-    lines = [("known", others), ("warn", taken_out)] if given else [("known", others)]
-    svg = det_plot(open_, report.left_out) + _key(*lines)
+    lines = [("good", name), ("warn", removed)] if given else [("good", name)]
+    svg = det_plot(unknown, evaluation.leave_one_out) + _key(*lines)
     found.append(_plot("What a threshold costs (DET)", text, svg))
-    text = "On the diagonal, “90 % sure” is right 9 times in 10."
-    found.append(_plot("Can it be believed?", text, reliability_plot(report.confidence)))
+    text = "On the diagonal, a confidence of 90 % is right 9 times in 10."
+    found.append(
+        _plot("Can the confidence be believed?", text, reliability_plot(evaluation.reliability))
+    )
     return found
 
 
-def _key(*kinds: tuple[str, str]) -> str:
-    keys = "".join(f'<span><i class="{kind}"></i>{text}</span>' for kind, text in kinds)
+def _key(*series: tuple[str, str]) -> str:
+    keys = "".join(f'<span><i class="{name}"></i>{text}</span>' for name, text in series)
     return f'<p class="key">{keys}</p>'
 
 
@@ -116,20 +128,20 @@ def _plot(title: str, text: str, svg: str) -> str:
     return f'<div class="plot"><h3>{escape(title)}</h3><p>{escape(text)}</p>{svg}</div>'
 
 
-def _attributes(report: Report) -> str:
+def _by_attribute(evaluation: Evaluation) -> str:
     parts = []
-    for column in dict.fromkeys(one.column for one in report.attributes):
+    for column in dict.fromkeys(row.column for row in evaluation.by_attribute):
         rows = [
             (
-                one.value,
-                str(one.right.of),
-                percent(one.right.value),
-                percent(one.same_value.value),
+                row.value,
+                str(row.recall_at_1.of),
+                percent(row.recall_at_1.value),
+                percent(row.same_value.value),
             )
-            for one in report.attributes
-            if one.column == column
+            for row in evaluation.by_attribute
+            if row.column == column
         ]
-        heads = (column, "photos", "right product first", f"right {column} first")
+        heads = (column, "queries", "right product first", f"right {column} first")
         parts.append(
             f"<details><summary>By {escape(column)} ({len(rows)})</summary>"
             f"{_table(heads, rows)}</details>"
@@ -137,31 +149,31 @@ def _attributes(report: Report) -> str:
     return "".join(parts)
 
 
-def _products(report: Report) -> str:
+def _by_product(evaluation: Evaluation) -> str:
     heads = (
         "product",
-        "pictures",
-        "photos",
-        "right first",
-        "in first 5",
-        "named wrongly",
-        "undecided",
+        "rows",
+        "queries",
+        "recall@1",
+        "recall@5",
+        "match, wrong",
+        "ambiguous",
         "unknown",
-        "mostly taken for",
+        "mostly confused with",
     )
     rows = [
         (
             row.name,
-            str(row.pictures),
-            str(row.photos),
-            percent(row.right / row.photos),
-            percent(row.in_first_5 / row.photos),
-            str(row.named_wrong),
-            str(row.undecided),
-            str(row.missed),
-            row.taken_for,
+            str(row.rows),
+            str(row.queries),
+            percent(row.right / row.queries),
+            percent(row.in_first_5 / row.queries),
+            str(row.match_wrong),
+            str(row.ambiguous),
+            str(row.false_rejects),
+            row.confused_with,
         )
-        for row in report.products
+        for row in evaluation.by_product
     ]
     return (
         f'<details id="products"><summary>Every product, the worst first ({len(rows)})</summary>'
@@ -171,7 +183,7 @@ def _products(report: Report) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], wrap: int = -1) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
-        marks = [' class="wrap"' if place == wrap else "" for place in range(len(row))]
+        marks = [' class="wrap"' if index == wrap else "" for index in range(len(row))]
         return "".join(
             f"<{tag}{mark}>{escape(text)}</{tag}>" for mark, text in zip(marks, row, strict=True)
         )

@@ -1,4 +1,4 @@
-"""Pictures for the page: which file shows a product best, and small copies inside the page."""
+"""Images of the report: which file shows a product best, and small copies inside the HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import PhotoError
-from shelflens.evaluation.evaluate import Report
+from shelflens.evaluation.result import Evaluation
 from shelflens.render.thumbnail import thumbnail
 
 SIDE = 260
@@ -18,53 +18,56 @@ SIDE = 260
 QUALITY = 70
 
 
-class Pictures:
-    """Small copies of photos as data URLs; each file is read once."""
+class ReportImages:
+    """Small copies of images as data URLs; each file is read once."""
 
-    def __init__(self, report: Report, shown: Callable[[str], Path | None] | None = None) -> None:
+    def __init__(
+        self, evaluation: Evaluation, product_image: Callable[[str], Path | None] | None = None
+    ) -> None:
         """Prepare; nothing is read yet.
 
         Args:
-            report: With the files of the catalog's rows where they are known.
-            shown: From a product id to its picture, for a catalog whose rows are not known.
+            evaluation: With the files of the catalog's rows where they are known.
+            product_image: From a product id to its image, for a catalog whose files are not known.
         """
-        self._catalog, self._rows, self._shown = report.catalog, report.rows, shown
-        self._numbers = {product: place for place, product in enumerate(report.catalog.ids)}
-        self._made: dict[Path, str] = {}
-        # A photo that was answered rightly and surely shows its product well enough.
-        self._seen: dict[str, Path] = {}
-        for look in sorted(report.looks, key=lambda look: -look.own):
-            if look.right:
-                self._seen.setdefault(look.item.product, look.path)
+        self._catalog, self._row_paths = evaluation.catalog, evaluation.row_paths
+        self._product_image = product_image
+        self._index_of = {product: index for index, product in enumerate(self._catalog.ids)}
+        self._urls: dict[Path, str] = {}
+        # A query with a high score that was answered right shows its product well enough.
+        self._good_query: dict[str, Path] = {}
+        for result in sorted(evaluation.results, key=lambda result: -result.own_score):
+            if result.right:
+                self._good_query.setdefault(result.item.product, result.path)
 
-    def product(self, product: str, like: NDArray[np.float32] | None = None) -> str:
-        """A product's picture as a data URL, or "" when there is none.
+    def product(self, product: str, query: NDArray[np.float32] | None = None) -> str:
+        """A product's image as a data URL, or "" when there is none.
 
         Args:
             product: Its id.
-            like: float32 [d]; the enrolled picture most like it is taken, which is the one that
+            query: float32 [d]; the enrolled image nearest to it is taken, which is the one that
                 decided, else the first.
         """
-        number = self._numbers.get(product)
-        if number is None:
+        index = self._index_of.get(product)
+        if index is None:
             return ""
-        if self._rows:
-            owned = self._catalog.rows_of(number)
-            best = 0 if like is None else int(np.argmax(self._catalog.vectors_of(owned) @ like))
-            return self.photo(self._rows[owned.start + best])
-        path = self._shown(product) if self._shown else None
-        return self.photo(path or self._seen.get(product))
+        if self._row_paths:
+            rows = self._catalog.rows_of(index)
+            best = 0 if query is None else int(np.argmax(self._catalog.vectors_of(rows) @ query))
+            return self.photo(self._row_paths[rows.start + best])
+        path = self._product_image(product) if self._product_image else None
+        return self.photo(path or self._good_query.get(product))
 
     def photo(self, path: Path | None) -> str:
         """A photo as a data URL, "" for none or one that can no longer be read."""
         if path is None:
             return ""
-        if path not in self._made:
+        if path not in self._urls:
             try:
-                self._made[path] = data_url(path)
+                self._urls[path] = data_url(path)
             except (PhotoError, OSError):
-                self._made[path] = ""
-        return self._made[path]
+                self._urls[path] = ""
+        return self._urls[path]
 
 
 def data_url(path: Path) -> str:

@@ -4,124 +4,123 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shelflens.evaluation.evaluate import Report
-from shelflens.evaluation.report.advice import Todo
+from shelflens.evaluation.report.advice import Advice
 from shelflens.evaluation.report.details import figure_rows
-from shelflens.evaluation.report.wording import ADVICE, headline, percent, tiles
+from shelflens.evaluation.report.html import source_line
+from shelflens.evaluation.report.wording import REMEDIES, headline, key_figures, percent
+from shelflens.evaluation.result import Evaluation
 
-_SHOWN = 20
+_MAX_ROWS = 20
 
 
-def markdown(report: Report, items: Sequence[Todo]) -> str:
+def markdown_report(evaluation: Evaluation, advice: Sequence[Advice]) -> str:
     """The whole report."""
     lines = [
-        f"# {headline(report)}",
+        f"# {headline(evaluation)}",
         "",
-        f"{report.source}: {len(report.catalog)} products, {report.catalog.row_count} pictures; "
-        f"{len(report.looks)} test photos, {len(report.strangers)} of other things; "
-        f"model {report.model}.",
+        f"{source_line(evaluation)}.",
         "",
-        *(f"- **{one.figure}** {one.text} ({one.note})" for one in tiles(report)),
+        *(f"- **{row.value}** {row.text} ({row.note})" for row in key_figures(evaluation)),
         "",
-        *(f"> {one}\n" for one in report.notices),
+        *(f"> {notice}\n" for notice in evaluation.notices),
         "## What to do next",
         "",
     ]
-    for number, item in enumerate(items, start=1):
+    for number, item in enumerate(advice, start=1):
         lines.append(f"{number}. **{item.title}.** {item.text}")
         if item.command:
             lines.append(f"   `{item.command}`")
-    if not items:
+    if not advice:
         lines.append("Nothing that these photos show.")
-    lines += _suspects(report) + _needs(report) + _pairs(report)
+    lines += _label_errors(evaluation) + _needed_photos(evaluation) + _pairs(evaluation)
     lines += ["", "## The figures", ""]
-    lines += _table(("figure", "value", "what it is"), figure_rows(report))
-    if report.shots:
+    lines += _table(("figure", "value", "what it is"), figure_rows(evaluation))
+    if evaluation.k_shot_curve:
         rows = [
-            (str(one.photos), f"{one.recall:.3f}", f"{one.low:.3f}–{one.high:.3f}")
-            for one in report.shots
+            (str(point.k), f"{point.recall_at_1:.3f}", f"{point.low:.3f}–{point.high:.3f}")
+            for point in evaluation.k_shot_curve
         ]
         lines += ["", "## What more photos do", ""]
-        lines += _table(("photos a product", "recall@1", "from draw to draw"), rows)
-    lines += _attributes(report) + _products(report)
+        lines += _table(("images per product", "recall@1", "range of the samples"), rows)
+    lines += _by_attribute(evaluation) + _by_product(evaluation)
     return "\n".join(lines) + "\n"
 
 
-def _suspects(report: Report) -> list[str]:
+def _label_errors(evaluation: Evaluation) -> list[str]:
     rows = [
         (
-            str(one.path) if one.path else f"picture {one.place} in the catalog",
-            one.product,
-            one.looks_like,
-            f"{one.own:.2f}",
-            f"{one.other:.2f}",
+            str(error.path) if error.path else f"photo {(error.index or 0) + 1} in the catalog",
+            error.label,
+            error.suggested,
+            f"{error.own_similarity:.2f}",
+            f"{error.suggested_similarity:.2f}",
         )
-        for one in report.suspects
+        for error in evaluation.label_errors
     ]
-    heads = ("photo", "labelled", "looks like", "own", "other")
+    heads = ("photo", "labelled", "looks like", "similarity to own", "to suggested")
     return _part("Photos that may carry the wrong label", heads, rows)
 
 
-def _needs(report: Report) -> list[str]:
-    rows = [(one.name, one.why) for one in report.needs]
+def _needed_photos(evaluation: Evaluation) -> list[str]:
+    rows = [(need.name, need.why) for need in evaluation.needed_photos]
     return _part("Products that need more photos", ("product", "why"), rows)
 
 
-def _pairs(report: Report) -> list[str]:
+def _pairs(evaluation: Evaluation) -> list[str]:
     rows = [
         (
-            one.first_name,
-            one.second_name,
-            f"{one.first_as_second} + {one.second_as_first}",
-            str(one.undecided),
-            f"{one.first_photos} + {one.second_photos}",
-            f"{one.likeness:.2f}",
-            ADVICE[one.advice][0],
+            pair.first_name,
+            pair.second_name,
+            f"{pair.first_as_second} + {pair.second_as_first}",
+            str(pair.ambiguous),
+            f"{pair.first_queries} + {pair.second_queries}",
+            f"{pair.similarity:.2f}",
+            REMEDIES[pair.remedy][0],
         )
-        for one in report.pairs
+        for pair in evaluation.confusion_pairs
     ]
-    heads = ("product", "and", "mixed up", "undecided", "photos", "likeness", "advice")
+    heads = ("product", "and", "mixed up", "ambiguous", "photos", "similarity", "advice")
     return _part("Products that are mixed up", heads, rows)
 
 
-def _attributes(report: Report) -> list[str]:
+def _by_attribute(evaluation: Evaluation) -> list[str]:
     rows = [
         (
-            one.column,
-            one.value,
-            str(one.right.of),
-            percent(one.right.value),
-            percent(one.same_value.value),
+            row.column,
+            row.value,
+            str(row.recall_at_1.of),
+            percent(row.recall_at_1.value),
+            percent(row.same_value.value),
         )
-        for one in report.attributes
+        for row in evaluation.by_attribute
     ]
-    heads = ("column", "value", "photos", "right product", "right value")
-    return _part("By attribute", heads, rows, most=len(rows))
+    heads = ("column", "value", "queries", "right product first", "right value first")
+    return _part("By attribute", heads, rows, len(rows))
 
 
-def _products(report: Report) -> list[str]:
+def _by_product(evaluation: Evaluation) -> list[str]:
     rows = [
         (
-            one.name,
-            str(one.pictures),
-            str(one.photos),
-            percent(one.right / one.photos),
-            str(one.missed),
-            one.taken_for,
+            row.name,
+            str(row.rows),
+            str(row.queries),
+            percent(row.right / row.queries),
+            str(row.false_rejects),
+            row.confused_with,
         )
-        for one in report.products
+        for row in evaluation.by_product
     ]
-    heads = ("product", "pictures", "photos", "right first", "unknown", "mostly taken for")
-    return _part("Every product, the worst first", heads, rows, most=len(rows))
+    heads = ("product", "rows", "queries", "recall@1", "unknown", "mostly confused with")
+    return _part("Every product, the worst first", heads, rows, len(rows))
 
 
 def _part(
-    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], most: int = _SHOWN
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int = _MAX_ROWS
 ) -> list[str]:
     if not rows:
         return []
-    more = [f"\nand {len(rows) - most} more in report.json"] if len(rows) > most else []
-    return ["", f"## {title}", "", *_table(heads, rows[:most]), *more]
+    more = [f"\nand {len(rows) - limit} more in report.json"] if len(rows) > limit else []
+    return ["", f"## {title}", "", *_table(heads, rows[:limit]), *more]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -1,188 +1,107 @@
-"""Plots as hand-written SVG: no plotting library on a bare install, and colours that follow the
-page's light and dark. Classes (`known`, `bad`, `grid`) are coloured by the page's style."""
+"""The four charts of the report; the classes good, warn and bad are coloured by its style."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from html import escape
+import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
-from shelflens.evaluation.findings.k_shot import Shot
-from shelflens.evaluation.measure.figures import Confidence, Unknown
+from shelflens.evaluation.findings.k_shot import KShotPoint
+from shelflens.evaluation.measure.figures import Reliability, UnknownFigures
+from shelflens.render.axis import Axis, category_axis, percent_axis
+from shelflens.render.charts import INLINE, Chart
 
-_WIDE, _HIGH = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 44
-Scale = Callable[[float], float]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where values stand in the picture."""
-
-    x: Scale
-    y: Scale
-
-    def path(self, points: Sequence[tuple[float, float]]) -> str:
-        """An SVG path through points in values."""
-        steps = [f"{self.x(a):.1f} {self.y(b):.1f}" for a, b in points]
-        return "M" + "L".join(steps)
+_BINS = 30
+_MAX_POINTS = 400
+_DET_LIMITS = 0.0008, 0.97
+_DET_TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
 
 
-def _linear(low: float, high: float, start: float, stop: float) -> Scale:
-    span = (high - low) or 1.0
-    return lambda value: start + (value - low) / span * (stop - start)
-
-
-def _frame(x: tuple[float, float], y: tuple[float, float]) -> Frame:
-    return Frame(
-        _linear(*x, _LEFT, _WIDE - _RIGHT),
-        _linear(*y, _HIGH - _BOTTOM, _TOP),
+def k_shot_plot(curve: Sequence[KShotPoint]) -> str:
+    """recall@1 by images per product; the counts stand at even distances."""
+    low = max(0.0, math.floor(min(point.low for point in curve) * 10 - 0.5) / 10)
+    chart = Chart(
+        category_axis("photos per product", [str(point.k) for point in curve]),
+        percent_axis("right product first", low, 1.0, grid=True),
+        INLINE,
     )
+    chart.line([(x, point.recall_at_1) for x, point in enumerate(curve)], "good")
+    for x, point in enumerate(curve):
+        chart.line([(x, point.low), (x, point.high)], "good range")
+        chart.dot((x, point.recall_at_1), "good")
+        text = f"{100 * point.recall_at_1:.0f}%"
+        chart.note(chart.x(x), chart.y(max(point.high, point.recall_at_1)) - 10, text, "middle")
+    return chart.inline("share of photos with the right product first, by photos per product")
 
 
-def _svg(label: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="{escape(label)}">'
-        f"{''.join(parts)}</svg>"
-    )
-
-
-def _axes(
-    frame: Frame,
-    xs: Sequence[tuple[float, str]],
-    ys: Sequence[tuple[float, str]],
-    x_name: str,
-    y_name: str,
-) -> list[str]:
-    """Grid lines with their labels, and the names of the axes."""
-    parts = []
-    floor, wall = _HIGH - _BOTTOM, _WIDE - _RIGHT
-    for value, text in ys:
-        y = frame.y(value)
-        parts.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{wall}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-    for value, text in xs:
-        x = frame.x(value)
-        parts.append(f'<path class="grid" d="M{x:.1f} {floor}v5"/>')
-        parts.append(f'<text x="{x:.1f}" y="{floor + 18}" text-anchor="middle">{text}</text>')
-    middle = (_LEFT + wall) / 2
-    parts.append(
-        f'<text class="axis" x="{middle}" y="{_HIGH - 6}" text-anchor="middle">{x_name}</text>'
-    )
-    parts.append(
-        f'<text class="axis" transform="translate(13 {(_TOP + floor) / 2}) rotate(-90)" '
-        f'text-anchor="middle">{y_name}</text>'
-    )
-    return parts
-
-
-def _percents(low: float, high: float) -> list[tuple[float, str]]:
-    step = 0.2 if high - low > 0.5 else 0.1 if high - low > 0.25 else 0.05
-    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
-    marks = [number * step for number in range(first, last + 1)]
-    return [(mark, f"{100 * mark:.0f}%") for mark in marks]
-
-
-def shots_plot(curve: Sequence[Shot]) -> str:
-    """recall@1 by photos a product; the numbers stand at even distances."""
-    low = max(0.0, np.floor(min(one.low for one in curve) * 10 - 0.5) / 10)
-    frame = _frame((-0.3, len(curve) - 0.7), (low, 1.0))
-    xs = [(float(place), str(one.photos)) for place, one in enumerate(curve)]
-    parts = _axes(frame, xs, _percents(low, 1.0), "photos a product", "right product first")
-    points = [(float(place), one.recall) for place, one in enumerate(curve)]
-    parts.append(f'<path class="line known" d="{frame.path(points)}"/>')
-    for (place, _), one in zip(xs, curve, strict=True):
-        x, y = frame.x(place), frame.y(one.recall)
-        parts.append(
-            f'<path class="line known thin" d="M{x:.1f} {frame.y(one.low):.1f}'
-            f'V{frame.y(one.high):.1f}"/>'
-            f'<circle class="dot known" cx="{x:.1f}" cy="{y:.1f}" r="4.5"/>'
-            f'<text class="value" x="{x:.1f}" y="{y - 12:.1f}" text-anchor="middle">'
-            f"{100 * one.recall:.0f}%</text>"
-        )
-    return _svg("share of photos with the right product first, by photos a product", parts)
-
-
-def scores_plot(open_: Unknown) -> str:
-    """How the scores of known and unknown things lie, and the threshold between them."""
-    known, unknown = np.array(open_.known_scores), np.array(open_.unknown_scores)
-    both = np.concatenate([known, unknown])
-    low, high = float(both.min()), float(both.max())
-    edges = np.linspace(low, high if high > low else low + 0.1, 31)
-    bars = [np.histogram(one, edges)[0] / len(one) for one in (known, unknown)]
-    top = float(max(one.max() for one in bars)) * 1.08
-    frame = _frame((float(edges[0]), float(edges[-1])), (0.0, top))
+def scores_plot(unknown: UnknownFigures) -> str:
+    """Histograms of the scores of enrolled and of unknown things, and the threshold."""
+    samples = np.array(unknown.enrolled_scores), np.array(unknown.unknown_scores)
+    low, high = (float(edge(np.concatenate(samples))) for edge in (np.min, np.max))
+    edges = np.linspace(low, high if high > low else low + 0.1, _BINS + 1)
+    bars = [np.histogram(scores, edges)[0] / len(scores) for scores in samples]
     step = 0.2 if edges[-1] - edges[0] > 0.4 else 0.05
-    marks = np.arange(np.ceil(edges[0] / step), np.floor(edges[-1] / step) + 1) * step
-    xs = [(float(mark), f"{mark:.2g}") for mark in marks]
-    parts = _axes(frame, xs, [], "score of the nearest product", "how many photos")
-    for kind, shares in zip(("known", "bad"), bars, strict=True):
-        points = [(float(edges[0]), 0.0)]
-        for place, share in enumerate(shares):
-            points += [(float(edges[place]), float(share)), (float(edges[place + 1]), float(share))]
-        points.append((float(edges[-1]), 0.0))
-        parts.append(f'<path class="area {kind}" d="{frame.path(points)}Z"/>')
-    if edges[0] <= open_.threshold <= edges[-1]:
-        x = frame.x(open_.threshold)
-        side = "end" if x > _WIDE / 2 else "start"
-        parts.append(f'<path class="mark" d="M{x:.1f} {_TOP}V{_HIGH - _BOTTOM}"/>')
-        parts.append(
-            f'<text class="value" x="{x + (-6 if side == "end" else 6):.1f}" y="{_TOP + 12}" '
-            f'text-anchor="{side}">threshold {open_.threshold:.2f}</text>'
-        )
-    return _svg("scores of known and of unknown things, and the threshold", parts)
+    ticks = np.arange(np.ceil(edges[0] / step), np.floor(edges[-1] / step) + 1) * step
+    chart = Chart(
+        Axis(
+            "score of the first product",
+            float(edges[0]),
+            float(edges[-1]),
+            [(float(tick), f"{tick:.2g}") for tick in ticks],
+        ),
+        Axis("how many photos", 0.0, 1.08 * max(float(shares.max()) for shares in bars)),
+        INLINE,
+    )
+    for series, shares in zip(("good", "bad"), bars, strict=True):
+        # Each bar is a step of the outline: up or down at its left edge, then to its right.
+        steps = np.repeat(edges, 2)[1:-1].tolist(), np.repeat(shares, 2).tolist()
+        outline = list(zip(*steps, strict=True))
+        chart.area([(float(edges[0]), 0.0), *outline, (float(edges[-1]), 0.0)], series)
+    if edges[0] <= unknown.threshold <= edges[-1]:
+        chart.mark(unknown.threshold, f"threshold {unknown.threshold:.2f}")
+    return chart.inline("scores of your own products and of unknown things, and the threshold")
 
 
-_TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
-
-
-def det_plot(open_: Unknown, left_out: Unknown) -> str:
+def det_plot(unknown: UnknownFigures, leave_one_out: UnknownFigures) -> str:
     """DET curves (Martin et al. 1997): both errors on normal-deviate axes."""
-    probit = NormalDist().inv_cdf
-    low, high = 0.0008, 0.97
-    cut: Scale = lambda share: probit(min(max(share, low), high))  # noqa: E731
-    frame = _frame((cut(0), cut(1)), (cut(0), cut(1)))
-    ticks = [(cut(tick), f"{100 * tick:g}%") for tick in _TICKS]
-    parts = _axes(frame, ticks, ticks, "unknown things let in", "own products missed")
-    kinds = (
-        {"known": open_.curve}
-        if open_ is left_out
-        else {"warn": left_out.curve, "known": open_.curve}
+    low, high = _DET_LIMITS
+
+    def probit(share: float) -> float:
+        return NormalDist().inv_cdf(min(max(share, low), high))
+
+    ticks = [(tick, f"{100 * tick:g}%") for tick in _DET_TICKS]
+    chart = Chart(
+        Axis("unknown things not answered unknown", low, high, ticks, scale=probit),
+        Axis("own products answered unknown", low, high, ticks, grid=True, scale=probit),
+        INLINE,
     )
-    for kind, curve in kinds.items():
-        places = np.unique(np.linspace(0, len(curve.thresholds) - 1, 400).round().astype(int))
-        points = [(cut(float(curve.let_in[n])), cut(float(curve.missed[n]))) for n in places]
-        parts.append(f'<path class="line {kind}" d="{frame.path(points)}"/>')
-    curve = open_.curve
-    here = int(np.argmin(np.abs(curve.thresholds - open_.threshold)))
-    x, y = frame.x(cut(float(curve.let_in[here]))), frame.y(cut(float(curve.missed[here])))
-    side = "end" if x > _WIDE / 2 else "start"
-    parts.append(f'<circle class="dot bad" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
-    parts.append(
-        f'<text class="value" x="{x + (-9 if side == "end" else 9):.1f}" y="{y - 8:.1f}" '
-        f'text-anchor="{side}">threshold now</text>'
-    )
-    return _svg("what each threshold costs: own products missed, unknown things let in", parts)
+    curves = {"good": unknown.curve}
+    if unknown is not leave_one_out:
+        curves = {"warn": leave_one_out.curve, **curves}
+    for series, curve in curves.items():
+        points = [(p.false_accept_rate, p.false_reject_rate) for p in curve.thinned(_MAX_POINTS)]
+        chart.line(points, series)
+    here = unknown.curve.nearest(unknown.threshold)
+    x, y = here.false_accept_rate, here.false_reject_rate
+    chart.dot((x, y), "bad", 5)
+    chart.note(chart.x(x), chart.y(y) - 8, "threshold now")
+    return chart.inline("both errors at each threshold")
 
 
-def reliability_plot(sure: Confidence) -> str:
-    """What confidence promised against what came true; the diagonal is honest."""
-    frame = _frame((0.0, 1.0), (0.0, 1.0))
-    marks = _percents(0.0, 1.0)
-    parts = _axes(frame, marks, marks, "confidence said", "was right")
-    parts.append(f'<path class="mark" d="{frame.path([(0, 0), (1, 1)])}"/>')
-    parts.append(
-        f'<path class="line known" d="{frame.path([(b.promised, b.kept) for b in sure.bins])}"/>'
+def reliability_plot(reliability: Reliability) -> str:
+    """Confidence against the share that was right; the diagonal is as promised."""
+    chart = Chart(
+        percent_axis("confidence", 0.0, 1.0),
+        percent_axis("was right", 0.0, 1.0, grid=True),
+        INLINE,
     )
-    most = max(one.count for one in sure.bins)
-    for one in sure.bins:
-        radius = 3 + 6 * (one.count / most) ** 0.5
-        parts.append(
-            f'<circle class="dot known" cx="{frame.x(one.promised):.1f}" '
-            f'cy="{frame.y(one.kept):.1f}" r="{radius:.1f}">'
-            f"<title>{one.count} photos</title></circle>"
-        )
-    return _svg("confidence said against how often it was right", parts)
+    chart.diagonal()
+    chart.line([(bin_.confidence, bin_.accuracy) for bin_ in reliability.bins], "good")
+    largest = max(bin_.count for bin_ in reliability.bins)
+    for bin_ in reliability.bins:
+        radius = round(3 + 6 * (bin_.count / largest) ** 0.5, 1)
+        point = bin_.confidence, bin_.accuracy
+        chart.dot(point, "good", radius, f"{bin_.count} photos")
+    return chart.inline("confidence against how often it was right")

@@ -1,4 +1,4 @@
-"""The look of `report.html`: light and dark, phone and desktop, print; no font is loaded."""
+"""The style of `report.html`: light and dark, phone and desktop, print; no font is loaded."""
 
 CSS = """
 :root{color-scheme:light dark;--paper:#f5f3ee;--card:#fff;--ink:#1c2126;--soft:#5d6670;
@@ -20,24 +20,25 @@ h3{font-size:1.05rem;line-height:1.35;margin:0}
 h4{font-size:1.05rem;margin:32px 0 10px}
 p{margin:0 0 10px}
 a{color:var(--good)}
-.lead{color:var(--soft);max-width:72ch}
-.from{color:var(--soft);font-size:.85rem;margin:0}
+.intro{color:var(--soft);max-width:72ch}
+.small{color:var(--soft);font-size:.85rem;margin:0}
 .brand{font-weight:650;letter-spacing:.02em;color:var(--good);margin:0 0 14px}
-.tiles,.cards,.plots{display:grid;gap:16px;margin:22px 0}
-.tiles{grid-template-columns:repeat(auto-fit,minmax(min(100%,215px),1fr))}
+.summary,.cards,.plots{display:grid;gap:16px;margin:22px 0}
+.summary{grid-template-columns:repeat(auto-fit,minmax(min(100%,215px),1fr))}
 .cards{grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
 .plots{grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr))}
-.tile,.card,.todo li,.plot{background:var(--card);border:1px solid var(--line);border-radius:16px;
-padding:18px 20px;min-width:0}
-.tile b{display:block;font-size:2.5rem;line-height:1.1;letter-spacing:-.03em;
+.key-figure,.card,.advice li,.plot{background:var(--card);border:1px solid var(--line);
+border-radius:16px;padding:18px 20px;min-width:0}
+.key-figure b{display:block;font-size:2.5rem;line-height:1.1;letter-spacing:-.03em;
 font-variant-numeric:tabular-nums}
-.tile span{font-size:.95rem}.tile small{display:block;color:var(--soft);margin-top:6px}
+.key-figure span{font-size:.95rem}.key-figure small{display:block;color:var(--soft);margin-top:6px}
 .good b{color:var(--good)}.bad b{color:var(--bad)}.warn b{color:var(--warn)}
-.todo{list-style:none;counter-reset:n;margin:20px 0;padding:0;display:grid;gap:12px}
-.todo li{counter-increment:n;display:grid;grid-template-columns:44px minmax(0,1fr);column-gap:16px}
-.todo li::before{content:counter(n);width:44px;height:44px;border-radius:50%;display:grid;
+.advice{list-style:none;counter-reset:n;margin:20px 0;padding:0;display:grid;gap:12px}
+.advice li{counter-increment:n;display:grid;grid-template-columns:44px minmax(0,1fr);
+column-gap:16px}
+.advice li::before{content:counter(n);width:44px;height:44px;border-radius:50%;display:grid;
 place-items:center;background:var(--good-well);color:var(--good);font-weight:700;font-size:1.15rem}
-.todo p{margin:4px 0 0}.todo .more{font-size:.92rem}
+.advice p{margin:4px 0 0}.advice .more{font-size:.92rem}
 code{font:.86em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;background:var(--well);
 padding:2px 7px;border-radius:6px;overflow-wrap:anywhere}
 .pics{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:10px;margin-top:14px}
@@ -72,21 +73,23 @@ svg{display:block;width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
 svg text.value{fill:var(--ink);font-weight:650}
 .grid{stroke:var(--line);fill:none}.line{fill:none;stroke-width:2.5;stroke-linejoin:round}
-.line.known{stroke:var(--good)}.thin{stroke-width:1.5;opacity:.6}
+.line.good{stroke:var(--good)}.range{stroke-width:1.5;opacity:.6}
 .line.warn{stroke:var(--warn);stroke-dasharray:7 4}
-.dot.known{fill:var(--good)}.dot.bad{fill:var(--bad)}
-.area{stroke-width:1.5;fill-opacity:.25}.area.known{fill:var(--good);stroke:var(--good)}
+.dot.good{fill:var(--good)}.dot.bad{fill:var(--bad)}
+.area{stroke-width:1.5;fill-opacity:.25}.area.good{fill:var(--good);stroke:var(--good)}
 .area.bad{fill:var(--bad);stroke:var(--bad)}
 .mark{stroke:var(--ink);stroke-dasharray:4 4;fill:none;opacity:.7}
 .key i{display:inline-block;width:11px;height:11px;border-radius:3px;margin:0 5px 0 0}
-.key span{margin-right:16px}.key .known{background:var(--good)}
+.key span{margin-right:16px}.key .good{background:var(--good)}
 .key .bad{background:var(--bad)}.key .warn{background:var(--warn)}
 footer{margin-top:64px;color:var(--soft);font-size:.88rem;border-top:1px solid var(--line);
 padding-top:18px}
-@media (max-width:520px){main{padding:24px 14px 56px}.tile,.card,.plot,.todo li{padding:14px}
-.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}.tile b{font-size:1.9rem}
-h2{margin-top:48px}th,td{padding:7px 9px}.facts td{white-space:normal;min-width:0}
-.facts td.wrap{min-width:104px}.todo li{grid-template-columns:34px minmax(0,1fr);column-gap:12px}
-.todo li::before{width:34px;height:34px}}
-@media print{body{background:#fff}.card,.tile,.todo li,.plot{break-inside:avoid}}
+@media (max-width:520px){main{padding:24px 14px 56px}
+.key-figure,.card,.plot,.advice li{padding:14px}
+.summary{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}.key-figure b{font-size:1.9rem}
+h2{margin-top:48px}th,td{padding:7px 9px}.figures td{white-space:normal;min-width:0}
+.figures td.wrap{min-width:104px}
+.advice li{grid-template-columns:34px minmax(0,1fr);column-gap:12px}
+.advice li::before{width:34px;height:34px}}
+@media print{body{background:#fff}.card,.key-figure,.advice li,.plot{break-inside:avoid}}
 """

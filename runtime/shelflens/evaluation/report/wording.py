@@ -1,17 +1,17 @@
-"""The figures in plain words, the same on the page and in the text report."""
+"""The figures in plain words, the same in the HTML report, the text report and the terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from shelflens.evaluation.evaluate import Report
-from shelflens.evaluation.findings.confusion_pairs import Advice, Pair
-from shelflens.evaluation.measure.metrics import Share
+from shelflens.evaluation.findings.confusion_pairs import ConfusionPair, Remedy
+from shelflens.evaluation.measure.share import Share
+from shelflens.evaluation.result import Evaluation
 
-Mood = Literal["good", "warn", "bad"]
+Rating = Literal["good", "warn", "bad"]
 
-ADVICE: dict[Advice, tuple[str, Mood, str]] = {
+REMEDIES: dict[Remedy, tuple[str, Rating, str]] = {
     "merge": (
         "merge, or offer both",
         "bad",
@@ -20,21 +20,22 @@ ADVICE: dict[Advice, tuple[str, Mood, str]] = {
     "tell apart": (
         "photograph what differs",
         "warn",
-        "Add close pictures of what differs between {first} and {second}.",
+        "Add close photos of what differs between {first} and {second}.",
     ),
     "more photos": ("more photos", "good", "Add photos of {first} like this one."),
-    "watch": ("watch", "good", "Alike, but not mixed up in these photos."),
+    "watch": ("watch", "good", "Look-alikes, but not mixed up in these photos."),
 }
+"""In short, how urgent, and in a sentence."""
 
 
 @dataclass(frozen=True)
-class Tile:
-    """One big figure."""
+class KeyFigure:
+    """One of the four figures that the report begins with."""
 
-    figure: str
+    value: str
     text: str
     note: str
-    mood: Mood
+    rating: Rating
 
 
 def percent(share: float) -> str:
@@ -47,66 +48,72 @@ def percent(share: float) -> str:
     return f"{text}\u00a0%"
 
 
-def counted(pair: Pair) -> str:
+def sentence(text: str) -> str:
+    """Text with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def mistakes(pair: ConfusionPair) -> str:
     """How often two products are mixed up, in a sentence."""
-    said = (
-        f"{pair.first_as_second} of {pair.first_photos} photos of {pair.first_name} are taken for "
-        f"{pair.second_name}, {pair.second_as_first} of {pair.second_photos} the other way."
+    text = (
+        f"{pair.first_as_second} of {pair.first_queries} photos of {pair.first_name} are mistaken "
+        f"for {pair.second_name}, {pair.second_as_first} of {pair.second_queries} the other way."
     )
-    if not pair.undecided:
-        return said
-    return f"{said[:-1]}; {pair.undecided} more {'is' if pair.undecided == 1 else 'are'} undecided."
+    if not pair.ambiguous:
+        return text
+    return f"{text[:-1]}; {pair.ambiguous} more could be either."
 
 
-def headline(report: Report) -> str:
+def headline(evaluation: Evaluation) -> str:
     """The verdict in a sentence."""
-    right = report.known.right
-    strong = right.value >= 0.95 and report.unknown.let_in.value <= 0.05
-    if strong and report.known.missed.value <= 0.1:
-        return f"This catalog knows its products: {percent(right.value)} are found first"
-    return f"{percent(right.value)} of the photos have the right product first"
+    right = evaluation.enrolled.recall_at_1.value
+    strong = right >= 0.95 and evaluation.unknown.not_rejected.value <= 0.05
+    if strong and evaluation.enrolled.false_reject_rate.value <= 0.1:
+        return f"This catalog knows its products: {percent(right)} are found first"
+    return f"{percent(right)} of the photos have the right product first"
 
 
-def tiles(report: Report) -> list[Tile]:
-    """Four figures that tell how it stands."""
-    known, open_ = report.known, report.unknown
-    strangers = _counted(open_.let_in, "photos with their own product taken out")
-    if open_.basis == "unknowns":
-        new = percent(report.left_out.let_in.value)
-        strangers = _counted(open_.let_in, "photos of other things")
-        strangers += f". Of new products on the same shelf: {new}"
+def key_figures(evaluation: Evaluation) -> list[KeyFigure]:
+    """Right product first, right among the matches, false rejects, unknown things accepted."""
+    enrolled, unknown = evaluation.enrolled, evaluation.unknown
+    precision = enrolled.match_precision
+    accepted = _counted(unknown.not_rejected, "photos with their own product removed")
+    if unknown.basis == "unknowns":
+        new = percent(evaluation.leave_one_out.not_rejected.value)
+        accepted = _counted(unknown.not_rejected, "photos of unknown things")
+        accepted += f". Of new products on the same shelf: {new}"
     return [
-        Tile(
-            percent(known.right.value),
-            "have the right product first",
-            _counted(known.right, "photos"),
-            _mood(known.right.value, 0.95, 0.85),
+        KeyFigure(
+            percent(enrolled.recall_at_1.value),
+            "of the photos have the right product first",
+            _counted(enrolled.recall_at_1, "photos"),
+            _rating(enrolled.recall_at_1.value, 0.95, 0.85),
         ),
-        Tile(
-            percent(known.named.value),
-            "of the products named outright are right",
-            _counted(known.named, "answers") if known.named.of else "none was named outright",
-            _mood(known.named.value, 0.98, 0.93),
+        KeyFigure(
+            percent(precision.value),
+            'of the "match" answers are right',
+            _counted(precision, "answers") if precision.of else "no photo was answered match",
+            _rating(precision.value, 0.98, 0.93),
         ),
-        Tile(
-            percent(known.missed.value),
-            "of your own products' photos are answered unknown",
-            _counted(known.missed, "photos"),
-            _mood(1 - known.missed.value, 0.9, 0.75),
+        KeyFigure(
+            percent(enrolled.false_reject_rate.value),
+            "of the photos of your own products are answered unknown",
+            _counted(enrolled.false_reject_rate, "photos"),
+            _rating(1 - enrolled.false_reject_rate.value, 0.9, 0.75),
         ),
-        Tile(
-            percent(open_.let_in.value),
-            "of unknown things are taken for a product",
-            strangers,
-            _mood(1 - open_.let_in.value, 0.98, 0.9),
+        KeyFigure(
+            percent(unknown.not_rejected.value),
+            "of unknown things are mistaken for a product",
+            accepted,
+            _rating(1 - unknown.not_rejected.value, 0.98, 0.9),
         ),
     ]
 
 
-def _mood(share: float, good: float, fair: float) -> Mood:
+def _rating(share: float, good: float, fair: float) -> Rating:
     return "good" if share >= good else "warn" if share >= fair else "bad"
 
 
-def _counted(share: Share, what: str) -> str:
+def _counted(share: Share, name: str) -> str:
     low, high = share.interval
-    return f"{share.count} of {share.of} {what}; likely {100 * low:.0f} to {percent(high)}"
+    return f"{share.count} of {share.of} {name}; likely {100 * low:.0f} to {percent(high)}"

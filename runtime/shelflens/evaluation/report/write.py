@@ -9,23 +9,26 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from shelflens.evaluation.evaluate import Report
-from shelflens.evaluation.report.advice import ENROL_FILE, Todo, todos
-from shelflens.evaluation.report.html import page
-from shelflens.evaluation.report.images import Pictures
-from shelflens.evaluation.report.markdown import markdown
+from shelflens.evaluation.report.advice import ENROL_FILE, Advice, advise
+from shelflens.evaluation.report.html import html_report
+from shelflens.evaluation.report.images import ReportImages
+from shelflens.evaluation.report.markdown import markdown_report
+from shelflens.evaluation.result import Evaluation
 from shelflens.files import write_text
 
 
-def write(
-    report: Report, out: Path, shown: Callable[[str], Path | None] | None = None
-) -> list[Todo]:
+def write_report(
+    evaluation: Evaluation,
+    out: Path,
+    product_image: Callable[[str], Path | None] | None = None,
+) -> list[Advice]:
     """Write report.json, report.md, report.html and, if photos are proposed, enrol.csv.
 
     Args:
-        report: From `evaluate`.
+        evaluation: From `evaluate`.
         out: The folder, made if need be.
-        shown: From a product id to its picture, where the report does not know the files.
+        product_image: From a product id to its image, where the files of the enrolled images are
+            not known.
 
     Returns:
         What to do next.
@@ -33,36 +36,32 @@ def write(
     Raises:
         OSError: no permission, no space, or a file of that name.
     """
-    items = todos(report)
+    advice = advise(evaluation)
+    values = {"advice": [item.to_dict() for item in advice], **evaluation.to_dict()}
     texts = {
-        "report.json": json.dumps(
-            {"todo": [one.to_dict() for one in items], **report.to_dict()},
-            ensure_ascii=False,
-            indent=1,
-        )
-        + "\n",
-        "report.md": markdown(report, items),
-        "report.html": page(report, items, Pictures(report, shown)),
+        "report.json": json.dumps(values, ensure_ascii=False, indent=1) + "\n",
+        "report.md": markdown_report(evaluation, advice),
+        "report.html": html_report(evaluation, advice, ReportImages(evaluation, product_image)),
     }
-    if proposed := _proposed(report, out):
+    if proposed := _proposed(evaluation, out):
         texts[ENROL_FILE] = proposed
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_text(out / name, text)
     if not proposed:
         (out / ENROL_FILE).unlink(missing_ok=True)  # of an earlier run, and no longer true
-    return items
+    return advice
 
 
-def _proposed(report: Report, out: Path) -> str:
-    """A DATA of the proposed photos, as `catalog add` takes it; "" when there are none."""
-    looks = [look for need in report.needs for look in need.enrol]
-    if not looks:
+def _proposed(evaluation: Evaluation, out: Path) -> str:
+    """A dataset of the proposed photos, as `catalog add` takes it; "" when there are none."""
+    results = [result for need in evaluation.needed_photos for result in need.proposed]
+    if not results:
         return ""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "product"])
-    for look in looks:
-        path = os.path.relpath(look.path.resolve(), out.resolve())
-        writer.writerow([path, look.item.product])
+    for result in results:
+        path = os.path.relpath(result.path.resolve(), out.resolve())
+        writer.writerow([path, result.item.product])
     return text.getvalue()

@@ -1,7 +1,7 @@
 /**
- * The service worker: one cache a version, filled whole and checked, or not at all.
+ * The service worker: one cache per version, filled completely and checked, or not at all.
  *
- * A new version is fetched beside the old one, and the old one serves until the person agrees. What
+ * A new version is fetched beside the old one, and the old one serves until the user agrees. What
  * did not change is taken from the old cache. No request leaves this host.
  */
 

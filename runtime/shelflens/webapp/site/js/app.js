@@ -1,34 +1,34 @@
-/** The page: from a press of the shutter to an answer on the screen. */
+/** The web app: from a press of the shutter to an answer on the screen. */
 
 import { Camera } from "./camera.js";
 import { Client } from "./client.js";
 import { byId, el, symbol } from "./dom.js";
-import { Pictures } from "./pictures.js";
-import { PageError, say } from "./strings.js";
+import { ProductImages } from "./product_images.js";
+import { WebAppError, say } from "./strings.js";
 import { keepOffline } from "./update.js";
-import { choiceCard, productCard, shelf, unknownCard } from "./view.js";
+import { carousel, choiceCard, productCard, unknownCard } from "./view.js";
 
 const camera = new Camera(byId("video"));
-const pictures = new Pictures();
+const images = new ProductImages();
 const client = new Client((share) => {
   if (document.body.dataset.state !== "loading") return;
   byId("progress").value = share;
   hint(say.loadingShare(share));
 });
-let kept = Promise.resolve(null); // a small copy of the photo that the answer is about
+let photoCopy = Promise.resolve(null); // a small copy of the photo that the answer is about
 let photoUrl = null; // its address
-let lit = false;
+let lightOn = false;
 
-/** What the page is doing: loading, ready, working, answered or broken. */
-function become(state) {
+/** Show a state: loading, ready, working, answered or broken. */
+function setState(state) {
   document.body.dataset.state = state;
   const busy = state === "loading" || state === "working" || state === "broken";
   byId("photo").disabled = busy;
   byId("progress").hidden = state !== "loading";
   byId("shutter").disabled = busy || (!camera.on && state !== "answered");
-  const again = camera.on ? say.again : say.another;
-  byId("shutter").setAttribute("aria-label", state === "answered" ? again : say.shutter);
-  byId("again").textContent = again;
+  const label = camera.on ? say.again : say.another;
+  byId("shutter").setAttribute("aria-label", state === "answered" ? label : say.shutter);
+  byId("again").textContent = label;
   if (state === "ready") hint(camera.on ? say.cameraHint : "");
   byId("finder").setAttribute("aria-busy", String(state === "working"));
 }
@@ -43,32 +43,32 @@ async function begin() {
   byId("finder").setAttribute("aria-label", say.camera);
   byId("light").append(symbol("light"), el("span", {}, say.light));
   byId("shutter").append(el("span", { id: "again" }));
-  become("loading");
+  setState("loading");
   hint(say.loading);
   const opening = openCamera();
   try {
-    const { products } = await client.facts();
+    const { products } = await client.summary();
     byId("intro").textContent = say.intro(products);
   } catch (error) {
     return broken(error);
   }
   await opening;
-  become("ready");
+  setState("ready");
   performance.mark("ready");
-  pictures.load();
+  images.load();
   keepOffline();
 }
 
 async function openCamera() {
-  const trouble = await camera.start();
-  if (document.body.dataset.state === "broken") return camera.stop(); // its one line stays
+  const problem = await camera.start();
+  if (document.body.dataset.state === "broken") return camera.stop(); // the message stays
   byId("light").hidden = !camera.hasLight;
-  byId("notice").hidden = trouble === null;
-  document.body.classList.toggle("blind", trouble !== null);
-  if (trouble === null) return;
+  byId("notice").hidden = problem === null;
+  document.body.classList.toggle("blind", problem !== null);
+  if (problem === null) return;
   byId("notice").replaceChildren(
     symbol("photo"),
-    el("p", {}, trouble),
+    el("p", {}, problem),
     el("button.main", { type: "button", onclick: choose }, say.photoLong),
     el("button.quiet", { type: "button", onclick: retryCamera }, say.cameraStart),
   );
@@ -77,14 +77,14 @@ async function openCamera() {
 async function retryCamera() {
   await openCamera();
   const { state } = document.body.dataset;
-  if (state === "ready" || state === "answered") become(state);
+  if (state === "ready" || state === "answered") setState(state);
 }
 
 function broken(error) {
-  become("broken");
+  setState("broken");
   hint("");
   camera.stop();
-  const text = error instanceof PageError ? error.message : say.engineFailed(error.message);
+  const text = error instanceof WebAppError ? error.message : say.engineFailed(error.message);
   byId("notice").hidden = false;
   byId("notice").replaceChildren(el("p.error", { role: "alert" }, text));
 }
@@ -94,14 +94,14 @@ const choose = () => byId("file").click();
 async function press() {
   if (document.body.dataset.state === "answered") {
     if (!camera.on) return choose();
-    return lookAgain();
+    return scanAgain();
   }
   const frame = await camera.frame();
   keep(frame);
   await scan(frame);
 }
 
-async function picked() {
+async function fileChosen() {
   const [file] = byId("file").files;
   byId("file").value = ""; // the same photo may be chosen again
   if (!file) return;
@@ -119,39 +119,40 @@ function keep(bitmap) {
   still.height = Math.max(1, Math.round(bitmap.height * scale));
   still.getContext("2d").drawImage(bitmap, 0, 0, still.width, still.height);
   still.hidden = false;
-  kept = new Promise((yes) => still.toBlob(yes, "image/jpeg", 0.8)); // slow: the scan does not wait
+  // Slow: the scan does not wait.
+  photoCopy = new Promise((resolve) => still.toBlob(resolve, "image/jpeg", 0.8));
 }
 
-/** The address of that copy. */
-async function photoAddress() {
+/** Make an address for that copy. */
+async function updatePhotoUrl() {
   if (photoUrl) URL.revokeObjectURL(photoUrl);
-  const blob = await kept;
+  const blob = await photoCopy;
   photoUrl = blob && URL.createObjectURL(blob);
 }
 
 async function scan(photo) {
-  become("working");
+  setState("working");
   hint(say.working);
   try {
     const answer = await client.scan(photo);
     await showAnswer(answer);
   } catch (error) {
-    lookAgain();
+    scanAgain();
     hint(error.message);
     byId("spoken").textContent = error.message;
   }
 }
 
-function lookAgain() {
+function scanAgain() {
   byId("answer").hidden = true;
   byId("still").hidden = true;
   byId("spoken").textContent = "";
-  become("ready");
+  setState("ready");
   byId("shutter").focus({ preventScroll: true });
 }
 
-const doings = (back = null) => ({
-  picture: (id) => pictures.url(id),
+const actions = (back = null) => ({
+  image: (id) => images.url(id),
   photo: photoUrl,
   open: (product) => showProduct(product, { kicker: say.product, kind: "opened" }),
   choose: (product) => showProduct(product, { kicker: say.chosen, kind: "match" }),
@@ -165,30 +166,30 @@ async function showAnswer(answer) {
   const { decision, matches } = answer;
   if (decision === "match") {
     const note = say.basis[answer.basis] ?? answer.basis;
-    const look = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
+    const texts = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
     byId("spoken").textContent = say.spoken.match(matches[0].name, answer.confidence);
-    await showProduct(matches[0], look);
+    await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
-    byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((one) => one.name));
-    await photoAddress();
-    put(() => choiceCard(answer, doings()));
+    byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((product) => product.name));
+    await updatePhotoUrl();
+    put(() => choiceCard(answer, actions()));
   } else {
     byId("spoken").textContent = say.spoken.unknown();
-    await photoAddress();
-    put(() => unknownCard(answer, doings()));
+    await updatePhotoUrl();
+    put(() => unknownCard(answer, actions()));
   }
   performance.mark("answered");
 }
 
-async function showProduct(product, look) {
-  const similar = await client.similar(product.number);
+async function showProduct(product, texts) {
+  const similar = await client.similar(product.index);
   put((back) => [
-    ...productCard(product, doings(back), look),
-    shelf(say.similar, similar, doings(back)),
+    ...productCard(product, actions(back), texts),
+    carousel(say.similar, similar, actions(back)),
   ]);
 }
 
-/** Show one view; those before stay reachable by "Back". */
+/** Show a view; earlier ones stay reachable by "Back". */
 function put(draw) {
   shown.push(draw);
   const back = () => {
@@ -198,7 +199,7 @@ function put(draw) {
   const children = draw(shown.length > 1 ? back : null).filter(Boolean);
   byId("answer").replaceChildren(...children);
   byId("answer").hidden = false;
-  become("answered");
+  setState("answered");
   hint("");
   byId("answer").scrollTop = 0;
   byId("heading").focus({ preventScroll: true });
@@ -206,14 +207,14 @@ function put(draw) {
 
 byId("shutter").onclick = press;
 byId("photo").onclick = choose;
-byId("file").onchange = picked;
+byId("file").onchange = fileChosen;
 byId("light").onclick = async () => {
-  lit = !lit;
-  byId("light").setAttribute("aria-pressed", String(lit));
-  await camera.light(lit);
+  lightOn = !lightOn;
+  byId("light").setAttribute("aria-pressed", String(lightOn));
+  await camera.light(lightOn);
 };
 document.addEventListener("visibilitychange", async () => {
-  // A camera that nobody sees is off; it comes back with the page.
+  // The camera is off while the web app is hidden.
   if (document.visibilityState === "hidden") camera.stop();
   else if (document.body.dataset.state !== "broken" && !camera.on) await retryCamera();
 });

@@ -1,4 +1,4 @@
-/** The camera: a live picture in a <video>, frames of what it shows, and the light. */
+/** The camera: a live image in a <video>, frames of what it shows, and the light. */
 
 import { say } from "./strings.js";
 
@@ -23,7 +23,7 @@ export class Camera {
   }
 
   /**
-   * @returns {Promise<string|null>} null when it runs, else one line that says why not
+   * @returns {Promise<string|null>} null when it runs, else a line with the reason
    */
   async start() {
     if (!navigator.mediaDevices?.getUserMedia) return say.cameraInsecure;
@@ -50,7 +50,7 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  /** The part of the frame that is to be seen. @returns {Promise<ImageBitmap>} */
+  /** The visible part of the frame. @returns {Promise<ImageBitmap>} */
   frame() {
     const { videoWidth: width, videoHeight: height, clientWidth, clientHeight } = this.video;
     const scale = Math.max(clientWidth / width, clientHeight / height);

@@ -1,70 +1,70 @@
-/** A catalog: products, their rows, and who is nearest. Spec: "The catalog file". */
+/** A catalog: products, their rows, and the nearest of them. Spec: "The catalog file". */
 
-import { decide } from "./decide.js";
-import { mixKinds } from "./likeness.js";
-import { PageError, say } from "./strings.js";
+import { decide } from "./answer.js";
+import { mixedScores } from "./category_axes.js";
+import { WebAppError, say } from "./strings.js";
 import { readTensors } from "./tensors.js";
 import { best, dot } from "./vectors.js";
 
-const SHORTLIST = 10; // products with the best pictures whose score is worked out
+const MATCH_CANDIDATES = 10; // products with the best rows whose score is computed
 const MEAN_SHARE = 0.75;
-const FALL = 4;
+const BEST_ROW_FALL = 4;
 
 export class Catalog {
   /**
    * @param {ArrayBuffer} buffer a catalog file
-   * @throws {PageError} not a catalog, damaged, or its tables do not fit each other
+   * @throws {WebAppError} not a catalog, damaged, or its tables do not fit each other
    */
   constructor(buffer) {
-    const { tensors, facts } = readTensors(buffer);
+    const { tensors, metadata } = readTensors(buffer);
     const names = ["first_byte", "first_row", "scales", "products", "rows"];
     const missing = names.find((name) => !tensors[name]);
-    if (missing) throw new PageError(say.catalogWithout(missing));
+    if (missing) throw new WebAppError(say.catalogWithout(missing));
     [this.firstByte, this.firstRow, this.scales, this.table, this.rows] = names.map(
       (name) => tensors[name].data,
     );
-    const [pictures, dim] = tensors.rows.shape;
+    const [rowCount, dim] = tensors.rows.shape;
     this.dim = dim;
     this.length = this.firstRow.length - 1;
-    this.space = facts.space;
-    this.calibration = JSON.parse(facts.calibration);
-    this.likeness = readLikeness(tensors, dim);
+    this.space = metadata.space;
+    this.calibration = JSON.parse(metadata.calibration);
+    this.categoryAxes = readCategoryAxes(tensors, dim);
     const sound =
       tensors.rows.shape.length === 2 &&
-      this.scales.length === pictures &&
+      this.scales.length === rowCount &&
       this.firstByte.length === this.firstRow.length &&
-      rising(this.firstRow, pictures) &&
+      rising(this.firstRow, rowCount) &&
       rising(this.firstByte, this.table.length);
-    if (!sound) throw new PageError(say.catalogTables);
+    if (!sound) throw new WebAppError(say.catalogTables);
   }
 
-  /** @throws {PageError} the model speaks another embedding space */
+  /** @throws {WebAppError} the model is of another embedding space */
   require(space) {
-    if (space !== this.space) throw new PageError(say.otherSpace(this.space, space));
+    if (space !== this.space) throw new WebAppError(say.otherSpace(this.space, space));
   }
 
   /**
-   * @param {number} number a product's place in the file
+   * @param {number} index a product's index in the file
    * @returns {{id: string, name: string, attributes: Object<string, string>}}
    */
-  product(number) {
-    const bytes = this.table.subarray(this.firstByte[number], this.firstByte[number + 1]);
+  product(index) {
+    const bytes = this.table.subarray(this.firstByte[index], this.firstByte[index + 1]);
     const { id, attributes } = JSON.parse(new TextDecoder().decode(bytes));
     return { id, name: attributes.name || id, attributes };
   }
 
-  /** The best picture's cosine of every product: Float32Array [p] for a query [d] of length 1. */
+  /** The cosine of every product's best row: Float32Array [p] for a query [d] of length 1. */
   scores(query) {
-    const best = new Float32Array(this.length);
+    const result = new Float32Array(this.length);
     const wide = Float64Array.from(query);
-    for (let number = 0; number < this.length; number++) {
+    for (let index = 0; index < this.length; index++) {
       let high = -Infinity;
-      for (let row = this.firstRow[number]; row < this.firstRow[number + 1]; row++) {
+      for (let row = this.firstRow[index]; row < this.firstRow[index + 1]; row++) {
         high = Math.max(high, this.#rowScore(row, wide));
       }
-      best[number] = high;
+      result[index] = high;
     }
-    return best;
+    return result;
   }
 
   #rowScore(row, query) {
@@ -75,10 +75,10 @@ export class Catalog {
     return Math.fround(sum * this.scales[row]);
   }
 
-  /** The mean of a product's pictures, Float32Array [d] of length 1. */
-  direction(number) {
+  /** The mean direction of a product's rows, Float32Array [d] of length 1. */
+  meanDirection(index) {
     const { dim, rows, scales } = this;
-    const [first, last] = [this.firstRow[number], this.firstRow[number + 1]];
+    const [first, last] = [this.firstRow[index], this.firstRow[index + 1]];
     const mean = new Float64Array(dim);
     for (let row = first; row < last; row++) {
       for (let i = 0; i < dim; i++) mean[i] += scales[row] * rows[row * dim + i];
@@ -92,39 +92,39 @@ export class Catalog {
    * The products nearest to a query.
    * @param {Float32Array} query [d], length 1
    * @param {number} k how many
-   * @returns {import("./decide.js").Scored[]} best first
+   * @returns {import("./answer.js").Scored[]} best first
    */
   match(query, k) {
-    const near = best(this.scores(query), Math.max(k, SHORTLIST));
-    const scored = near.map(({ number, score }) => ({
-      number,
-      score: this.#productScore(number, query, score),
+    const near = best(this.scores(query), Math.max(k, MATCH_CANDIDATES));
+    const scored = near.map(({ index, score }) => ({
+      index,
+      score: this.#productScore(index, query, score),
     }));
     return scored.sort((a, b) => b.score - a.score).slice(0, k);
   }
 
-  #productScore(number, query, picture) {
-    if (this.firstRow[number + 1] - this.firstRow[number] === 1) return picture;
-    const mean = dot(this.direction(number), query);
-    return Math.max(MEAN_SHARE * mean + (1 - MEAN_SHARE) * picture, 1 - FALL * (1 - picture));
+  #productScore(index, query, bestRow) {
+    if (this.firstRow[index + 1] - this.firstRow[index] === 1) return bestRow;
+    const mean = dot(this.meanDirection(index), query);
+    return Math.max(MEAN_SHARE * mean + (1 - MEAN_SHARE) * bestRow, 1 - BEST_ROW_FALL * (1 - bestRow));
   }
 
-  /** Match and decide; `matches` are the first k. @returns {import("./decide.js").Answer} */
+  /** Match and decide; `matches` are the first k. @returns {import("./answer.js").Answer} */
   answer(query, k) {
-    const answer = decide(this.match(query, Math.max(k, SHORTLIST)), this.calibration);
+    const answer = decide(this.match(query, Math.max(k, MATCH_CANDIDATES)), this.calibration);
     return { ...answer, matches: answer.matches.slice(0, k) };
   }
 
   /** The k products most like a product, best first, without itself. */
-  similar(number, k) {
-    return this.similarTo(this.direction(number), k, number);
+  similar(index, k) {
+    return this.similarTo(this.meanDirection(index), k, index);
   }
 
-  /** The k products most like a query [d] of length 1, without the product `itself`. */
+  /** The k products most like a query [d] of length 1, without the product with index `itself`. */
   similarTo(query, k, itself = -1) {
-    const scores = this.likeness ? mixKinds(this, query) : this.scores(query);
+    const scores = this.categoryAxes ? mixedScores(this, query) : this.scores(query);
     return best(scores, k + 1)
-      .filter((one) => one.number !== itself)
+      .filter((match) => match.index !== itself)
       .slice(0, k);
   }
 }
@@ -139,10 +139,10 @@ function rising(bounds, last) {
   );
 }
 
-function readLikeness(tensors, dim) {
+function readCategoryAxes(tensors, dim) {
   const { likeness_axes: axes, likeness_scales: scales } = tensors;
   if (!axes) return null;
   const [count, width] = axes.shape;
-  if (scales?.data.length !== count || width !== dim) throw new PageError(say.catalogTables);
+  if (scales?.data.length !== count || width !== dim) throw new WebAppError(say.catalogTables);
   return { axes: axes.data, scales: scales.data };
 }

@@ -1,4 +1,4 @@
-/** CRC-32 and SHA-256. The browser's own SHA-256 is missing on plain http, where this page runs too. */
+/** CRC-32 and SHA-256. The browser's own SHA-256 is missing on plain http, where the web app runs too. */
 
 const CRC = new Uint32Array(256).map((_, byte) => {
   let value = byte;
@@ -40,21 +40,21 @@ export function sha256(text) {
   view.setUint32(padded.length - 4, message.length << 3);
   const state = Uint32Array.from(START);
   const w = new Uint32Array(64);
-  const turn = (x, n) => (x >>> n) | (x << (32 - n));
+  const rotate = (x, n) => (x >>> n) | (x << (32 - n));
   for (let block = 0; block < padded.length; block += 64) {
     for (let i = 0; i < 16; i++) w[i] = view.getUint32(block + 4 * i);
     for (let i = 16; i < 64; i++) {
-      const low = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >>> 3);
-      const high = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >>> 10);
+      const low = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ (w[i - 15] >>> 3);
+      const high = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ (w[i - 2] >>> 10);
       w[i] = w[i - 16] + low + w[i - 7] + high;
     }
     let [a, b, c, d, e, f, g, h] = state;
     for (let i = 0; i < 64; i++) {
       const choice = (e & f) ^ (~e & g);
-      const most = (a & b) ^ (a & c) ^ (b & c);
-      const one = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + choice + ROUND[i] + w[i]) | 0;
-      const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+      const majority = (a & b) ^ (a & c) ^ (b & c);
+      const t1 = (h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + choice + ROUND[i] + w[i]) | 0;
+      const t2 = ((rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + majority) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + t1) | 0, c, b, a, (t1 + t2) | 0];
     }
     [a, b, c, d, e, f, g, h].forEach((value, i) => (state[i] += value));
   }

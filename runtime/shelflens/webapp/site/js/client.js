@@ -1,7 +1,7 @@
 /** The worker as an object: every call is a promise. */
 
 import { address } from "./files.js";
-import { PageError, say } from "./strings.js";
+import { WebAppError, say } from "./strings.js";
 
 export class Client {
   #worker = new Worker(address("js/worker.js"));
@@ -16,31 +16,31 @@ export class Client {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      for (const { no } of this.#waiting.values()) no(new PageError(say.workerDied));
+      for (const { reject } of this.#waiting.values()) reject(new WebAppError(say.workerDied));
       this.#waiting.clear();
     };
   }
 
   #settle({ id, result, error }) {
-    const { yes, no } = this.#waiting.get(id);
+    const { resolve, reject } = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (!error) yes(result);
-    else no(new PageError(error.known ? error.message : say.engineFailed(error.message)));
+    if (!error) resolve(result);
+    else reject(new WebAppError(error.known ? error.message : say.engineFailed(error.message)));
   }
 
   #call(call, args, transfer = []) {
-    return new Promise((yes, no) => {
-      this.#waiting.set(++this.#count, { yes, no });
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(++this.#count, { resolve, reject });
       this.#worker.postMessage({ id: this.#count, call, args }, transfer);
     });
   }
 
   /** Resolves when everything is loaded. @returns {Promise<{products: number}>} */
-  facts() {
-    return this.#call("facts", []);
+  summary() {
+    return this.#call("summary", []);
   }
 
-  /** @param {Blob|ImageBitmap} photo a bitmap is handed over, and gone here */
+  /** @param {Blob|ImageBitmap} photo a bitmap is transferred */
   scan(photo) {
     return this.#call("scan", [photo], photo instanceof ImageBitmap ? [photo] : []);
   }
@@ -51,7 +51,7 @@ export class Client {
   }
 
   /** @returns {Promise<import("./recognizer.js").Product[]>} */
-  similar(number) {
-    return this.#call("similar", [number]);
+  similar(index) {
+    return this.#call("similar", [index]);
   }
 }

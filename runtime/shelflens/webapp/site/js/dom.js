@@ -2,14 +2,14 @@
 
 /**
  * @param {string} tag with classes after dots: "p.note"
- * @param {Object} facts attributes; `onclick` and the like as functions; null and false are left out
+ * @param {Object} attributes functions such as `onclick` become properties; null and false are left out
  * @param {...(Node|string|null)} children
  */
-export function el(tag, facts = {}, ...children) {
+export function el(tag, attributes = {}, ...children) {
   const [name, ...classes] = tag.split(".");
   const element = document.createElement(name);
   if (classes.length) element.className = classes.join(" ");
-  for (const [key, value] of Object.entries(facts)) {
+  for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (typeof value === "function") element[key] = value;
     else element.setAttribute(key, value === true ? "" : value);
@@ -28,7 +28,7 @@ const PATHS = {
   back: "M14.5 5.5 8 12l6.5 6.5",
 };
 
-/** A drawn icon, 24 by 24. @param {keyof PATHS} name */
+/** An icon, 24 by 24. @param {keyof PATHS} name */
 export function symbol(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");

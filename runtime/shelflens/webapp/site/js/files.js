@@ -1,30 +1,30 @@
-/** Loading the page's own files. Addresses count from this module, so any folder can host them. */
+/** Loads the web app's own files, by addresses relative to this module: any folder can host them. */
 
-import { PageError, say } from "./strings.js";
+import { WebAppError, say } from "./strings.js";
 
-/** The address of a file of the page. */
+/** The address of a file of the web app. */
 export const address = (name) => new URL(`../${name}`, import.meta.url).href;
 
 /**
- * @param {string} name path in the page
- * @param {(bytes: number) => void} [onBytes] called with the size of each piece that came
+ * @param {string} name path in the web app
+ * @param {(bytes: number) => void} [onBytes] called with the size of each chunk that arrived
  * @returns {Promise<ArrayBuffer>} a `.pack` file unpacked
- * @throws {PageError} the file cannot be had
+ * @throws {WebAppError} the file cannot be loaded
  */
 export async function loadFile(name, onBytes = () => {}) {
   const response = await fetch(address(name)).catch(() => null);
-  if (!response?.ok) throw new PageError(say.notLoaded(name));
+  if (!response?.ok) throw new WebAppError(say.notLoaded(name));
   const counted = new TransformStream({
-    transform(piece, controller) {
-      onBytes(piece.byteLength);
-      controller.enqueue(piece);
+    transform(chunk, controller) {
+      onBytes(chunk.byteLength);
+      controller.enqueue(chunk);
     },
   });
   try {
     const buffer = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
     return await unpacked(buffer);
   } catch (error) {
-    throw new PageError(say.notLoaded(name), { cause: error });
+    throw new WebAppError(say.notLoaded(name), { cause: error });
   }
 }
 

@@ -1,15 +1,15 @@
 /** From a photo or a camera frame to the model's input. Spec: "How a photo becomes pixels". */
 
 import { draftFactor, shrink, stretch } from "./resample.js";
-import { PageError, say } from "./strings.js";
+import { WebAppError, say } from "./strings.js";
 
 const MAX_PIXELS = 89478485;
 
 /**
- * @param {Blob|ImageBitmap} photo a picture file, or a frame that is upright already
+ * @param {Blob|ImageBitmap} photo an image file, or a frame that is upright already
  * @param {number} size side of the model's input, pixels
  * @returns {Promise<Uint8Array>} RGB, [size, size, 3]
- * @throws {PageError} not a picture, or too large
+ * @throws {WebAppError} not an image, or too large
  */
 export async function toInput(photo, size) {
   const { pixels, width, height } = await decode(photo);
@@ -18,16 +18,16 @@ export async function toInput(photo, size) {
   return stretch(small.pixels, small.width, small.height, size);
 }
 
-/** Decode: upright by EXIF, no colour conversion, transparency laid on white. RGBA pixels. */
+/** Decode: upright by EXIF, no colour conversion, transparency composited on white. RGBA pixels. */
 async function decode(photo) {
   const bitmap = photo instanceof ImageBitmap ? photo : await open(photo);
   const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) throw new PageError(say.photoTooLarge);
+  if (width * height > MAX_PIXELS) throw new WebAppError(say.photoTooLarge);
   const context = new OffscreenCanvas(width, height).getContext("2d", {
     willReadFrequently: true,
     colorSpace: "srgb",
   });
-  if (!context) throw new PageError(say.photoTooLarge);
+  if (!context) throw new WebAppError(say.photoTooLarge);
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0);
@@ -43,7 +43,7 @@ async function open(blob) {
       colorSpaceConversion: "none",
     });
   } catch (cause) {
-    throw new PageError(say.noPhoto, { cause });
+    throw new WebAppError(say.noPhoto, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the worker does: engine, model and catalog in, answers out. */
+/** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
 import { Catalog } from "./catalog.js";
 import { startEngine } from "./engine.js";
@@ -9,64 +9,69 @@ const MATCHES = 5;
 const SIMILAR = 8;
 
 /**
- * @typedef {{number: number, id: string, name: string, score: number,
+ * @typedef {{index: number, id: string, name: string, score: number,
  *   attributes: Object<string, string>}} Product
  */
 
 /**
  * Load everything.
- * @param {(share: number) => void} onShare told how much of it came, 0 to 1
+ * @param {(share: number) => void} onShare called with the share that has arrived, 0 to 1
  */
 export async function start(onShare) {
-  const page = JSON.parse(new TextDecoder().decode(await loadFile("data/page.json")));
-  const whole = Object.values(page.bytes).reduce((sum, bytes) => sum + bytes, 0);
-  let came = 0;
-  const onBytes = (bytes) => onShare(Math.min((came += bytes) / whole, 1));
+  const app = JSON.parse(new TextDecoder().decode(await loadFile("data/app.json")));
+  const total = Object.values(app.bytes).reduce((sum, bytes) => sum + bytes, 0);
+  let loaded = 0;
+  const onBytes = (bytes) => onShare(Math.min((loaded += bytes) / total, 1));
   const [catalog, embed] = await Promise.all([
     loadFile("data/store.catalog", onBytes).then((buffer) => new Catalog(buffer)),
-    startEngine(page.model, onBytes),
+    startEngine(app.model, onBytes),
   ]);
-  catalog.require(page.model.space);
-  return new Recognizer(catalog, embed, page);
+  catalog.require(app.model.space);
+  return new Recognizer(catalog, embed, app);
 }
 
 class Recognizer {
-  constructor(catalog, embed, page) {
-    Object.assign(this, { catalog, embed, page });
+  constructor(catalog, embed, app) {
+    Object.assign(this, { catalog, embed, app });
   }
 
-  facts() {
+  summary() {
     return { products: this.catalog.length };
   }
 
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
   async scan(photo) {
-    const begun = performance.now();
-    const pixels = await toInput(photo, this.page.model.size);
-    const seen = performance.now();
+    const start = performance.now();
+    const pixels = await toInput(photo, this.app.model.size);
+    const decoded = performance.now();
     const vector = await this.embed(pixels);
-    const known = performance.now();
+    const embedded = performance.now();
     const answer = this.catalog.answer(vector, MATCHES);
     const done = performance.now();
     return {
       ...answer,
-      matches: answer.matches.map((one) => this.#told(one)),
-      candidates: answer.candidates.map((one) => this.#told(one)),
-      ms: { pixels: seen - begun, embed: known - seen, search: done - known, all: done - begun },
+      matches: answer.matches.map((match) => this.#described(match)),
+      candidates: answer.candidates.map((match) => this.#described(match)),
+      ms: {
+        pixels: decoded - start,
+        embed: embedded - decoded,
+        search: done - embedded,
+        all: done - start,
+      },
     };
   }
 
   /** The embedding of a photo, for measurements. @returns {Promise<Float32Array>} [dim], length 1 */
   async vector(photo) {
-    return this.embed(await toInput(photo, this.page.model.size));
+    return this.embed(await toInput(photo, this.app.model.size));
   }
 
-  /** @param {number} number a product's place @returns {Product[]} */
-  similar(number) {
-    return this.catalog.similar(number, SIMILAR).map((one) => this.#told(one));
+  /** @param {number} index of a product @returns {Product[]} */
+  similar(index) {
+    return this.catalog.similar(index, SIMILAR).map((match) => this.#described(match));
   }
 
-  #told({ number, score }) {
-    return { number, score, ...this.catalog.product(number) };
+  #described({ index, score }) {
+    return { index, score, ...this.catalog.product(index) };
   }
 }

@@ -5,9 +5,9 @@ const HALF = 1 << (BITS - 1);
 const DRAFT_FACTOR = 1.5;
 
 /**
- * Stretch a picture to a square by the antialiased bilinear filter.
+ * Stretch an image to a square by the antialiased bilinear filter.
  *
- * @param {Uint8Array|Uint8ClampedArray} pixels RGBA, [height, width, 4]; alpha is not looked at
+ * @param {Uint8Array|Uint8ClampedArray} pixels RGBA, [height, width, 4]; alpha is ignored
  * @param {number} width pixels
  * @param {number} height pixels
  * @param {number} size side of the square, pixels
@@ -73,16 +73,16 @@ function weights(from, to) {
 }
 
 /**
- * By which power of two a JPEG may be made smaller first: 1, 2, 4 or 8.
+ * The factor by which a JPEG may be reduced first: 1, 2, 4 or 8.
  * @returns {number} the largest that leaves both sides at least 1.5 times `size`
  */
 export function draftFactor(width, height, size) {
-  const least = Math.floor(size * DRAFT_FACTOR);
-  return [8, 4, 2].find((by) => Math.min(width, height) >= least * by) ?? 1;
+  const minSide = Math.floor(size * DRAFT_FACTOR);
+  return [8, 4, 2].find((by) => Math.min(width, height) >= minSide * by) ?? 1;
 }
 
 /**
- * Average squares of by x by pixels, as a JPEG decoder does that gives a smaller picture.
+ * Average squares of by x by pixels, as a JPEG decoder does that decodes at a smaller size.
  *
  * @param {Uint8Array|Uint8ClampedArray} pixels RGBA, [height, width, 4]
  * @returns {{pixels: Uint8Array, width: number, height: number}} RGBA; sides are rounded up, and the

@@ -1,20 +1,20 @@
 /** The catalog file's outer layer: a safetensors file with checksums. Spec: "The catalog file". */
 
 import { crc32, sha256 } from "./checksums.js";
-import { PageError, say } from "./strings.js";
+import { WebAppError, say } from "./strings.js";
 
 const FORMAT = 1;
 const HEADER_LIMIT = 1 << 20;
 const ITEM = { U64: 8, F32: 4, I8: 1, U8: 1 };
 
 /**
- * Read a catalog's tensors and facts, and check every byte.
+ * Read a catalog's tensors and metadata, and check every byte.
  *
  * @param {ArrayBuffer} buffer the file
  * @returns {{tensors: Object<string, {dtype: string, shape: number[], data: *}>,
- *   facts: Object<string, string>}} `data` is a Float32Array, Int8Array, Uint8Array, or for U64 a
+ *   metadata: Object<string, string>}} `data` is a Float32Array, Int8Array, Uint8Array, or for U64 a
  *   Float64Array of whole numbers
- * @throws {PageError} not a catalog, of a newer format, or damaged
+ * @throws {WebAppError} not a catalog, of a newer format, or damaged
  */
 export function readTensors(buffer) {
   const size = buffer.byteLength;
@@ -32,16 +32,16 @@ export function readTensors(buffer) {
   if (metadata?.format !== "shelflens-catalog") damaged("no catalog header");
   const version = Number(metadata.version);
   if (!Number.isInteger(version)) damaged("no catalog header");
-  if (version > FORMAT) throw new PageError(say.catalogNewer(version, FORMAT));
-  const { fingerprint, ...facts } = metadata;
-  if (fingerprint !== sha256(canonical([entries, facts]))) {
+  if (version > FORMAT) throw new WebAppError(say.catalogNewer(version, FORMAT));
+  const { fingerprint, ...hashed } = metadata;
+  if (fingerprint !== sha256(canonical([entries, hashed]))) {
     damaged("the header differs from its fingerprint");
   }
-  return { tensors: cut(buffer, 8 + length, entries, facts), facts: metadata };
+  return { tensors: slice(buffer, 8 + length, entries, metadata), metadata };
 }
 
-/** Cut the file into tensors: in order, without holes, each with the right checksum. */
-function cut(buffer, start, entries, facts) {
+/** Slice the file into tensors: in order, without holes, each with the right checksum. */
+function slice(buffer, start, entries, metadata) {
   const tensors = {};
   let end = start;
   const inOrder = Object.entries(entries).sort((a, b) => a[1].data_offsets[0] - b[1].data_offsets[0]);
@@ -53,7 +53,7 @@ function cut(buffer, start, entries, facts) {
       damaged("tensors overlap");
     }
     const bytes = new Uint8Array(buffer, first, last - first);
-    if (crc32(bytes).toString(16).padStart(8, "0") !== facts[`crc32.${name}`]) {
+    if (crc32(bytes).toString(16).padStart(8, "0") !== metadata[`crc32.${name}`]) {
       damaged(`the checksum of ${name} differs`);
     }
     tensors[name] = { dtype, shape, data: typed(dtype, bytes) };
@@ -94,5 +94,5 @@ function byCodePoint(a, b) {
 const code = (character) => character.codePointAt(0);
 
 function damaged(what) {
-  throw new PageError(say.catalogDamaged(what));
+  throw new WebAppError(say.catalogDamaged(what));
 }

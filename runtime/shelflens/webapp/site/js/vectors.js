@@ -10,16 +10,16 @@ export function dot(a, b) {
 /**
  * The k highest scores, best first, equal ones in the order of the file.
  * @param {ArrayLike<number>} scores [p]
- * @returns {import("./decide.js").Scored[]}
+ * @returns {import("./answer.js").Scored[]}
  */
 export function best(scores, k) {
   const found = [];
-  for (let number = 0; number < scores.length; number++) {
-    const score = scores[number];
+  for (let index = 0; index < scores.length; index++) {
+    const score = scores[index];
     if (found.length === k && score <= found[k - 1].score) continue;
-    let place = found.length;
-    while (place > 0 && found[place - 1].score < score) place--;
-    found.splice(place, 0, { number, score });
+    let rank = found.length;
+    while (rank > 0 && found[rank - 1].score < score) rank--;
+    found.splice(rank, 0, { index, score });
     if (found.length > k) found.pop();
   }
   return found;

@@ -7,21 +7,21 @@ const HIDDEN = new Set(["name", "picture"]); // attributes that are shown elsewh
 const TINTS = 5;
 
 /**
- * @typedef {{picture: (id: string) => string|null, photo: string|null,
+ * @typedef {{image: (id: string) => string|null, photo: string|null,
  *   open: (product: Object, similar: boolean) => void, choose: (product: Object) => void,
- *   back: (() => void)|null}} Doings what the view shows and calls
+ *   back: (() => void)|null}} Actions what the view shows and calls
  */
 
-/** A match, or a product that was opened: large picture, attributes. */
-export function productCard(product, doings, { note, kicker, confidence = null, kind = "match" }) {
+/** A match, or a product that was opened: large image, attributes. */
+export function productCard(product, actions, { note, kicker, confidence = null, kind = "match" }) {
   return [
-    doings.back && backButton(doings.back),
+    actions.back && backButton(actions.back),
     el(
       "div.hero",
       {},
-      pictureOf(product, doings, "large"),
+      imageOf(product, actions, "large"),
       el(
-        "div.facts",
+        "div.summary",
         {},
         el(`p.kicker.${kind}`, {}, kicker),
         el("h2", { id: "heading", tabindex: "-1" }, product.name),
@@ -34,45 +34,45 @@ export function productCard(product, doings, { note, kicker, confidence = null, 
 }
 
 /** An ambiguous answer: a few products to choose from. */
-export function choiceCard(answer, doings) {
+export function choiceCard(answer, actions) {
   const why = say.ambiguousWhy(answer.candidates.length);
   return [
-    verdict("ambiguous", say.ambiguous, why, doings.photo),
+    verdict("ambiguous", say.ambiguous, why, actions.photo),
     el(
       "ul.choices",
       {},
-      ...answer.candidates.map((one) =>
-        el("li", {}, row(one, doings, () => doings.choose(one))),
+      ...answer.candidates.map((product) =>
+        el("li", {}, row(product, actions, () => actions.choose(product))),
       ),
     ),
   ];
 }
 
 /** An unknown answer: the nearest products, for information. */
-export function unknownCard(answer, doings) {
+export function unknownCard(answer, actions) {
   return [
-    verdict("unknown", say.unknown, say.unknownWhy, doings.photo),
-    shelf(say.nearest, answer.matches, doings),
+    verdict("unknown", say.unknown, say.unknownWhy, actions.photo),
+    carousel(say.nearest, answer.matches, actions),
   ];
 }
 
 /** A row of products that scrolls sideways. */
-export function shelf(title, products, doings) {
+export function carousel(title, products, actions) {
   if (!products.length) return null;
-  const cards = products.map((one) =>
+  const cards = products.map((product) =>
     el(
       "li",
       {},
       el(
         "button.card",
-        { type: "button", "aria-label": say.open(one.name), onclick: () => doings.open(one) },
-        pictureOf(one, doings, "small"),
-        el("span.name", {}, one.name),
-        one.attributes.price ? el("span.price", {}, one.attributes.price) : null,
+        { type: "button", "aria-label": say.open(product.name), onclick: () => actions.open(product) },
+        imageOf(product, actions, "small"),
+        el("span.name", {}, product.name),
+        product.attributes.price ? el("span.price", {}, product.attributes.price) : null,
       ),
     ),
   );
-  return el("div.shelf", {}, el("h3", {}, title), el("ul", { tabindex: "0", "aria-label": title }, ...cards));
+  return el("div.carousel", {}, el("h3", {}, title), el("ul", { tabindex: "0", "aria-label": title }, ...cards));
 }
 
 function verdict(kind, title, why, photo) {
@@ -89,28 +89,28 @@ function verdict(kind, title, why, photo) {
   );
 }
 
-function row(product, doings, onclick) {
-  const told = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
+function row(product, actions, onclick) {
+  const shown = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
   return el(
     "button.row",
     { type: "button", onclick },
-    pictureOf(product, doings, "small"),
+    imageOf(product, actions, "small"),
     el(
       "span.texts",
       {},
       el("span.name", {}, product.name),
-      el("span.note", {}, told.map(([, value]) => value).join(" · ")),
+      el("span.note", {}, shown.map(([, value]) => value).join(" · ")),
     ),
   );
 }
 
-/** The picture, or a tinted square with the first letter. */
-function pictureOf(product, doings, size) {
-  const src = doings.picture(product.id);
-  if (src) return el(`img.picture.${size}`, { src, alt: "", decoding: "async" });
-  const tint = [...product.name].reduce((sum, one) => sum + one.codePointAt(0), 0) % TINTS;
+/** The image, or a tinted square with the first letter. */
+function imageOf(product, actions, size) {
+  const src = actions.image(product.id);
+  if (src) return el(`img.image.${size}`, { src, alt: "", decoding: "async" });
+  const tint = [...product.name].reduce((sum, character) => sum + character.codePointAt(0), 0) % TINTS;
   const [first = "?"] = product.name.trim().toUpperCase();
-  return el(`span.picture.letter.${size}`, { "data-tint": tint, "aria-hidden": "true" }, first);
+  return el(`span.image.letter.${size}`, { "data-tint": tint, "aria-hidden": "true" }, first);
 }
 
 function meter(confidence, note) {
@@ -120,7 +120,7 @@ function meter(confidence, note) {
     "div.meter",
     {},
     el("span.bar", { "aria-hidden": "true" }, filled),
-    el("p", {}, el("strong", {}, say.sure(confidence)), " ", el("span.note", {}, note)),
+    el("p", {}, el("strong", {}, say.confidence(confidence)), " ", el("span.note", {}, note)),
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * The worker's entry: calls come in as {id, call, args}, go out as {id, result} or {id, error}.
+ * Entry of the worker: calls come in as {id, call, args}, go out as {id, result} or {id, error}.
  * A classic worker, since the engine loads its code by importScripts.
  */
 
@@ -12,7 +12,7 @@ self.onmessage = async ({ data: { id, call, args } }) => {
     const result = await (await recognizer)[call](...args);
     self.postMessage({ id, result });
   } catch (error) {
-    const known = error.constructor.name === "PageError";
+    const known = error.constructor.name === "WebAppError";
     self.postMessage({ id, error: { known, message: error.message } });
   }
 };

@@ -1,0 +1,1 @@
+"""Match, ambiguous or unknown: what one calibrated answer is worth, on Grocery."""

@@ -1,0 +1,1 @@
+"""Similar products, recommendations, tags and confirmed photos, on Grocery."""

@@ -1,0 +1,1 @@
+"""How the bundled model is made, and the experiments that chose its recipe."""

@@ -1,0 +1,1 @@
+"""ShelfLens beside other libraries, in one run."""

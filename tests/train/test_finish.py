@@ -1,0 +1,114 @@
+"""The steps at the end of a training, on a network of a few weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shelflens.dataset import LabelledImage
+
+pytestmark = pytest.mark.train
+
+SIZE, DIM = 32, 8
+
+
+@pytest.fixture
+def network() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(3)
+    image = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(image))
+    embedding = keras.layers.Dense(DIM, name="embedding")(keras.layers.Rescaling(0.01)(features))
+    return keras.Model(image, keras.layers.UnitNormalization(name="unit")(embedding))
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Any:
+    from shelflens_train.split import Split
+
+    random = np.random.default_rng(0)
+    items: list[LabelledImage] = []
+    for product in range(4):
+        base = random.integers(0, 200, (4, 4, 3))
+        for number in range(4):
+            pixels = (base + random.integers(0, 55, base.shape)).astype(np.uint8)
+            path = tmp_path / f"{product}-{number}.png"
+            Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.NEAREST).save(path)
+            items.append(LabelledImage(path, f"p{product}"))
+    train = [item for index, item in enumerate(items) if index % 4]
+    return Split(train, items[::4], [], ["x.jpg: broken"])
+
+
+def judgement(before: float, after: float) -> Any:
+    from shelflens_train.evaluate import Retrieval
+    from shelflens_train.finish import Judgement
+
+    scores = np.linspace(0.4, 0.9, 10).astype(np.float32)
+    found = Retrieval(0.75, scores, scores - 0.2, np.full(10, 0.2, np.float32))
+    return Judgement(found, found, found, after, before)
+
+
+def test_the_head_is_changed_as_the_embeddings_are(network: Any, split: Any) -> None:
+    from shelflens_train.evaluate import embed
+    from shelflens_train.finish import finish_head
+    from shelflens_train.photo_bank import PhotoBank
+
+    bank = PhotoBank(SIZE, budget=10**6)
+    before = embed(network, split.train, bank)
+    enrolled = finish_head(network, split, bank)
+    assert not np.allclose(before, enrolled, atol=0.01)
+    np.testing.assert_allclose(embed(network, split.train, bank), enrolled, atol=1e-4)
+
+
+def test_the_judgement_asks_for_held_out_photos_and_the_demo_store(
+    network: Any, split: Any
+) -> None:
+    from shelflens_train.evaluate import embed
+    from shelflens_train.finish import judge
+    from shelflens_train.photo_bank import PhotoBank
+
+    bank = PhotoBank(SIZE, budget=10**6)
+    result = judge(network, network, embed(network, split.train, bank), split, bank)
+    assert len(result.all_photos.genuine) == len(split.val)
+    assert result.one_photo.recall == result.one_photo_start.recall
+    assert 0 < result.demo_store == result.demo_store_start < 1
+
+
+def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> None:
+    from shelflens_train.config import TrainConfig
+    from shelflens_train.finish import model_card, run_metrics
+    from shelflens_train.state import State
+
+    config = TrainConfig(data=("/somewhere/shop",), size=SIZE, dim=DIM, weights="/a/start.h5")
+    state = State(seconds=12.34, history=[{"epoch": 1}])
+    metrics = run_metrics(judgement(0.5, 0.6), split, state, averaged=())
+    assert json.loads(json.dumps(metrics)) == metrics
+    assert (metrics["val_recall_at_1"], metrics["val_queries"]) == (0.75, 4)
+    assert metrics["generality"]["demo_store_recall_at_1"] == {"before": 0.5, "after": 0.6}
+    assert metrics["skipped"] == ["x.jpg: broken"]
+    assert "averaged" not in metrics
+    card = model_card(network, judgement(0.5, 0.6), split, config, name="shop")
+    assert card.space.startswith("shop-")
+    assert card.training["data"] == ["shop"], "no path of this machine"
+    assert card.training["start_weights"] == "start.h5"
+    assert (card.training["products"], card.training["photos"]) == (4, 12)
+    assert set(card.calibration) == {"threshold", "margin"}
+    moved = network.get_weights()
+    network.set_weights([moved[0] + 1, *moved[1:]])
+    assert model_card(network, judgement(0.5, 0.6), split, config, name="shop").space != card.space
+
+
+@pytest.mark.parametrize(("after", "warned"), [(0.46, False), (0.44, True)])
+def test_a_fine_tune_that_forgets_is_warned_about(
+    after: float, warned: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shelflens_train.finish import _warn_if_forgotten
+
+    _warn_if_forgotten(judgement(0.5, after))
+    assert ("--teacher start" in capsys.readouterr().out) == warned

@@ -1,0 +1,1 @@
+"""Stores of invented packaged products: no photographs, no licences, any number of them."""

@@ -1,0 +1,1 @@
+"""Icons: what a flavour looks like, by name."""

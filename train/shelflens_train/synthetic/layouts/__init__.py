@@ -1,0 +1,1 @@
+"""Layouts: the printed label of a pack."""

@@ -1,0 +1,1 @@
+"""Packs: a product as a carton, can, jar or bag, cut out."""
