@@ -17,9 +17,7 @@ out of the three-photo catalog, AUROC and FPR@95TPR.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +26,11 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.domain_sets import SIDE, Domain, domains
 from benchmarks.quality.domains import FIGURES, Embed, Vectors, embedder_of, figures
+from benchmarks.quality.grocery import GROCERY, read_split
 from shelflens import load_image
 from shelflens.catalog.adapt import VIEWS, adaptation_matrix, adapted, enrolled_rows, views
 from shelflens.progress import Progress
 
-SHARED = Path(os.environ.get("SHELFLENS_SHARED", "../shared"))
 POWERS = (0.125, 0.25, 0.35, 0.5)
 BLOCK = 16
 
@@ -89,7 +87,7 @@ def ways(
 def _per_catalog(
     shop: Domain, images: Vectors, enrolled: NDArray[np.int64], seen: Vectors, power: float
 ) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for role in ("reference", "shot"):
         mine = shop.roles[enrolled] == role
         if mine.any():
@@ -115,26 +113,15 @@ def embedded_views(embed: Embed, shop: Domain, enrolled: NDArray[np.int64]) -> V
 
 def grocery_test() -> Domain:
     """All 81 products: manufacturer's images, three train photos each, the official test photos."""
-    root = (SHARED / "data" / "grocery").resolve()
-    rows: list[tuple[str, int, str]] = []
-    with (root / "classes.csv").open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            photo = row["Iconic Image Path (str)"].lstrip("/")
-            rows.append((photo, int(row["Class ID (int)"]), "reference"))
+    rows = [(photo, number, "reference") for photo, number in read_split("iconic")]
+    rows += [(photo, number, "query") for photo, number in read_split("test")]
     shots: dict[int, list[str]] = {}
-    for split in ("train", "test"):
-        for line in (root / f"{split}.txt").read_text().splitlines():
-            if not line.strip():
-                continue
-            photo, class_id, *_ = (cell.strip() for cell in line.split(","))
-            if split == "test":
-                rows.append((photo, int(class_id), "query"))
-            else:
-                shots.setdefault(int(class_id), []).append(photo)
+    for photo, number in read_split("train"):
+        shots.setdefault(number, []).append(photo)
     for number, photos in shots.items():
         chosen = np.random.default_rng(number).permutation(len(photos))[:3]
         rows += [(photos[index], number, "shot") for index in chosen]
-    pixels = np.stack([load_image(root / photo, size=SIDE) for photo, _, _ in rows])
+    pixels = np.stack([load_image(GROCERY / photo, size=SIDE) for photo, _, _ in rows])
     products = np.array([f"{number:02d}" for _, number, _ in rows])
     return Domain("grocery-test", pixels, products, np.array([role for _, _, role in rows]))
 

@@ -83,7 +83,7 @@ def domains(cache: Path, synthetic: Path) -> list[Domain]:
 
     Args:
         cache: As `benchmarks.recipe.images` makes it.
-        synthetic: A drawn store (`shelflens draw --products 80 --photos 5 --seed 20261127`).
+        synthetic: A drawn store (`shelflens synthesize --products 80 --photos 5 --seed 20261127`).
     """
     with (cache / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

@@ -1,6 +1,6 @@
 """Shops that nobody trained on: one figure to steer a general embedding by.
 
-    shelflens draw --out STORE --products 80 --photos 5 --seed 20261127
+    shelflens synthesize --out STORE --products 80 --photos 5 --seed 20261127
     python -m benchmarks.recipe.images --clones CLONES --out CACHE
     python -m benchmarks.quality.domains --cache CACHE --synthetic STORE --out results \\
         --model bundled=bundled imagenet=imagenet mediapipe=mediapipe ours=RUN/model.keras \\
@@ -33,11 +33,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.domain_sets import Domain, domains
+from benchmarks.quality.grocery import SHARED
 from shelflens import Catalog, Embedder
 from shelflens.evaluation.measure.metrics import auroc, fpr_at_tpr
 from shelflens.progress import Progress
 
-SHARED = Path(os.environ.get("SHELFLENS_SHARED", "../shared"))
 FIGURES = ("one@1", "one@5", "three@1", "auroc", "fpr_at_95_tpr")
 BATCH = 32
 

@@ -17,10 +17,11 @@ from benchmarks.recipe.embed import embed_images
 from shelflens import ModelCard
 from shelflens.files import write_text
 from shelflens.options import to_dict
-from shelflens_train.axes import evening_axes, telling_axes, turn_head, turned
 from shelflens_train.config import TrainConfig
 from shelflens_train.general.bank import Bank, BankItem
 from shelflens_train.general.fit import GeneralConfig
+from shelflens_train.head import transform_head
+from shelflens_train.whitening import discriminative_rotation, partial_whitening, transform
 
 NAME = "shelflens-general"
 MAX_PER_DOMAIN = 1500
@@ -51,10 +52,11 @@ def finish(
         ]
     )
     vectors = embed_images(network, bank, chosen)
-    even = evening_axes(vectors)
+    whitening = partial_whitening(vectors)
     several = _of_several(bank.identities[chosen])
     products = [bank.names[identity] for identity in bank.identities[chosen][several]]
-    turn_head(network, even @ telling_axes(turned(vectors[several], even), products))
+    whitened = transform(vectors[several], whitening)
+    transform_head(network, whitening @ discriminative_rotation(whitened, products))
     size, dim = network.input_shape[1], network.output_shape[1]
     network.save(run / "model.keras")
     write_text(run / "card.json", _card(network, size, dim, bank).to_json() + "\n")

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.quality.grocery import GROCERY, SHARED, read_split
 from benchmarks.recipe.sources import (
     SOURCES,
     Source,
@@ -41,7 +41,6 @@ from benchmarks.recipe.sources import (
 )
 from shelflens import PhotoError, load_image
 
-SHARED = Path(os.environ.get("SHELFLENS_SHARED", "../shared"))
 COLUMNS = ("path", "source", "domain", "identity", "alpha", "split", "origin")
 SIDE = 256
 MIN_SIDE = 64
@@ -138,7 +137,7 @@ def files_of(
 ) -> tuple[str, Iterator[tuple[PurePosixPath, bytes]]] | None:
     """Commit and files of a source, or None when there is no clone of it."""
     if not source.repository:
-        return "", folder_files((SHARED / "data" / source.folder).resolve())
+        return "", folder_files(SHARED / "data" / source.folder)
     git = clone_of(clones, source.repository)
     return (commit_of(git), clone_files(git, source.folder)) if git else None
 
@@ -169,7 +168,7 @@ def shrunk(
         return small_image(file[1], source.alpha)
 
     remaining = iter(files)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor() as pool:
         # A few hundred at a time: a clone's photos do not fit into memory.
         while part := list(islice(remaining, 256)):
             for (path, _), result in zip(part, pool.map(converted, part), strict=True):
@@ -231,23 +230,13 @@ def fingerprint_of(image: Image.Image) -> Fingerprint:
 
 def grocery(out: Path) -> tuple[list[Entry], int]:
     """Train, val and reference images of the Grocery Store Dataset; test photos stay out."""
-    root = (SHARED / "data" / "grocery").resolve()
-    with (root / "classes.csv").open(newline="", encoding="utf-8") as stream:
-        classes = {int(row["Class ID (int)"]): row for row in csv.DictReader(stream)}
-    photos = [
-        (row["Iconic Image Path (str)"].lstrip("/"), number, "iconic")
-        for number, row in classes.items()
-    ]
-    for split in ("train", "val"):
-        for line in (root / f"{split}.txt").read_text().splitlines():
-            if line.strip():
-                photo, class_id, *_ = line.split(",")
-                photos.append((photo.strip(), int(class_id), split))
+    splits = ("iconic", "train", "val")
+    photos = [(photo, index, split) for split in splits for photo, index in read_split(split)]
     (out / "images" / "grocery").mkdir(parents=True, exist_ok=True)
     entries: list[Entry] = []
     left_out = 0
     for photo, number, split in photos:
-        made = small_image((root / photo).read_bytes(), alpha=False)
+        made = small_image((GROCERY / photo).read_bytes(), alpha=False)
         if made is None:
             left_out += 1
             continue

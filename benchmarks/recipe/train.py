@@ -1,6 +1,6 @@
 """Trains a general embedding on the cache of images: `images.py` first.
 
-    shelflens draw --out STORE --products 600 --photos 3 --seed 20261128
+    shelflens synthesize --out STORE --products 600 --photos 3 --seed 20261128
     python -m benchmarks.recipe.train --cache CACHE --synthetic STORE --run RUN --spans 60
 
 The same command with more `--spans` goes on where the run stands. `--leave-out DOMAIN` trains
@@ -25,21 +25,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.domains import embedder_of
+from benchmarks.quality.grocery import SHARED
 from benchmarks.recipe.embed import embed_images
 from benchmarks.recipe.finish import finish
 from shelflens.files import write_text
 from shelflens.progress import Progress
-from shelflens_train.config import TrainConfig
+from shelflens_train.backbones import embedding_network, feature_network
+from shelflens_train.batchnorm_folding import FoldedNetwork
 from shelflens_train.devices import keep_memory
 from shelflens_train.general.bank import Bank, BankItem, open_bank, read_index
 from shelflens_train.general.fit import GeneralConfig, fit
 from shelflens_train.general.space import fit_space, proxies, ridge_head
 from shelflens_train.general.start import bundled_network, imagenet_network, mix_backbones
 from shelflens_train.general.views import plain_view
-from shelflens_train.model import embedding_model, features_of
-from shelflens_train.twin import Twin
+from shelflens_train.spec import BackboneSpec
 
-SHARED = Path(os.environ.get("SHELFLENS_SHARED", "../shared"))
 SIZE = 224
 SHARES = {
     "groceries": 0.2,
@@ -95,9 +95,7 @@ def main() -> None:
     items = [item for item, is_used in zip(items, used, strict=True) if is_used]
     targets = proxies(taught, bank.identities)
     network = starting_network(bank, taught, args.run, dim=args.dim, share=args.start_share)
-    learner = Twin(
-        network, embedding_model(TrainConfig(data=(), dim=args.dim), weights=None, side=None)
-    )
+    learner = FoldedNetwork(network, embedding_network(BackboneSpec(dim=args.dim)))
     write_text(args.run / "recipe.json", json.dumps(asdict(config) | {"teachers": TEACHERS}))
     fit(learner, bank, taught, targets, config, args.run, spans=args.spans, cool=args.cool)
     learner.write_back()
@@ -215,7 +213,7 @@ def starting_network(
         return network
     mix_backbones(network, bundled_network(size=SIZE), 1 - share)
     chosen = np.random.default_rng(0).permutation(len(bank.pixels))[:3000]
-    features = embed_images(features_of(network), bank, chosen)
+    features = embed_images(feature_network(network), bank, chosen)
     kernel, bias = ridge_head(features, taught[chosen], ridge=0.1)
     network.get_layer("embedding").set_weights([kernel, bias])
     network.save_weights(file)

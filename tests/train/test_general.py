@@ -10,7 +10,8 @@ from PIL import Image
 
 keras = pytest.importorskip("keras")
 
-from shelflens_train.config import TrainConfig  # noqa: E402
+from shelflens_train.backbones import embedding_network  # noqa: E402
+from shelflens_train.batchnorm_folding import FoldedNetwork  # noqa: E402
 from shelflens_train.general.bank import Bank, BankItem, open_bank  # noqa: E402
 from shelflens_train.general.batches import DomainBatches, Mixture  # noqa: E402
 from shelflens_train.general.fit import GeneralConfig, fit  # noqa: E402
@@ -18,8 +19,7 @@ from shelflens_train.general.space import fit_space, proxies, ridge_head, unit  
 from shelflens_train.general.start import fold, mix_backbones  # noqa: E402
 from shelflens_train.general.views import plain_view, training_view  # noqa: E402
 from shelflens_train.losses import proxy_distillation  # noqa: E402
-from shelflens_train.model import embedding_model  # noqa: E402
-from shelflens_train.twin import Twin  # noqa: E402
+from shelflens_train.spec import BackboneSpec  # noqa: E402
 
 
 def _rows(count: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -144,8 +144,8 @@ def test_batches_hold_each_domain_by_its_share_and_can_be_had_again() -> None:
 
 @pytest.mark.train
 def test_folding_keeps_the_function_and_mixing_reaches_both_ends() -> None:
-    config = TrainConfig(data=(), size=32, dim=8)
-    networks = [embedding_model(config, weights=None, side=32) for _ in range(2)]
+    spec = BackboneSpec(size=32, dim=8)
+    networks = [embedding_network(spec, side=32) for _ in range(2)]
     image = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     for network in networks:
         before = np.asarray(network(image, training=False))
@@ -166,12 +166,12 @@ def test_folding_keeps_the_function_and_mixing_reaches_both_ends() -> None:
 def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     bank, taught = _bank(64), _rows(8, 8)
     settings = GeneralConfig({"packs": 1.0, "objects": 1.0}, batch=4, side=32, span=2, warmup=2)
-    config = TrainConfig(data=(), size=32, dim=8)
-    start = embedding_model(config, weights=None, side=32)
+    spec = BackboneSpec(size=32, dim=8)
+    start = embedding_network(spec, side=32)
 
     def run(folder: Path, *stops: int) -> list[np.ndarray]:
         for stop in stops:
-            learner = Twin(start, embedding_model(config, weights=None, side=None))
+            learner = FoldedNetwork(start, embedding_network(spec))
             targets = proxies(taught, bank.identities)
             fit(learner, bank, taught, targets, settings, folder, spans=stop)
         return [np.asarray(weights) for weights in learner.model.get_weights()]

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from shelflens.files import write_text
 from shelflens.progress import Progress, clock
+from shelflens_train.batchnorm_folding import FoldedNetwork
 from shelflens_train.general.bank import Bank
 from shelflens_train.general.batches import DomainBatches, Mixture
 from shelflens_train.general.start import freeze_until
 from shelflens_train.losses import proxy_distillation
-from shelflens_train.twin import Twin
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class GeneralRun:
 
 
 def fit(
-    learner: Twin,
+    learner: FoldedNetwork,
     bank: Bank,
     taught: NDArray[np.float32],
     proxies: NDArray[np.float32],

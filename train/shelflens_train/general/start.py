@@ -7,26 +7,22 @@ from typing import Any
 import keras
 import numpy as np
 
-from shelflens_train.config import TrainConfig
-from shelflens_train.from_tflite import BUNDLED, load_tflite
-from shelflens_train.model import embedding_model
-from shelflens_train.twin import foldable, layers_by_name
+from shelflens_train.backbones import embedding_network
+from shelflens_train.batchnorm_folding import foldable, layers_by_name
+from shelflens_train.spec import BackboneSpec
+from shelflens_train.start_weights import starting_network
 
 
 def imagenet_network(weights: str, *, dim: int, size: int) -> keras.Model:
     """MobileNetV2 with ImageNet weights, BatchNorm folded; the head is random."""
-    config = TrainConfig(data=(), dim=dim, size=size, weights=weights)
-    network = embedding_model(config, weights=weights, side=size)
+    network = embedding_network(BackboneSpec(size=size, dim=dim), weights=weights, side=size)
     fold(network)
     return network
 
 
 def bundled_network(*, size: int) -> keras.Model:
     """The bundled model, from its int8 file; its BatchNorm is folded there."""
-    config = TrainConfig(data=(), size=size, weights="bundled")
-    network = embedding_model(config, weights=None, side=size)
-    load_tflite(BUNDLED, network, backbone="mobilenet_v2 1")
-    return network
+    return starting_network(BackboneSpec(size=size), "bundled")
 
 
 def fold(network: keras.Model) -> None:
