@@ -79,12 +79,15 @@ def embedder_of(what: str) -> Embed:
 
     Args:
         what: "imagenet" or "mediapipe" (frozen), "bundled" or a `.tflite` of ours, run through
-            `Embedder`, or a Keras model file, run as it is.
+            `Embedder`, "bundled-features" (what the bundled model's head sees, [1280], float32),
+            or a Keras model file, run as it is.
     """
     if what == "imagenet":
         return _imagenet()
     if what == "mediapipe":
         return _mediapipe()
+    if what == "bundled-features":
+        return _bundled_features()
     if what.endswith(".keras"):
         import keras
 
@@ -121,6 +124,16 @@ def _mediapipe() -> Embed:
     # Run by LiteRT, not through the MediaPipe package, which scales pixels to 0..1 just so.
     path = SHARED / "peers" / "mobilenet_v3_small_075_224_embedder.tflite"
     return _litert(path.read_bytes(), 1 / 255, 0.0)
+
+
+def _bundled_features() -> Embed:
+    import tensorflow as tf
+
+    from shelflens_train.backbones import feature_network
+    from shelflens_train.general.start import bundled_network
+
+    network = feature_network(bundled_network(size=224))
+    return _litert(tf.lite.TFLiteConverter.from_keras_model(network).convert(), 1.0, 0.0)
 
 
 def _litert(content: bytes, scale: float, offset: float) -> Embed:

@@ -50,10 +50,10 @@ SHARES = {
     "packs": 0.1,
     "ycb": 0.08,
 }
-TEACHERS = {"bundled": 1.0, "imagenet": 0.5, "mediapipe": 0.5}
+TEACHERS = {"bundled": 0.5, "bundled-features": 1.0, "imagenet": 0.4, "mediapipe": 0.4}
 """Frozen networks, and the weight of each in the space that is trained into."""
-POWER, CENTRE = 0.2, 1.0
-START_SHARE = 0.3
+POWER, CENTRE = 0.25, 1.0
+START_SHARE = 0.0
 """Of ImageNet's weights in the backbone that training starts from; the rest is the bundled one."""
 FITTED_ON = 5000
 """Images that the space of the teachers is fitted on."""
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--leave-out", nargs="*", default=[], choices=list(SHARES))
     parser.add_argument("--spans", type=int, required=True)
     parser.add_argument("--cool", type=int, default=0)
-    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--dim", type=int, default=768)
     parser.add_argument("--start-share", type=float, default=START_SHARE)
     for name in WHOLE:
         parser.add_argument(f"--{name}", type=int, default=getattr(GeneralConfig, name))

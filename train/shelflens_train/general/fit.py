@@ -37,11 +37,11 @@ class GeneralConfig:
     shares: Mapping[str, float]
     """Domain -> share of each batch."""
     batch: int = 64
-    side: int = 160
+    side: int = 192
     strength: float = 1.2
     colour: float = 0.5
     """Colour least: it is often all that tells two variants apart."""
-    rate: float = 1.5e-4
+    rate: float = 5e-5
     warmup: int = 200
     """Steps."""
     clip: float = 1.0
@@ -49,7 +49,7 @@ class GeneralConfig:
     share: float = 0.3
     """Of the wanted distribution that lies on other identities (`proxy_distillation`)."""
     taught_scale: float = 12.0
-    frozen: int = 3
+    frozen: int = 6
     """The layers before this block of MobileNetV2 are held still."""
     averaging: float = 0.998
     """Of the running mean, per step."""
