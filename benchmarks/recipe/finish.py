@@ -19,7 +19,7 @@ from shelflens.files import write_text
 from shelflens.options import to_dict
 from shelflens_train.config import TrainConfig
 from shelflens_train.general.bank import Bank, BankItem
-from shelflens_train.general.fit import GeneralConfig
+from shelflens_train.general.config import GeneralConfig
 from shelflens_train.head import transform_head
 from shelflens_train.whitening import discriminative_rotation, partial_whitening, transform
 

@@ -14,7 +14,8 @@ from shelflens_train.backbones import embedding_network  # noqa: E402
 from shelflens_train.batchnorm_folding import FoldedNetwork  # noqa: E402
 from shelflens_train.general.bank import Bank, BankItem, open_bank  # noqa: E402
 from shelflens_train.general.batches import DomainBatches, Mixture  # noqa: E402
-from shelflens_train.general.fit import GeneralConfig, fit  # noqa: E402
+from shelflens_train.general.config import GeneralConfig  # noqa: E402
+from shelflens_train.general.fit import fit  # noqa: E402
 from shelflens_train.general.space import fit_space, proxies, ridge_head, unit  # noqa: E402
 from shelflens_train.general.start import fold, mix_backbones  # noqa: E402
 from shelflens_train.general.views import plain_view, training_view  # noqa: E402

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,36 +25,9 @@ from shelflens.progress import Progress, clock
 from shelflens_train.batchnorm_folding import FoldedNetwork
 from shelflens_train.general.bank import Bank
 from shelflens_train.general.batches import DomainBatches, Mixture
+from shelflens_train.general.config import GeneralConfig
 from shelflens_train.general.start import freeze_until
 from shelflens_train.losses import proxy_distillation
-
-
-@dataclass(frozen=True)
-class GeneralConfig:
-    """How a general embedding is trained; saved in the run folder."""
-
-    shares: Mapping[str, float]
-    """Domain -> share of each batch."""
-    batch: int = 64
-    side: int = 192
-    strength: float = 1.2
-    colour: float = 0.5
-    """Colour least: it is often all that tells two variants apart."""
-    rate: float = 5e-5
-    warmup: int = 200
-    """Steps."""
-    clip: float = 1.0
-    scale: float = 16.0
-    share: float = 0.3
-    """Of the wanted distribution that lies on other identities (`proxy_distillation`)."""
-    taught_scale: float = 12.0
-    frozen: int = 6
-    """The layers before this block of MobileNetV2 are held still."""
-    averaging: float = 0.998
-    """Of the running mean, per step."""
-    span: int = 200
-    """Steps after which the state is saved."""
-    seed: int = 0
 
 
 @dataclass
