@@ -29,7 +29,9 @@ shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
     "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
-    "benchmarks.recipe.networks",
+    "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
+    "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
+    "benchmarks.recipe.finish", "benchmarks.recipe.general",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")

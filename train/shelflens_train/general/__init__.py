@@ -1,0 +1,1 @@
+"""A general embedding: what makes two photos the same thing, learnt from many kinds of things."""
