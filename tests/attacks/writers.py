@@ -26,7 +26,7 @@ class Embedder:
     class card:
         space = "s"
 catalog.open_model = lambda args: Embedder
-catalog.read_dataset = lambda data: Dataset([LabelledImage(Path("x.jpg"), name)])
+catalog.open_dataset = lambda args: Dataset([LabelledImage(Path("x.jpg"), name)])
 rows = np.random.default_rng(seed).normal(size=(1, DIM)).astype(np.float32)
 catalog.embed_dataset = lambda embedder, data, source: (data.items, rows)
 sys.stdin.readline()
