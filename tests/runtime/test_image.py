@@ -189,6 +189,11 @@ def test_a_bomb_is_refused_by_the_stated_limit(side: int) -> None:
         load_image(png_bomb(side), size=64)
 
 
+def test_a_bomb_is_refused_where_warnings_are_errors() -> None:
+    with pytest.raises(PhotoError, match="89,478,485"):
+        load_image(png_bomb(10_000), size=64)  # below Pillow's own error, above its warning
+
+
 def test_arrays_of_another_kind_are_refused() -> None:
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(PhotoError, match="expected uint8 RGB"):

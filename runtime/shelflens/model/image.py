@@ -98,7 +98,7 @@ def _decode(stream: BinaryIO, size: int | None, name: str) -> NDArray[np.uint8]:
         picture = _open(stream, kind)
     except MemoryError as error:
         raise _too_little_memory(name) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(
             f"{name}: more than {MAX_PIXELS:,} pixels, which is the limit; make it smaller"
         ) from error
