@@ -19,8 +19,8 @@ _BLANKS = (
 )
 """What looks like nothing at the ends of a text."""
 
-_ROW_LIMIT = 1 << 31
-
+ROW_LIMIT = 1 << 31
+"""A catalog has fewer rows than this."""
 
 _JOINERS = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\u061c\u180e")
 """Invisible characters that scripts need inside words: joiners, and marks of direction."""
@@ -73,7 +73,7 @@ def check_rows(
     Raises:
         CatalogError: saying which.
     """
-    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= _ROW_LIMIT:
+    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) >= ROW_LIMIT:
         raise CatalogError(f"vectors: expected float32 [n, d], got {list(vectors.shape)}")
     if dim is not None and vectors.shape[1] != dim:
         raise CatalogError(f"vectors: expected {dim} dimensions per row, got {vectors.shape[1]}")

@@ -61,11 +61,16 @@ class CategoryAxes:
         """From the optional tensors of a catalog file.
 
         Raises:
-            ValueError: they do not fit the rows.
+            ValueError: they do not fit the rows, or factors are no numbers.
         """
+        scales = tensors.get("likeness_scales")
+        if scales is not None and not (
+            scales.dtype == np.float32 and (np.isfinite(scales) & (scales >= 0)).all()
+        ):
+            raise ValueError("category axes with factors that are no numbers")
         if "likeness_axes" not in tensors:
             return cls()
-        axes, scales = tensors["likeness_axes"], tensors.get("likeness_scales")
+        axes = tensors["likeness_axes"]
         fits = scales is not None and axes.dtype == np.int8 and axes.shape == (len(scales), dim)
         if scales is None or not fits:
             raise ValueError("the 'likeness' tables do not fit")

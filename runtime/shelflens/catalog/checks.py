@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.provenance import UNDO_LIMIT
+from shelflens.product_ids import ROW_LIMIT
+
 MAX_DIM = 1 << 16
-MAX_ROWS = (1 << 31) - 1
 MAX_RECORD_BYTES = 1 << 20
 """Of one product: parsing it takes a multiple of this in memory."""
-MAX_DROPPED = 64
-"""Rows that can come back, see `provenance`."""
 
 _TABLES = {
     "first_byte": (np.dtype("<u8"), 1),
@@ -45,7 +45,7 @@ def check_tables(tensors: Mapping[str, NDArray[Any]]) -> None:
             raise ValueError(f"table {name!r} is of another type")
     first_byte, first_row = tensors["first_byte"], tensors["first_row"]
     n, dim = tensors["rows"].shape
-    if not (1 <= dim <= MAX_DIM and n <= MAX_ROWS):
+    if not (1 <= dim <= MAX_DIM and n < ROW_LIMIT):
         raise ValueError(f"{n:,} rows of {dim:,} dimensions")
     fits = tensors["scales"].shape == (n,) and len(first_row) == len(first_byte)
     if not (fits and _rises(first_row, n) and _rises(first_byte, len(tensors["products"]))):
@@ -97,7 +97,7 @@ def check_confirmed(confirmed: NDArray[Any] | None, first_row: NDArray[np.uint64
 def check_dropped(text: str, dim: int) -> None:
     """Refuse rows that were pushed out and could not come back."""
     entries = json.loads(text)
-    if type(entries) is not list or len(entries) > MAX_DROPPED:
+    if type(entries) is not list or len(entries) > UNDO_LIMIT:
         raise ValueError("'dropped' is no list")
     for entry in entries:
         sound = (
@@ -110,16 +110,6 @@ def check_dropped(text: str, dim: int) -> None:
             raise ValueError("'dropped' holds what is no row")
         if not any(row):
             raise ValueError("'dropped' holds a row without a direction")
-
-
-def check_category_axes(tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse factors of category axes that are no numbers."""
-    scales = tensors.get("likeness_scales")
-    if scales is None:
-        return
-    finite = scales.dtype == np.float32 and bool((np.isfinite(scales) & (scales >= 0)).all())
-    if not finite:
-        raise ValueError("category axes with factors that are no numbers")
 
 
 _UNIT = (

@@ -14,7 +14,6 @@ from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.checks import (
     check_calibration,
-    check_category_axes,
     check_confirmed,
     check_dropped,
     check_scales,
@@ -68,7 +67,6 @@ class Contents:
         rows, products = Rows(tensors["rows"], tensors["scales"]), ProductTable.read(tensors)
         check_confirmed(tensors.get("confirmed"), products.first_row, len(rows))
         check_dropped(metadata.get("dropped") or "[]", rows.dim)
-        check_category_axes(tensors)
         calibration = json.loads(metadata["calibration"])
         check_calibration(calibration)
         if not metadata["space"]:

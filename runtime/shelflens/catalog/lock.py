@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError
 from shelflens.files import lock_descriptor
 
@@ -47,6 +48,27 @@ def write_lock(path: str | os.PathLike[str], *, wait: float = WAIT_SECONDS) -> I
         with suppress(OSError):  # an open file stays on Windows; it locks nothing
             neighbour.unlink()
         os.close(descriptor)
+
+
+@contextmanager
+def opened_to_change(
+    path: str | os.PathLike[str], *, space: str | None = None
+) -> Iterator[Catalog]:
+    """A catalog as it is now, and no other writer until it is saved.
+
+    Args:
+        path: The catalog.
+        space: The embedding space that it must have.
+
+    Raises:
+        CatalogError, OSError: as `write_lock` and `Catalog.open`.
+        SpaceError: it is of another space.
+    """
+    with write_lock(path):
+        catalog = Catalog.open(path)
+        if space is not None:
+            catalog.require(space)
+        yield catalog
 
 
 def _acquired(neighbour: Path, path: str | os.PathLike[str]) -> int | None:

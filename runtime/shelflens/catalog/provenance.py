@@ -74,6 +74,11 @@ class Provenance:
         """The number of each of n rows, uint64 [n]."""
         return np.zeros(n, np.uint64) if self.confirmations is None else self.confirmations
 
+    @property
+    def confirmed(self) -> int:
+        """How many rows are confirmed photos."""
+        return 0 if self.confirmations is None else int((self.confirmations > 0).sum())
+
     def next_number(self, n: int) -> int:
         """The number of the next confirmation."""
         used = [0, *self.of_rows(n).tolist(), *(row.by for row in self.dropped)]

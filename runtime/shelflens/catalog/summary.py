@@ -15,7 +15,7 @@ def summarize(catalog: Catalog) -> dict[str, Any]:
     return {
         "products": len(catalog),
         "rows": catalog.row_count,
-        "confirmed": int((catalog.provenance.of_rows(catalog.row_count) > 0).sum()),
+        "confirmed": catalog.provenance.confirmed,
         "dim": catalog.dim,
         "space": catalog.space,
         "calibration": catalog.calibration.to_dict(),

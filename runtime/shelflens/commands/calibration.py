@@ -11,7 +11,7 @@ from shelflens.calibration.check import check_request
 from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
 from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.lock import write_lock
+from shelflens.catalog.lock import opened_to_change
 from shelflens.commands.arguments import add_model, embed_dataset, open_model
 from shelflens.dataset import LabelledImage, read_dataset
 
@@ -65,9 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if unknowns:
         shown, unknown_vectors = embed_dataset(embedder, unknowns, source=args.unknowns)
         given = {"unknowns": unknown_vectors, "unknown_labels": _labels(shown)}
-    with write_lock(args.catalog):
-        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
-        catalog.require(embedder.card.space)
+    # Opened again: another command may have changed it.
+    with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
         measured = calibrate(
             catalog,
             vectors,

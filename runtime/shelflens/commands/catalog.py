@@ -9,7 +9,7 @@ from pathlib import Path
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
-from shelflens.catalog.lock import write_lock
+from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
@@ -83,15 +83,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     undo.add_argument("catalog", metavar="STORE.catalog")
     undo.add_argument("id", metavar="ID")
     undo.add_argument("--all", action="store_true", help="all confirmed photos of the product")
+    for act in (confirm, undo):
+        act.add_argument("--json", action="store_true", help="as one JSON object")
+
     install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
     install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
     install.add_argument("catalog", metavar="STORE.catalog", help="what devices use")
 
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
     rollback.add_argument("catalog", metavar="STORE.catalog")
-
-    for act in (confirm, undo):
-        act.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def _keep_what_was_measured(out: Path) -> None:
         old = Catalog.open(out)
     except (CatalogError, FileNotFoundError):  # damaged: building again is what mends it
         return
-    confirmed = int((old.provenance.of_rows(old.row_count) > 0).sum())
+    confirmed = old.provenance.confirmed
     held = [f"{confirmed} confirmed photos"] if confirmed else []
     held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
     if held:
@@ -146,9 +146,8 @@ def _add(args: argparse.Namespace) -> int:
     images, vectors = embed_dataset(embedder, dataset, source=args.data)
     _require_all(args, dataset, images)
     ids = [image.product for image in images]
-    with write_lock(args.catalog):
-        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
-        catalog.require(embedder.card.space)
+    # Opened again: another command may have changed it.
+    with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
         grown = catalog.add(ids, vectors, attributes=dataset.attributes)
         grown.save(args.catalog)
     new = grown.row_count - catalog.row_count
@@ -162,8 +161,7 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    with write_lock(args.catalog):
-        catalog = Catalog.open(args.catalog)
+    with opened_to_change(args.catalog) as catalog:
         try:
             smaller = catalog.remove(args.ids)
         except CatalogError as error:
@@ -179,9 +177,8 @@ def _confirm(args: argparse.Namespace) -> int:
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     vector = embedder.embed(args.photo)
-    with write_lock(args.catalog):
-        catalog = Catalog.open(args.catalog)  # again: another command may have changed it
-        catalog.require(embedder.card.space)
+    # Opened again: another command may have changed it.
+    with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
         grown, confirmed = confirm(catalog, args.id, vector, limit=args.limit)
         if confirmed.kept:
             grown.save(args.catalog)
@@ -197,8 +194,7 @@ def _confirm(args: argparse.Namespace) -> int:
 
 
 def _unconfirm(args: argparse.Namespace) -> int:
-    with write_lock(args.catalog):
-        catalog = Catalog.open(args.catalog)
+    with opened_to_change(args.catalog) as catalog:
         try:
             smaller, count = unconfirm(catalog, args.id, everything=args.all)
         except CatalogError as error:
