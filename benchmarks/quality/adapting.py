@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality.baselines import Embed, Vectors
 from benchmarks.quality.domain_sets import SIDE, Domain, domains
-from benchmarks.quality.domains import FIGURES, Embed, Vectors, embedder_of, figures
+from benchmarks.quality.domains import FIGURES, embedder_of, figures
 from benchmarks.quality.grocery import GROCERY, read_split
 from shelflens import load_image
 from shelflens.catalog.adapt import VIEWS, adaptation_matrix, adapted, enrolled_rows, views

@@ -22,27 +22,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality.baselines import (
+    BATCH,
+    Embed,
+    Vectors,
+    imagenet_mobilenet,
+    litert,
+    mediapipe,
+    unit,
+)
 from benchmarks.quality.domain_sets import Domain, domains
-from benchmarks.quality.grocery import SHARED
 from shelflens import Catalog, Embedder
 from shelflens.evaluation.measure.metrics import auroc, fpr_at_tpr
 from shelflens.progress import Progress
 
 FIGURES = ("one@1", "one@5", "three@1", "auroc", "fpr_at_95_tpr")
-BATCH = 32
-
-Vectors = NDArray[np.float32]
-Embed = Callable[[NDArray[np.uint8]], Vectors]
 
 
 def main() -> None:
@@ -83,47 +84,18 @@ def embedder_of(what: str) -> Embed:
             or a Keras model file, run as it is.
     """
     if what == "imagenet":
-        return _imagenet()
+        return imagenet_mobilenet()
     if what == "mediapipe":
-        return _mediapipe()
+        return mediapipe()
     if what == "bundled-features":
         return _bundled_features()
     if what.endswith(".keras"):
         import keras
 
-        return keras_embed(keras.models.load_model(what, compile=False))
+        network = keras.models.load_model(what, compile=False)
+        return lambda pixels: unit(np.asarray(network(pixels.astype(np.float32), training=False)))
     embedder = Embedder.open(None if what == "bundled" else what)
     return lambda pixels: embedder.embed_many(list(pixels))[1]
-
-
-def keras_embed(network: Any, scale: float = 1.0, offset: float = 0.0) -> Embed:
-    """A Keras network that takes pixels [n, s, s, 3] times `scale` plus `offset`."""
-
-    def embed(pixels: NDArray[np.uint8]) -> Vectors:
-        batch = pixels.astype(np.float32) * np.float32(scale) + np.float32(offset)
-        return unit(np.asarray(network(batch, training=False)))
-
-    return embed
-
-
-def _imagenet() -> Embed:
-    import keras
-    import tensorflow as tf
-
-    network = keras.applications.MobileNetV2(
-        input_shape=(224, 224, 3),
-        include_top=False,
-        weights=str(SHARED / "weights" / "mobilenet_v2_1.0_224_no_top_ema.h5"),
-        pooling="avg",
-    )
-    # In LiteRT, which is three times as fast on these cores and rounds alike.
-    return _litert(tf.lite.TFLiteConverter.from_keras_model(network).convert(), 1 / 127.5, -1.0)
-
-
-def _mediapipe() -> Embed:
-    # Run by LiteRT, not through the MediaPipe package, which scales pixels to 0..1 just so.
-    path = SHARED / "peers" / "mobilenet_v3_small_075_224_embedder.tflite"
-    return _litert(path.read_bytes(), 1 / 255, 0.0)
 
 
 def _bundled_features() -> Embed:
@@ -133,37 +105,7 @@ def _bundled_features() -> Embed:
     from shelflens_train.general.start import bundled_network
 
     network = feature_network(bundled_network(size=224))
-    return _litert(tf.lite.TFLiteConverter.from_keras_model(network).convert(), 1.0, 0.0)
-
-
-def _litert(content: bytes, scale: float, offset: float) -> Embed:
-    """A float32 file that takes one image, pixels times `scale` plus `offset`; one per core."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    workers = os.cpu_count() or 1
-    free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(workers):
-        network = Interpreter(model_content=content, num_threads=1)
-        network.allocate_tensors()
-        free.put(network)
-
-    def embed_one(image: NDArray[np.uint8]) -> Vectors:
-        network = free.get()
-        batch = image[np.newaxis].astype(np.float32) * np.float32(scale) + np.float32(offset)
-        network.set_tensor(network.get_input_details()[0]["index"], batch)
-        network.invoke()
-        row: Vectors = network.get_tensor(network.get_output_details()[0]["index"])[0].copy()
-        free.put(network)
-        return row
-
-    pool = ThreadPoolExecutor(workers)
-    return lambda pixels: unit(np.stack(list(pool.map(embed_one, pixels))))
-
-
-def unit(rows: Vectors) -> Vectors:
-    """Rows of length 1."""
-    scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return scaled
+    return litert(tf.lite.TFLiteConverter.from_keras_model(network).convert(), 1.0, 0.0)
 
 
 def embedded(embed: Embed, shop: Domain, name: str, cache: Path) -> Vectors:

@@ -69,11 +69,12 @@ def measure(embedder: Embedder, args: argparse.Namespace) -> dict[str, Any]:
     full = full_catalog(shop, photos["train"], embedder.card.space)
     compared = {"ShelfLens": studio}
     if not args.no_baselines:
-        for name, other_embed in (
+        for name, network in (
             ("ImageNet MobileNetV2", baselines.imagenet_mobilenet()),
             ("MediaPipe embedder", baselines.mediapipe()),
         ):
-            compared[name] = Catalog(shop.ids, embedded(other_embed, "iconic").vectors, space=name)
+            embed_files = baselines.of_files(network, name)
+            compared[name] = Catalog(shop.ids, embedded(embed_files, "iconic").vectors, space=name)
     test = photos[args.split]
     report: dict[str, Any] = {
         "split": args.split,
