@@ -70,23 +70,23 @@ def open_bank(folder: Path, items: Sequence[BankItem], *, side: int, workers: in
     """
     listing = [[str(item.path), item.domain, item.identity, int(item.alpha)] for item in items]
     wanted = json.dumps({"side": side, "items": listing})
-    index, file = folder / "bank.json", folder / "pixels.npy"
-    if not (index.exists() and file.exists() and index.read_text() == wanted):
+    listing_file, file = folder / "bank.json", folder / "pixels.npy"
+    if not (listing_file.exists() and file.exists() and listing_file.read_text() == wanted):
         folder.mkdir(parents=True, exist_ok=True)
         shape = (len(items), side, side, 4)
         pixels = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
         with ThreadPoolExecutor(workers) as pool, Progress("decoding", len(items)) as bar:
             decoded = pool.map(lambda item: _decoded(item, side), items)
-            for number, image in enumerate(decoded):
-                pixels[number] = image
-                bar.update(number + 1)
+            for index, image in enumerate(decoded):
+                pixels[index] = image
+                bar.update(index + 1)
         pixels.flush()
-        write_text(index, wanted)
+        write_text(listing_file, wanted)
     names = list(dict.fromkeys(item.identity for item in items))
-    number_of = {name: number for number, name in enumerate(names)}
+    index_of = {name: index for index, name in enumerate(names)}
     return Bank(
         np.load(file, mmap_mode="r"),
-        np.array([number_of[item.identity] for item in items], np.int64),
+        np.array([index_of[item.identity] for item in items], np.int64),
         np.array([item.domain for item in items]),
         np.array([item.alpha for item in items], bool),
         names,

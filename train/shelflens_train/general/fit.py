@@ -65,20 +65,20 @@ class GeneralRun:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "state"
-        self._facts = self._folder / "state.json"
+        self._state_file = self._folder / "state.json"
 
     def read(self) -> GeneralState:
         """Where the run stands; a new state when nothing is there."""
-        if not self._facts.exists():
+        if not self._state_file.exists():
             return GeneralState()
-        return GeneralState(**json.loads(self._facts.read_text()))
+        return GeneralState(**json.loads(self._state_file.read_text()))
 
     def write(self, state: GeneralState, model: keras.Model, mean: list[Any]) -> None:
         """Save weights, optimizer and running mean, then the file that names them."""
         self._folder.mkdir(parents=True, exist_ok=True)
         model.save_weights(self._weights(state.span), overwrite=True)
         np.savez(self._mean(state.span), *mean)
-        write_text(self._facts, json.dumps(asdict(state)))
+        write_text(self._state_file, json.dumps(asdict(state)))
         for old in [*self._folder.glob("last-*.weights.h5"), *self._folder.glob("mean-*.npz")]:
             if old not in (self._weights(state.span), self._mean(state.span)):
                 old.unlink()
