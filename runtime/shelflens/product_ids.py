@@ -48,6 +48,8 @@ def check_id(product_id: str) -> None:
         )
     if product_id != product_id.strip(_BLANKS):
         raise CatalogError(f"product id {product_id!r}: has blanks at its ends; remove them")
+    if product_id.isprintable():  # at once, for the ids of a large catalog are checked too
+        return
     for index, character in enumerate(product_id):
         if not (character.isprintable() or character in _JOINERS or _is_space(character)):
             raise CatalogError(

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, CatalogError, DataError
+from shelflens.catalog.products import ProductTable
 from shelflens.catalog.rows import quantize_rows
 from shelflens.catalog.scores import indices_best_first, row_score_table, row_scores
-from shelflens.discovery.filters import Condition, not_numbers, values
+from shelflens.discovery.filters import Condition, conditions, not_numbers, values
 from shelflens.discovery.numbers import parse_number
 from shelflens.discovery.similar import diversify, similar
 
@@ -211,6 +213,27 @@ def test_columns_that_are_no_numbers_are_said() -> None:
         "price is not a number in 1 of 3 products, such as 'low'"
     ]
     assert not_numbers(["price=low"], catalog("1", "2", "low")) == []
+
+
+def test_an_order_of_numbers_does_not_parse_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = store(rows=900, products=300)
+    parsed: list[int] = []
+    record = ProductTable.record
+
+    def counted(table: ProductTable, index: int) -> dict[str, Any]:
+        parsed.append(index)
+        return record(table, index)
+
+    monkeypatch.setattr(ProductTable, "record", counted)
+    conditions(["price<5"], catalog)
+    assert len(parsed) == 1
+
+
+def test_a_column_without_a_value_meets_no_order() -> None:
+    attributes = {"p0": {"price": ""}, "p1": {"price": ""}}
+    catalog = Catalog(["p0", "p1"], np.eye(2, dtype=np.float32), space="s", attributes=attributes)
+    with pytest.raises(DataError, match="no other product with"):
+        similar(catalog, "p0", where=["price<5"])
 
 
 def test_several_values() -> None:

@@ -108,23 +108,36 @@ def not_numbers(where: Sequence[str], catalog: Catalog) -> list[str]:
 
 
 def _require_numbers(condition: Condition, catalog: Catalog) -> None:
+    """Refuse to compare a text with numbers, or a number with texts alone."""
+    numbers = _has_numbers(condition.column, catalog)
+    if numbers == (parse_number(condition.value) is not None):
+        return
     texts, count = _texts(condition.column, catalog)
-    if parse_number(condition.value) is None:
-        if len(texts) < count:
-            raise DataError(
-                f"condition {condition.column}{condition.relation}{condition.value}: "
-                f"{condition.value!r} is not a number, and {condition.column} is one in "
-                f"{count - len(texts)} of {count} products"
-            )
-    elif len(texts) == count:
+    if numbers:
+        raise DataError(
+            f"condition {condition.column}{condition.relation}{condition.value}: "
+            f"{condition.value!r} is not a number, and {condition.column} is one in "
+            f"{count - len(texts)} of {count} products"
+        )
+    if texts:
         said = _said(condition.column, texts, count)
         raise DataError(f"{said}; {condition.relation} compares numbers such as 1.99 or 1,99")
+
+
+def _has_numbers(column: str, catalog: Catalog) -> bool:
+    """Whether a product has numbers in a column; parses no further product once one is found."""
+    cells = (catalog.at(index).attributes.get(column) for index in range(len(catalog)))
+    return any(_is_number(cell) for cell in cells if cell)
 
 
 def _texts(column: str, catalog: Catalog) -> tuple[list[str], int]:
     """The values of a column that are no numbers, and how many products have the column."""
     cells = [row[column] for row in catalog.attributes.values() if row.get(column)]
-    return [cell for cell in cells if None in map(parse_number, values(cell))], len(cells)
+    return [cell for cell in cells if not _is_number(cell)], len(cells)
+
+
+def _is_number(cell: str) -> bool:
+    return None not in map(parse_number, values(cell))
 
 
 def _said(column: str, texts: list[str], count: int) -> str:
