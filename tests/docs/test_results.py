@@ -23,7 +23,7 @@ from shelflens.model.embedder import BUNDLED_MODEL
 SPACE = read_tflite_card(BUNDLED_MODEL).space
 REPORTS = sorted(RESULTS.glob("*.json"))
 LOCAL = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|Users|mnt|var|private|opt|srv)/|[A-Z]:\\")
-STAND_INS = {"unseen", "peers", "serve", "device-instructions"}
+STAND_INS = {"unseen", "device-instructions"}
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
