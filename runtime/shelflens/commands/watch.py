@@ -56,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=("match", "ambiguous", "unknown"),
+        help="give these answers only; may be given several times (default: all)",
+    )
     parser.add_argument("--bell", action="store_true", help="ring when something is recognised")
     parser.add_argument(
         "--exec",
@@ -106,6 +112,8 @@ def run(args: argparse.Namespace) -> int:
         hook = Hook(words, seconds=args.exec_seconds, report=output.log) if words else None
 
         def on_answer(sighting: Sighting) -> None:
+            if args.only and sighting.answer.decision not in args.only:
+                return
             values = output.print_answer(sighting)
             if hook is not None:
                 hook.run(values)
@@ -124,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
             notifier.send_lines("STOPPING=1")
             if hook is not None:
                 hook.close()
-            output.summary(watcher)
+            output.summary(watcher, session.silence.reason)
     if session.unreadable and session.unreadable == watcher.frames:
         raise CameraError(f"{args.source}: not one of {watcher.frames} frames could be read")
     return 130 if stop.signal == signal.SIGINT else 0
@@ -172,6 +180,8 @@ def command_words(args: argparse.Namespace) -> list[str]:
             words.append(str(value))
         elif isinstance(value, bool):
             words.append(action.option_strings[0])
+        elif isinstance(value, list):
+            words += [f"{action.option_strings[-1]}={part}" for part in value]
         else:  # --flag=value: a value may begin with a dash
             words.append(f"{action.option_strings[-1]}={value}")
     return words
