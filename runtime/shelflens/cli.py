@@ -1,6 +1,7 @@
 """The `shelflens` command: finds the subcommand, and turns errors into one clear line.
 
-A subcommand is a module with `HELP`, `add_arguments(parser)` and `run(args) -> exit status`.
+A subcommand is a module with `HELP`, `EXAMPLES`, `add_arguments(parser)` and `run(args) -> exit
+status`.
 Those of the runtime are imported only when typed; those of the workshop packages are found through
 the entry-point group `shelflens.commands`, looked up only when the word typed is not a runtime
 command, so that a device pays nothing for them.
@@ -11,17 +12,18 @@ Exit status: 0 done, 1 something could not be done (one line on standard error s
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import re
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
+from shelflens.commands.parser import build_parser, usage_line
 from shelflens.console import printable, show_everything
-from shelflens.errors import ShelfLensError
+from shelflens.errors import ShelfLensError, UsageError
+from shelflens.spelling import did_you_mean
 
 GROUP = "shelflens.commands"
 """Entry points of the commands that other packages bring."""
@@ -66,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     show_everything()
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0 if words else 2
@@ -77,12 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     word = words[0]
     module = _module(word)
     if module is None:
-        hint = _did_you_mean(word, [command.word for command in COMMANDS])
-        text = f"shelflens: no command {word!r}{hint}; shelflens --help lists them"
+        text = f"shelflens: no command {word!r}{_hint(word)}; shelflens --help lists them"
         print(printable(text), file=sys.stderr)
         return 2
-    parser = _Parser(prog=f"shelflens {word}", description=module.HELP)
-    module.add_arguments(parser)
+    parser = build_parser(word, module)
     args = parser.parse_args(words[1:])
     # Our own limit refuses what Pillow warns about, with a better message.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
@@ -102,6 +104,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         text = error.strerror or str(error)
         return _say(word, f"{error.filename}: {text}" if error.filename else text, 1)
+    except UsageError as error:
+        act = getattr(args, "act", None)
+        prog = f"{parser.prog} {act}" if act else parser.prog
+        print(usage_line(prog, str(error)), file=sys.stderr)
+        return 2
     except ShelfLensError as error:
         return _say(word, str(error), 1)
     except (MemoryError, RecursionError) as error:
@@ -120,32 +127,11 @@ def _module(word: str) -> Any:
     return importlib.import_module(next(iter(found)).value) if found else None
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and which word was meant."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the line and end with status 2."""
-        words = re.findall(r"unrecognized arguments: (--[\w-]+)", message)
-        hint = _did_you_mean(words[0], self._all_options()) if words else ""
-        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
-            hint = _did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
-        text = f"{self.prog}: {message}{hint}; {self.prog} --help lists what it takes"
-        self.exit(2, printable(" ".join(text.split())) + "\n")
-
-    def _all_options(self) -> list[str]:
-        options = list(self._option_string_actions)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                for parser in action.choices.values():
-                    options += parser._option_string_actions
-        return options
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+def _hint(word: str) -> str:
+    """What was meant by a word that is no command."""
+    if Path(word).exists():
+        return f"; did you mean shelflens lookup {word} --catalog STORE.catalog?"
+    return did_you_mean(word, [command.word for command in COMMANDS])
 
 
 def _say(word: str, text: str, status: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,11 @@ def plain(name: str, *, blur: float = 0.0) -> Image.Image:
     return small.filter(ImageFilter.GaussianBlur(blur * 320)) if blur else small
 
 
-def noisy(pixels: NDArray[np.generic], noise: float, seed: int = 0) -> NDArray[np.uint8]:
+def noisy(pixels: NDArray[Any], noise: float, seed: int = 0) -> NDArray[np.uint8]:
     """With grey noise of so many levels."""
     grain = np.random.default_rng(seed).normal(0, noise, pixels.shape[:2])[..., np.newaxis]
-    return np.clip(pixels + grain, 0, 255).astype(np.uint8)
+    sensed: NDArray[np.uint8] = np.clip(pixels.astype(np.float32) + grain, 0, 255).astype(np.uint8)
+    return sensed
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def plain_catalog(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) 
     return build_catalog(read_dataset(folder), embedder)
 
 
-def film(parts: Sequence[tuple[NDArray[np.generic], float]]) -> Iterator[Frame]:
+def film(parts: Sequence[tuple[NDArray[Any], float]]) -> Iterator[Frame]:
     """Each image for so many seconds, with a camera's noise."""
     index = 0
     for pixels, seconds in parts:

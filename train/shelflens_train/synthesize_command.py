@@ -6,11 +6,17 @@ import argparse
 from pathlib import Path
 
 HELP = "make a store of synthetic products: studio images and phone photos"
+EXAMPLES = (
+    "synthesize --out shop",
+    "synthesize --out shop --products 100 --photos 5 --held-out 20",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder to write the store into"
+    )
     parser.add_argument("--products", type=int, default=24, help="enrolled products (default: 24)")
     parser.add_argument("--photos", type=int, default=3, help="photos per product (default: 3)")
     parser.add_argument(

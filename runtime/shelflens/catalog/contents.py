@@ -23,6 +23,7 @@ from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.errors import CatalogError
+from shelflens.spelling import did_you_mean
 
 Attributes = Mapping[str, Mapping[str, str]]
 """Per product id, texts by column."""
@@ -146,7 +147,8 @@ class Contents:
         known = set(row_ids)
         if missing := [product_id for product_id in ids if product_id not in known]:
             raise CatalogError(
-                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists them"
+                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists "
+                f"them{did_you_mean(missing[0], self.products.ids)}"
             )
         keep = [row for row, product_id in enumerate(row_ids) if product_id not in gone]
         return self._regrouped(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shelflens.errors import CatalogError
 from shelflens.product_ids import check_id
+from shelflens.spelling import did_you_mean
 
 _SEARCH_BYTES = 1 << 20
 """Bytes of the table that are searched at a time."""
@@ -125,20 +126,27 @@ class ProductTable:
         if len(set(self.ids)) < len(self):
             raise CatalogError("two products of the same id in the catalog; build it again")
 
-    def index_of(self, product_id: str) -> int:
-        """The index of a product, found without parsing the products before it.
-
-        Raises:
-            CatalogError: no product of this id.
-        """
+    def find(self, product_id: str) -> int | None:
+        """The index of a product, found without parsing the products before it, or None."""
         offset = self._find(_json({"id": product_id})[:-1])
         index = int(np.searchsorted(self.first_byte, offset)) if offset >= 0 else -1
         if 0 <= index < len(self) and self.record(index)["id"] == product_id:
             return index
         if product_id in (ids := self.ids):  # another writer may order the keys otherwise
             return ids.index(product_id)
+        return None
+
+    def index_of(self, product_id: str) -> int:
+        """The index of a product.
+
+        Raises:
+            CatalogError: no product of this id; names those spelled alike.
+        """
+        if (index := self.find(product_id)) is not None:
+            return index
         raise CatalogError(
-            f"no product {product_id!r} in the catalog; shelflens catalog info --json lists all ids"
+            f"no product {product_id!r} in the catalog; shelflens catalog info --json lists all "
+            f"ids{did_you_mean(product_id, self.ids)}"
         )
 
     def mentions(self, text: str) -> bool:

@@ -12,13 +12,27 @@ from pathlib import Path
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
 from shelflens.commands.outputs import check_file, holds
+from shelflens.commands.parser import add_catalog, usual_catalog
+from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
-from shelflens.errors import DataError, ProfileError
+from shelflens.errors import DataError, ProfileError, UsageError
 from shelflens.files import atomic_writer
+from shelflens.spelling import did_you_mean
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
+
+EXAMPLES = (
+    "profile log me.profile --catalog store.catalog --like milk/oat-1l --buy tea",
+    "profile log me.profile --photo liked-photos",
+    "profile show me.profile",
+    "profile show me.profile --json",
+    "profile forget me.profile tea",
+    "profile forget me.profile --all",
+    "profile export me.profile --out me.json",
+    "profile export me.profile --vectors",
+)
 
 EVENT_OPTIONS = ("view", "like", "buy", "dislike")
 
@@ -32,11 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in EVENT_OPTIONS:
         log.add_argument(f"--{kind}", action="append", default=[], metavar="ID")
     log.add_argument(
-        "--photo", action="append", default=[], metavar="FILE", help="a photo of something liked"
+        "--photo",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PHOTO",
+        help="photos of something liked, or folders of them",
     )
-    log.add_argument(
-        "--catalog", metavar="STORE.catalog", help="where the ids are (default: the last one used)"
-    )
+    add_catalog(log, "where the ids are, else the one used last", may_lack=True)
     log.add_argument("--at", metavar="TIME", help="when, as 2026-11-23 or 2026-11-23T14:05 UTC")
     add_model(log)
 
@@ -46,9 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     forget = acts.add_parser("forget", help="remove events, so that no byte of them is left")
     forget.add_argument("profile", metavar="ME.profile")
-    what = forget.add_mutually_exclusive_group(required=True)
-    what.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
-    what.add_argument("--all", action="store_true", help="everything")
+    forget.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
+    forget.add_argument("--all", action="store_true", help="everything")
 
     export = acts.add_parser("export", help="everything in the file, as JSON")
     export.add_argument("profile", metavar="ME.profile")
@@ -65,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _log(args: argparse.Namespace) -> int:
     asked = [(kind, product) for kind in EVENT_OPTIONS for product in getattr(args, kind)]
     if not asked and not args.photo:
-        raise DataError("expected at least one of --view, --like, --buy, --dislike, --photo")
+        raise UsageError("expected at least one of --view, --like, --buy, --dislike, --photo")
     at = None if args.at is None else _seconds(args.at)
     # Everything that can fail is checked before the file is created or changed.
     remembered = ""
@@ -73,10 +89,10 @@ def _log(args: argparse.Namespace) -> int:
         with Profile(args.profile) as profile:
             remembered = profile.metadata("catalog")
     events = []
-    catalog_path = args.catalog or remembered
+    catalog_path = args.catalog or remembered or usual_catalog()
     if asked:
         if not catalog_path:
-            raise DataError("which catalog are these ids of? add --catalog STORE.catalog once")
+            raise UsageError("which catalog are these ids of? add --catalog STORE.catalog once")
         catalog = Catalog.open(catalog_path)
         for kind, product in asked:
             index = catalog.index_of(product)
@@ -84,9 +100,9 @@ def _log(args: argparse.Namespace) -> int:
             events.append((kind, catalog.mean_direction(index), catalog.space, product, name))
     if args.photo:
         embedder = open_model(args)
-        for photo in args.photo:
-            vector = embedder.embed(photo)
-            events.append(("photo", vector, embedder.card.space, "", Path(photo).name))
+        names, vectors = embed_every(embedder, args.photo)
+        for name, vector in zip(names, vectors, strict=True):
+            events.append(("photo", vector, embedder.card.space, "", Path(name).name))
     spaces = sorted({space for _, _, space, _, _ in events})
     if len(spaces) > 1:
         raise DataError(f"catalog and model are of two spaces, {spaces[0]!r} and {spaces[1]!r}")
@@ -141,10 +157,15 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _forget(args: argparse.Namespace) -> int:
+    if args.all == bool(args.ids):
+        raise UsageError("expected the ids of products, or --all")
     with Profile(args.profile) as profile:
         known = {event.product for event in profile.events()}
         if missing := [product for product in args.ids if product not in known]:
-            raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
+            hint = did_you_mean(missing[0], filter(None, known))
+            raise ProfileError(
+                f"{args.profile}: no event of {missing[0]!r}; nothing was removed{hint}"
+            )
         removed = profile.forget() if args.all else sum(map(profile.forget, args.ids))
         print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import add_model, open_model, positive
 from shelflens.commands.lookup import words_of
+from shelflens.commands.parser import add_catalog
 from shelflens.errors import CameraError, DataError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option
@@ -24,6 +25,11 @@ from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_so
 from shelflens.watch.throttle import RateLimiter
 
 HELP = "Recognise what is held in front of a camera, once per product shown."
+EXAMPLES = (
+    "watch picamera --catalog store.catalog",
+    "watch 0 --catalog store.catalog --only match --json",
+    "watch film.mp4 --catalog store.catalog --max-fps 0",
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picamera, picamera:1; 0 or /dev/video0 (USB); a video; a folder of images; "
         "- for JPEGs on standard input (rpicam-vid --codec mjpeg -o -)",
     )
-    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_catalog(parser)
     add_model(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
@@ -87,8 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-unit", action="store_true", help="print a systemd unit that runs this, and end"
     )
-    add_options(parser, RateOptions)
-    add_options(parser, FrameFilter)
+    add_options(parser, RateOptions, groups=["how fast"])
+    add_options(parser, FrameFilter, groups=["when a frame is used, and when it is answered"])
 
 
 def run(args: argparse.Namespace) -> int:

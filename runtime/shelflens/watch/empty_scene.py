@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SAME = 0.8
-"""Cosine similarity from which two views are one scene: a counter in another light, in half shade or
-seen from a little aside has 0.87 and more, one with something unknown on it 0.3."""
+"""Cosine similarity from which two views are one scene: a counter in another light, in half shade
+or seen from a little aside has 0.87 and more, one with something unknown on it 0.3."""
 
 _MAX_SCENES = 16
 """Unknown scenes that are remembered."""
@@ -26,9 +26,9 @@ class _Scene:
 class EmptyScene:
     """Learns from the scenes of a stream, in order.
 
-    The first scene of a stream, if it is unknown, is taken to be the empty one, and so is an unknown
-    scene that comes back while the empty one was not seen (the camera was moved) or that comes more
-    often than it.
+    The first scene of a stream, if it is unknown, is taken to be the empty one, and so is an
+    unknown scene that comes back while the empty one was not seen (the camera was moved) or that
+    comes more often than it.
     """
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ class EmptyScene:
             embedding: The mean embedding of its photos, float32 [d], not zero.
         """
         self._count += 1
-        unit = embedding / np.float32(np.linalg.norm(embedding))
+        unit = _unit(embedding)
         scene = self._find(unit)
         if came_back := scene is not None:
-            mean = scene.embedding + (unit - scene.embedding) / 4  # the light changes slowly
-            scene.embedding = mean / np.float32(np.linalg.norm(mean))
+            # The light changes slowly.
+            scene.embedding = _unit(scene.embedding + (unit - scene.embedding) / 4)
         else:
             scene = _Scene(unit, first=self._count, last=self._count)
             self._scenes = [*self._scenes[1 - _MAX_SCENES :], scene]
@@ -72,3 +72,8 @@ class EmptyScene:
         if self._empty is None:
             return came_back or self._count == 1
         return came_back and (self._empty.last < scene.first or scene.visits > self._empty.visits)
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    unit: NDArray[np.float32] = vector / np.float32(np.linalg.norm(vector))
+    return unit

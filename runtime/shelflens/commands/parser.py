@@ -1,0 +1,293 @@
+"""How command lines are read: words in any order, the catalog, examples, one line of what is wrong.
+
+The catalog of a command is `--catalog STORE.catalog`, or its first word if that is a catalog, or
+the variable SHELFLENS_CATALOG: this holds for every command that takes one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from shelflens.console import printable
+from shelflens.errors import UsageError
+from shelflens.spelling import did_you_mean
+
+CATALOG_VARIABLE = "SHELFLENS_CATALOG"
+"""Names the catalog of commands that are given none."""
+
+_MAX_EXAMPLES = 3
+
+_MAX_IN_USAGE = 12
+"""Options up to which the usage line names them all."""
+
+
+class CatalogOption(argparse.Action):
+    """`--catalog`, with where its file stands among the words if the flag is left out."""
+
+    index = 0
+    may_lack = False
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Keep the path."""
+        setattr(namespace, self.dest, values)
+
+
+def add_catalog(
+    parser: argparse._ActionsContainer,
+    help: str = "the catalog",  # noqa: A002
+    *,
+    index: int = 0,
+    may_lack: bool = False,
+) -> None:
+    """Declare --catalog.
+
+    Args:
+        parser: A parser, or a group of it.
+        help: What it is for.
+        index: Where the catalog stands among the words when the flag is left out.
+        may_lack: Whether the command goes on without one.
+    """
+    where = "first" if index == 0 else "last"
+    action = parser.add_argument(
+        "--catalog",
+        action=CatalogOption,
+        metavar="STORE.catalog",
+        help=f"{help}; may stand as the {where} word too (default: ${CATALOG_VARIABLE})",
+    )
+    assert isinstance(action, CatalogOption)
+    action.index, action.may_lack = index, may_lack
+
+
+def usual_catalog() -> str | None:
+    """The catalog that the environment names."""
+    return os.environ.get(CATALOG_VARIABLE) or None
+
+
+def build_parser(word: str, module: Any) -> Parser:
+    """The parser of a command.
+
+    Args:
+        word: Its name.
+        module: Its module: `HELP`, `add_arguments`, and `EXAMPLES`, command lines without the word
+            `shelflens`; commands that other packages bring may have none.
+    """
+    parser = Parser(prog=f"shelflens {word}", description=module.HELP)
+    module.add_arguments(parser)
+    parser.describe_subcommands()
+    parser.shorten_usage()
+    examples = getattr(module, "EXAMPLES", ())
+    parser.add_examples([f"shelflens {example}" for example in examples])
+    return parser
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps texts of one line, and keeps the lines of others."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return textwrap.indent(text, indent)
+        return super()._fill_text(text, width, indent)
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads words and options in any order, and says in one line what is wrong."""
+
+    def __init__(self, **options: Any) -> None:
+        """As `argparse.ArgumentParser`."""
+        super().__init__(**{"formatter_class": _Help, **options})
+
+    def add_examples(self, examples: Sequence[str]) -> None:
+        """Show examples at the end of the help, and those of a subcommand in its own help."""
+        chosen = [line for line in examples if f"{line} ".startswith(f"{self.prog} ")]
+        if chosen:
+            shown = [f"  {line}" for line in chosen[:_MAX_EXAMPLES]]
+            self.epilog = "\n".join(["examples:", *shown])
+        for parser in self.subcommands().values():
+            parser.add_examples(examples)
+
+    def shorten_usage(self) -> None:
+        """Of many options, name in the usage only those that are required."""
+        options = self._get_optional_actions()
+        if len(options) > _MAX_IN_USAGE:
+            formatter = self._get_formatter()
+            required = [action for action in options if action.required]
+            formatter.add_usage(None, [*required, *self._get_positional_actions()], [], "")
+            self.usage = f"{formatter.format_help().strip()} [options]".replace("%", "%%")
+        for parser in self.subcommands().values():
+            parser.shorten_usage()
+
+    def describe_subcommands(self) -> None:
+        """Give each subcommand the description that the list of them has."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for choice in action._choices_actions:
+                    action.choices[choice.dest].description = _sentence(choice.help or "")
+
+    def subcommands(self) -> dict[str, Parser]:
+        """The parsers of the subcommands, if there are any."""
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                return dict(action.choices)
+        return {}
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse's, with the words behind the options."""
+        words = list(args or [])
+        if self.subcommands():
+            return super().parse_known_args(words, namespace)
+        found, rest = super().parse_known_args(self._arranged(words), namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+    def _arranged(self, words: list[str]) -> list[str]:
+        """Options first, then the other words; the catalog as an option."""
+        options, plain = self._separated(words)
+        unknown = [word for word in options if _is_option(word) and not self._known(word)]
+        if unknown:  # before what is required is missed
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        catalog = next((a for a in self._actions if isinstance(a, CatalogOption)), None)
+        if catalog is not None:
+            given = any(self._action_of(word) is catalog for word in options)
+            if not given and plain and self._holds_catalog(plain, catalog):
+                options.append(f"--catalog={plain.pop(catalog.index)}")
+            elif not given and (usual := usual_catalog()) and not catalog.may_lack:
+                options.append(f"--catalog={usual}")
+            catalog.required = not catalog.may_lack
+        return [*options, "--", *plain] if plain else options
+
+    def _separated(self, words: list[str]) -> tuple[list[str], list[str]]:
+        """Options with their values, and the other words, each in their order."""
+        options: list[str] = []
+        plain: list[str] = []
+        queue = list(words)
+        while queue:
+            word = queue.pop(0)
+            if word == "--":
+                return options, plain + queue
+            if not _is_option(word):
+                plain.append(word)
+                continue
+            options.append(word)
+            count = self._values_after(word)
+            while count and queue and not _is_option(queue[0]):
+                options.append(queue.pop(0))
+                count -= 1
+        return options, plain
+
+    def _values_after(self, word: str) -> float:
+        """How many words belong to an option at most."""
+        action = self._action_of(word)
+        if action is None or "=" in word or (word[1] != "-" and len(word) > 2):
+            return 0
+        if isinstance(action.nargs, int):
+            return action.nargs
+        return {None: 1, "?": 1}.get(action.nargs, float("inf"))
+
+    def _action_of(self, word: str) -> argparse.Action | None:
+        """The option that a word names, or begins to name."""
+        name = word.partition("=")[0] if word.startswith("--") else word[:2]
+        known = self._option_string_actions
+        if name in known:
+            return known[name]
+        begun = {id(action): action for flag, action in known.items() if flag.startswith(name)}
+        return next(iter(begun.values())) if word.startswith("--") and len(begun) == 1 else None
+
+    def _known(self, word: str) -> bool:
+        """Whether a word is an option, or begins some: argparse says which."""
+        name = word.partition("=")[0] if word.startswith("--") else word[:2]
+        return any(flag.startswith(name) for flag in self._option_string_actions)
+
+    def _holds_catalog(self, plain: list[str], catalog: CatalogOption) -> bool:
+        """Whether the catalog stands among the words."""
+        counts = [_counts(action) for action in self._get_positional_actions()]
+        fewest, limit = sum(low for low, _ in counts), sum(high for _, high in counts)
+        if len(plain) > limit:
+            return True
+        return len(plain) > fewest and is_catalog(plain[catalog.index])
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and end with status 2."""
+        hint = ""
+        if found := re.search(r"unrecognized arguments: (--?[\w-]+)", message):
+            hint = did_you_mean(found[1], self._all_options())
+        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            hint = did_you_mean(found[1], re.findall(r"[\w.-]+", found[2]))
+        if re.search(r"required: (.*, )?--catalog", message):
+            hint = (
+                f"; the catalog is a file of shelflens catalog build, and the variable "
+                f"{CATALOG_VARIABLE} names the usual one"
+            )
+        self.exit(2, usage_line(self.prog, message + hint) + "\n")
+
+    def _all_options(self) -> list[str]:
+        options = list(self._option_string_actions)
+        for parser in self.subcommands().values():
+            options += parser._option_string_actions
+        return options
+
+
+def usage_line(prog: str, message: str) -> str:
+    """What is wrong with a command line, and where to read what it takes."""
+    text = f"{prog}: {message}; {prog} --help lists what it takes"
+    return printable(" ".join(text.split()))
+
+
+def is_catalog(word: str) -> bool:
+    """Whether a word names a catalog: by its ending, or a file that is one."""
+    if word.endswith(".catalog"):
+        return True
+    try:
+        with Path(word).open("rb") as stream:
+            return stream.read(9)[8:] == b"{" and b'"shelflens-catalog"' in stream.read(1 << 16)
+    except (OSError, ValueError):
+        return False
+
+
+def require_catalog(args: argparse.Namespace, instead: str) -> str:
+    """The catalog of a command whose parser lets it lack.
+
+    Args:
+        args: Of the command line.
+        instead: What else the command takes.
+
+    Raises:
+        UsageError: there is none, here or in the environment.
+    """
+    catalog: str | None = args.catalog or usual_catalog()
+    if catalog is None:
+        raise UsageError(
+            f"which catalog? give --catalog STORE.catalog, {instead}, or set {CATALOG_VARIABLE}"
+        )
+    return catalog
+
+
+def _is_option(word: str) -> bool:
+    return len(word) > 1 and word[0] == "-" and not re.fullmatch(r"-\d+(\.\d*)?|-\.\d+", word)
+
+
+def _counts(action: argparse.Action) -> tuple[float, float]:
+    """The fewest and the largest number of words of a positional argument."""
+    if action.nargs is None:
+        return 1, 1
+    if isinstance(action.nargs, int):
+        return action.nargs, action.nargs
+    return {"?": (0, 1), "*": (0, float("inf"))}.get(action.nargs, (1, float("inf")))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
