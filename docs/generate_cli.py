@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shelflens.cli import COMMANDS
+from shelflens.commands.all_commands import COMMANDS
 from shelflens.commands.parser import Parser, build_parser
 
 PAGE = Path(__file__).with_name("cli.md")

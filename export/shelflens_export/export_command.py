@@ -14,7 +14,7 @@ HELP = "quantize and convert a trained run, with a quality gate"
 EXAMPLES = (
     "export runs/first --out build",
     "export runs/first --out build --formats int8 onnx-int8 --target arm",
-    "export runs/first --out build --held-out photos.csv --max-recall-drop 0.02",
+    "export runs/first --out build --held-out photos.csv",
 )
 
 

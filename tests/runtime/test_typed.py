@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from docs.generate_cli import module, parsers
 from shelflens import Catalog, Embedder
-from shelflens.cli import COMMANDS
-from shelflens.commands.parser import CatalogOption, Parser, build_parser
+from shelflens.commands.all_commands import COMMANDS
+from shelflens.commands.catalog_option import CatalogOption
+from shelflens.commands.parser import Parser, build_parser
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.spelling import did_you_mean
 

@@ -13,7 +13,7 @@ from shelflens_train.config import GROUPS, TrainConfig
 HELP = "fine-tune a MobileNet embedding on photos of your products"
 EXAMPLES = (
     "train products.csv --out runs/first",
-    "train photos more-photos --out runs/second --weights bundled --epochs 20 --val val.csv",
+    "train photos --out runs/second --weights bundled --val val.csv",
     "train products.csv --out runs/first --resume",
 )
 

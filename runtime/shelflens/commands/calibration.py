@@ -13,7 +13,7 @@ from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measur
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
 from shelflens.commands.arguments import add_model, embed_dataset, open_model
-from shelflens.commands.parser import add_catalog
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.dataset import LabelledImage, read_dataset
 
 

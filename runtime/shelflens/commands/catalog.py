@@ -21,9 +21,9 @@ from shelflens.commands.arguments import (
     open_model,
     positive,
 )
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import report_products
 from shelflens.commands.outputs import check_file, is_catalog
-from shelflens.commands.parser import add_catalog
 from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
@@ -39,8 +39,8 @@ EXAMPLES = (
     "catalog add --catalog store.catalog new-photos --strict",
     "catalog remove store.catalog milk/oat-1l tea",
     "catalog remove --catalog store.catalog tea",
-    "catalog calibrate store.catalog --queries photos.csv --unknowns other-things",
-    "catalog calibrate store.catalog --queries photos.csv --false-accept-rate 0.05",
+    "catalog calibrate store.catalog --queries photos.csv",
+    "catalog calibrate store.catalog --queries photos.csv --unknowns things",
     "catalog confirm store.catalog photo.jpg milk/oat-1l",
     "catalog confirm store.catalog good-photos milk/oat-1l",
     "catalog unconfirm store.catalog milk/oat-1l",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, build_reported, embed_dataset, open_model
+from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.outputs import check_report_folder
-from shelflens.commands.parser import add_catalog, require_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError

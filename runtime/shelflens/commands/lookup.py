@@ -13,7 +13,7 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import add_model, open_model, positive, table
-from shelflens.commands.parser import add_catalog
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.console import printable
 from shelflens.errors import PhotoError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shelflens.commands.parser import add_catalog
+from shelflens.commands.catalog_option import add_catalog
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
 EXAMPLES = (

@@ -1,78 +1,26 @@
-"""How command lines are read: words in any order, the catalog, examples, one line of what is wrong.
-
-The catalog of a command is `--catalog STORE.catalog`, or its first word if that is a catalog, or
-the variable SHELFLENS_CATALOG: this holds for every command that takes one.
-"""
+"""How command lines are read: words in any order, examples, one line for what is wrong."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
+from shelflens.commands.catalog_option import (
+    CATALOG_VARIABLE,
+    CatalogOption,
+    names_catalog,
+    usual_catalog,
+)
 from shelflens.console import printable
-from shelflens.errors import UsageError
 from shelflens.spelling import did_you_mean
-
-CATALOG_VARIABLE = "SHELFLENS_CATALOG"
-"""Names the catalog of commands that are given none."""
 
 _MAX_EXAMPLES = 3
 
 _MAX_IN_USAGE = 12
 """Options up to which the usage line names them all."""
-
-
-class CatalogOption(argparse.Action):
-    """`--catalog`, with where its file stands among the words if the flag is left out."""
-
-    index = 0
-    may_lack = False
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Keep the path."""
-        setattr(namespace, self.dest, values)
-
-
-def add_catalog(
-    parser: argparse._ActionsContainer,
-    help: str = "the catalog",  # noqa: A002
-    *,
-    index: int = 0,
-    may_lack: bool = False,
-) -> None:
-    """Declare --catalog.
-
-    Args:
-        parser: A parser, or a group of it.
-        help: What it is for.
-        index: Where the catalog stands among the words when the flag is left out.
-        may_lack: Whether the command goes on without one.
-    """
-    where = "first" if index == 0 else "last"
-    action = parser.add_argument(
-        "--catalog",
-        action=CatalogOption,
-        metavar="STORE.catalog",
-        help=f"{help}; may stand as the {where} word too (default: ${CATALOG_VARIABLE})",
-    )
-    assert isinstance(action, CatalogOption)
-    action.index, action.may_lack = index, may_lack
-
-
-def usual_catalog() -> str | None:
-    """The catalog that the environment names."""
-    return os.environ.get(CATALOG_VARIABLE) or None
 
 
 def build_parser(word: str, module: Any) -> Parser:
@@ -167,7 +115,6 @@ class Parser(argparse.ArgumentParser):
                 options.append(f"--catalog={plain.pop(catalog.index)}")
             elif not given and (usual := usual_catalog()) and not catalog.may_lack:
                 options.append(f"--catalog={usual}")
-            catalog.required = not catalog.may_lack
         return [*options, "--", *plain] if plain else options
 
     def _separated(self, words: list[str]) -> tuple[list[str], list[str]]:
@@ -218,7 +165,7 @@ class Parser(argparse.ArgumentParser):
         fewest, limit = sum(low for low, _ in counts), sum(high for _, high in counts)
         if len(plain) > limit:
             return True
-        return len(plain) > fewest and is_catalog(plain[catalog.index])
+        return len(plain) > fewest and names_catalog(plain[catalog.index])
 
     def error(self, message: str) -> NoReturn:
         """Print the line and end with status 2."""
@@ -245,35 +192,6 @@ def usage_line(prog: str, message: str) -> str:
     """What is wrong with a command line, and where to read what it takes."""
     text = f"{prog}: {message}; {prog} --help lists what it takes"
     return printable(" ".join(text.split()))
-
-
-def is_catalog(word: str) -> bool:
-    """Whether a word names a catalog: by its ending, or a file that is one."""
-    if word.endswith(".catalog"):
-        return True
-    try:
-        with Path(word).open("rb") as stream:
-            return stream.read(9)[8:] == b"{" and b'"shelflens-catalog"' in stream.read(1 << 16)
-    except (OSError, ValueError):
-        return False
-
-
-def require_catalog(args: argparse.Namespace, instead: str) -> str:
-    """The catalog of a command whose parser lets it lack.
-
-    Args:
-        args: Of the command line.
-        instead: What else the command takes.
-
-    Raises:
-        UsageError: there is none, here or in the environment.
-    """
-    catalog: str | None = args.catalog or usual_catalog()
-    if catalog is None:
-        raise UsageError(
-            f"which catalog? give --catalog STORE.catalog, {instead}, or set {CATALOG_VARIABLE}"
-        )
-    return catalog
 
 
 def _is_option(word: str) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.catalog_option import add_catalog, usual_catalog
 from shelflens.commands.outputs import check_file, holds
-from shelflens.commands.parser import add_catalog, usual_catalog
 from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.discovery.preferences import interests_of
@@ -24,7 +24,7 @@ from shelflens.spelling import did_you_mean
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
 
 EXAMPLES = (
-    "profile log me.profile --catalog store.catalog --like milk/oat-1l --buy tea",
+    "profile log me.profile --catalog store.catalog --like milk --buy tea",
     "profile log me.profile --photo liked-photos",
     "profile show me.profile",
     "profile show me.profile --json",

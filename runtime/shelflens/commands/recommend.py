@@ -7,8 +7,8 @@ import json
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_contact_sheet, add_query, columns, report_texts
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_contact_sheet
-from shelflens.commands.parser import add_catalog
 from shelflens.console import printable
 from shelflens.discovery.preferences import RecommendOptions
 from shelflens.discovery.profile import Profile
@@ -18,7 +18,7 @@ from shelflens.options import add_options, from_options
 HELP = "Suggest products that this customer would like, and say why."
 EXAMPLES = (
     "recommend store.catalog --profile me.profile -k 4",
-    "recommend store.catalog --profile me.profile --where category=Pantry --diverse 0.5",
+    "recommend store.catalog --profile me.profile --where category=Pantry",
     "recommend store.catalog --popular sold",
 )
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from shelflens.commands.arguments import add_model, open_model, positive
-from shelflens.commands.parser import add_catalog
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."

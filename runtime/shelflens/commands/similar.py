@@ -22,8 +22,8 @@ from shelflens.commands.arguments import (
     report_texts,
     table,
 )
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_contact_sheet
-from shelflens.commands.parser import add_catalog
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.console import printable
 from shelflens.discovery.similar import similar
@@ -32,7 +32,7 @@ from shelflens.errors import CatalogError, PhotoError
 HELP = "Show the products most like a product of a catalog, or like what a photo shows."
 EXAMPLES = (
     "similar store.catalog milk/oat-1l -k 3",
-    "similar store.catalog photo.jpg --where 'price<5' --where brand=Tinlo",
+    "similar store.catalog photo.jpg --where 'price<5' --diverse 0.5",
     "similar --catalog store.catalog photos --json",
 )
 

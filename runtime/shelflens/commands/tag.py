@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_file, is_csv
-from shelflens.commands.parser import add_catalog
 from shelflens.commands.photos import Photos, find_photos
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset
@@ -28,8 +28,8 @@ from shelflens.spreadsheet import cell
 HELP = "Tag photos with attribute values, such as the category, from a catalog's products."
 EXAMPLES = (
     "tag photo.jpg --catalog store.catalog --attribute category",
-    "tag new-photos --catalog store.catalog --attribute brand --out tags.csv",
-    "tag new-products.csv --catalog store.catalog --attribute category --json",
+    "tag photos --catalog store.catalog --attribute brand --out tags.csv",
+    "tag products.csv --catalog store.catalog --attribute brand --json",
 )
 
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xml", ".zip")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.lookup import words_of
-from shelflens.commands.parser import add_catalog
 from shelflens.errors import CameraError, DataError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option

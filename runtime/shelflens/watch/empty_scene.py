@@ -54,7 +54,7 @@ class EmptyScene:
         scene = self._find(unit)
         if came_back := scene is not None:
             # The light changes slowly.
-            scene.embedding = _unit(scene.embedding + (unit - scene.embedding) / 4)
+            scene.embedding = _unit(3 * scene.embedding + unit)
         else:
             scene = _Scene(unit, first=self._count, last=self._count)
             self._scenes = [*self._scenes[1 - _MAX_SCENES :], scene]
@@ -74,6 +74,6 @@ class EmptyScene:
         return came_back and (self._empty.last < scene.first or scene.visits > self._empty.visits)
 
 
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
     unit: NDArray[np.float32] = vector / np.float32(np.linalg.norm(vector))
     return unit
