@@ -21,7 +21,18 @@ from shelflens.spelling import did_you_mean
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
     show_everything()
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:  # `shelflens ... | head`: the reader has what it wanted
+        sys.stdout = None
+        return 0
+
+
+def _run(words: list[str]) -> int:
     if words[:1] == ["help"] and len(words) > 1:
         words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help", "help"):
@@ -44,12 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     try:
         status = module.run(args)
-        sys.stdout.flush()
+        sys.stdout.flush()  # a full disk is an error of this command
     except KeyboardInterrupt:
         return _say(word, "interrupted", 130)
-    except BrokenPipeError:  # `shelflens ... | head`: the reader has what it wanted
-        sys.stdout = None
-        return 0
+    except BrokenPipeError:
+        raise
     except ModuleNotFoundError as error:
         extra = next((command.extra for command in COMMANDS if command.word == word), "")
         if not extra:

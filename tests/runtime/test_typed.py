@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,6 +262,51 @@ def test_install_has_the_catalog_last(run: Run, built: Path, tmp_path: Path) -> 
     assert (tmp_path / "in-use.catalog").read_bytes() == built.read_bytes()
 
 
+def test_the_catalog_may_stand_behind_the_photo(run: Run, built: Path, tmp_path: Path) -> None:
+    assert run("lookup", PHOTOS[0], built)[0] == 0
+    assert run("tag", PHOTOS[0], built, "--attribute", "category")[0] == 0
+    status, _, err = run("catalog", "build", DEMO / "studio.csv", tmp_path / "x.catalog")
+    assert (status, "did you mean --out" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lookup", "PHOTO", "--catalog", "PHOTO"], "is a picture (JPEG); expected a catalog"),
+        (["catalog", "info", "CSV"], "is a list of products; shelflens catalog build"),
+        (["catalog", "info", "FOLDER"], "is a folder; expected a catalog file"),
+        (["catalog", "build", "STORE", "--out", "x"], "is a catalog; expected a folder"),
+        (["catalog", "build", "PHOTO", "--out", "x"], "is a picture (JPEG); expected a folder"),
+        (["catalog", "add", "PHOTO", "STORE"], "is a picture (JPEG)"),
+        (["lookup", "STORE"], "required: PHOTO"),
+        (["catalog", "confirm", "STORE", "ID", "PHOTO"], "the photos come before the product"),
+        (["doctor", "x"], "unrecognized arguments: x;"),
+        (["recommend", "STORE", "--popular"], "--popular: expected COLUMN"),
+    ],
+)
+def test_a_file_of_another_kind_is_said(
+    run: Run, built: Path, words: list[str], message: str
+) -> None:
+    stands_for = {
+        "PHOTO": PHOTOS[0], "CSV": DEMO / "studio.csv", "FOLDER": DEMO, "STORE": built,
+        "ID": Catalog.open(built).ids[0],
+    }  # fmt: skip
+    status, out, err = run(*[stands_for.get(word, word) for word in words])
+    assert (status in (1, 2), out) == (True, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], ["lookup", "--help"], ["--version"]])
+def test_a_reader_that_ends_early_is_no_error(words: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "shelflens", *words]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 OPTIONS = st.lists(
     st.sampled_from([["--json"], ["-k", "3"], ["-k3"], ["--k=4"], ["--threads", "2"], ["--fuse"]]),
     max_size=3,
@@ -296,7 +344,7 @@ def test_every_help_has_examples_that_parse(parser: Parser) -> None:
     for example in examples:
         assert example in text, "shown as it stands"
         assert len(example) <= 80, "no terminal breaks it"
-        command, word, *rest = shlex.split(example)
+        command, word, *rest = shlex.split(example.partition(" > ")[0])
         assert f"{command} {word} {' '.join(rest)} ".startswith(f"{parser.prog} ")
         build_parser(word, module(word)).parse_args(rest)
 
@@ -306,7 +354,7 @@ def test_every_catalog_is_declared_alike() -> None:
         for action in parser._actions:
             if action.dest == "catalog":
                 assert isinstance(action, CatalogOption), parser.prog
-                assert "$SHELFLENS_CATALOG" in (action.help or "")
+                assert "(default: $SHELFLENS_CATALOG)" in (action.help or "")
 
 
 @pytest.mark.parametrize("word", ["train", "export"])

@@ -35,6 +35,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _HEADER_LIMIT = 1 << 20  # ours are about 1 KB; a wrong length must not make us read gigabytes
+_NO_HEADER = "no catalog header"
 _COPY_LIMIT = 4 << 20  # files up to this size are read, not mapped: overwriting them does no harm
 
 Tensors = dict[str, NDArray[Any]]
@@ -109,7 +110,7 @@ def open_container(path: str | Path) -> Opened:
     try:
         return Opened(_parsed(data, path), data, identity)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise damaged(path, str(error) or "no catalog header") from error
+        raise _kind_of_file(path, data) or damaged(path, str(error) or _NO_HEADER) from error
 
 
 def read_container(path: str | Path) -> Container:
@@ -155,7 +156,7 @@ def _parsed(data: NDArray[np.uint8], path: str | Path) -> Container:
     size = len(data)
     length = int.from_bytes(data[:8].tobytes(), "little")
     if not 2 <= length <= min(_HEADER_LIMIT, max(size - 8, 0)):
-        raise ValueError("no catalog header")
+        raise ValueError(_NO_HEADER)
     try:
         header = json.loads(data[8 : 8 + length].tobytes().decode())
         metadata = header.pop("__metadata__")
@@ -163,7 +164,7 @@ def _parsed(data: NDArray[np.uint8], path: str | Path) -> Container:
             raise ValueError
         version = int(re.fullmatch(r"[0-9]{1,9}", metadata["version"])[0])  # type: ignore[index]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError("no catalog header") from error
+        raise ValueError(_NO_HEADER) from error
     if version > FORMAT:
         raise CatalogError(
             f"{path}: catalog format {version}, this version reads up to {FORMAT}; "
@@ -226,6 +227,20 @@ def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     text = json.dumps([entries, dict(metadata)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kind_of_file(path: str | Path, data: NDArray[np.uint8]) -> CatalogError | None:
+    """The error of a photo or a list of products in place of a catalog."""
+    from shelflens.model.formats import HEAD_BYTES, format_of
+
+    if kind := format_of(data[:HEAD_BYTES].tobytes()):
+        return CatalogError(f"{path}: is a picture ({kind}); expected a catalog file")
+    if Path(path).suffix.lower() in (".csv", ".tsv", ".txt", ".xlsx"):
+        return CatalogError(
+            f"{path}: is a list of products; shelflens catalog build {path} --out store.catalog "
+            "makes a catalog of it"
+        )
+    return None
 
 
 def damaged(path: str | Path, what: str) -> CatalogError:

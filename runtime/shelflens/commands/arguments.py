@@ -14,6 +14,7 @@ from shelflens.catalog.answer import Match
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.dataset_report import report_notes, require_strictly
+from shelflens.commands.outputs import is_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.errors import DataError
@@ -67,6 +68,10 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
     Raises:
         DataError, FileNotFoundError: as `read_dataset`; with --strict, something was passed by.
     """
+    if Path(args.data).is_file() and is_catalog(Path(args.data)):
+        raise DataError(
+            f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
+        )
     columns = parse_mapping(args.columns) if args.columns else None
     flat = args.flat and Path(args.data).is_dir()
     dataset = read_unlabelled(args.data) if flat else read_dataset(args.data, columns=columns)

@@ -27,7 +27,7 @@ from shelflens.commands.outputs import check_file, is_catalog
 from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
-from shelflens.errors import CatalogError, DataError
+from shelflens.errors import CatalogError, DataError, UsageError
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
@@ -40,7 +40,7 @@ EXAMPLES = (
     "catalog remove store.catalog milk/oat-1l tea",
     "catalog remove --catalog store.catalog tea",
     "catalog calibrate store.catalog --queries photos.csv",
-    "catalog calibrate store.catalog --queries photos.csv --unknowns things",
+    "catalog calibrate store.catalog --queries photos.csv --json",
     "catalog confirm store.catalog photo.jpg milk/oat-1l",
     "catalog confirm store.catalog good-photos milk/oat-1l",
     "catalog unconfirm store.catalog milk/oat-1l",
@@ -112,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
     install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
-    add_catalog(install, "what devices use", index=-1)
+    add_catalog(install, "what devices use", is_last=True)
 
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
     add_catalog(rollback)
@@ -197,6 +197,9 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _confirm(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
+    products = catalog.contents.products
+    if products.find(args.id) is None and products.find(args.photos[0]) is not None:
+        raise UsageError(f"the photos come before the product: PHOTO ... {args.photos[0]}")
     catalog.index_of(args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)

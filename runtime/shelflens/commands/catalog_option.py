@@ -1,7 +1,8 @@
 """The catalog of a command: one place in all of them.
 
-It is `--catalog STORE.catalog`, or the first word if that is a catalog, or what the variable
-SHELFLENS_CATALOG names.
+It is `--catalog STORE.catalog`, where the flag may be left out, or what the variable
+SHELFLENS_CATALOG names. Without the flag it is the first word that ends in .catalog, or the first
+word if that is a catalog by another name.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from typing import Any
 
 from shelflens.errors import UsageError
 
+SUFFIX = ".catalog"
+
 CATALOG_VARIABLE = "SHELFLENS_CATALOG"
 """Names the catalog of commands that are given none."""
 
 
 class CatalogOption(argparse.Action):
-    """`--catalog`, with where its file stands among the words if the flag is left out."""
+    """`--catalog`, whose flag may be left out."""
 
-    index = 0
+    is_last = False
     may_lack = False
 
     def __call__(
@@ -38,7 +41,7 @@ def add_catalog(
     parser: argparse._ActionsContainer,
     help: str = "the catalog",  # noqa: A002
     *,
-    index: int = 0,
+    is_last: bool = False,
     may_lack: bool = False,
 ) -> None:
     """Declare --catalog.
@@ -46,18 +49,17 @@ def add_catalog(
     Args:
         parser: A parser, or a group of it.
         help: What it is for.
-        index: Where the catalog stands among the words when the flag is left out.
+        is_last: Without the flag it is the last word, not the first that is a catalog.
         may_lack: Whether the command goes on without one.
     """
-    where = "first" if index == 0 else "last"
     action = parser.add_argument(
         "--catalog",
         action=CatalogOption,
         metavar="STORE.catalog",
-        help=f"{help}; may stand as the {where} word too (default: ${CATALOG_VARIABLE})",
+        help=f"{help}; the flag may be left out (default: ${CATALOG_VARIABLE})",
     )
     assert isinstance(action, CatalogOption)
-    action.index, action.may_lack, action.required = index, may_lack, not may_lack
+    action.is_last, action.may_lack, action.required = is_last, may_lack, not may_lack
 
 
 def usual_catalog() -> str | None:
@@ -65,10 +67,8 @@ def usual_catalog() -> str | None:
     return os.environ.get(CATALOG_VARIABLE) or None
 
 
-def names_catalog(word: str) -> bool:
-    """Whether a word names a catalog: by its ending, or a file that is one."""
-    if word.endswith(".catalog"):
-        return True
+def is_catalog_file(word: str) -> bool:
+    """Whether a word is the path of a catalog, whatever its name."""
     try:
         with Path(word).open("rb") as stream:
             return stream.read(9)[8:] == b"{" and b'"shelflens-catalog"' in stream.read(1 << 16)

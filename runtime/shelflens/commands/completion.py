@@ -50,13 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("bash", "zsh", "fish", "tcsh", "ids"),
         help="the shell; ids prints the product ids of a catalog, for these scripts",
     )
-    add_catalog(parser, "of which ids are printed", index=-1, may_lack=True)
+    add_catalog(parser, "of which ids are printed", is_last=True, may_lack=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the script, or the ids."""
     if args.shell == "ids":
-        _print_ids(require_catalog(args, "name it as the last word"))
+        _print_ids(require_catalog(args, "name it behind ids"))
         return 0
     import shtab
 

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from shelflens.commands.catalog_option import (
     CATALOG_VARIABLE,
+    SUFFIX,
     CatalogOption,
-    names_catalog,
+    is_catalog_file,
     usual_catalog,
 )
 from shelflens.console import printable
@@ -99,7 +100,7 @@ class Parser(argparse.ArgumentParser):
             return super().parse_known_args(words, namespace)
         found, rest = super().parse_known_args(self._arranged(words), namespace)
         if rest:
-            self.error(f"unrecognized arguments: {' '.join(rest)}")
+            self.error(f"unrecognized arguments: {' '.join(rest).removeprefix('-- ')}")
         return found, rest
 
     def _arranged(self, words: list[str]) -> list[str]:
@@ -108,11 +109,13 @@ class Parser(argparse.ArgumentParser):
         unknown = [word for word in options if _is_option(word) and not self._known(word)]
         if unknown:  # before what is required is missed
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        self._refuse_catalog_in_place_of_out(options, plain)
         catalog = next((a for a in self._actions if isinstance(a, CatalogOption)), None)
         if catalog is not None:
             given = any(self._action_of(word) is catalog for word in options)
-            if not given and plain and self._holds_catalog(plain, catalog):
-                options.append(f"--catalog={plain.pop(catalog.index)}")
+            at = None if given else self._catalog_among(plain, catalog)
+            if at is not None:
+                options.append(f"--catalog={plain.pop(at)}")
             elif not given and (usual := usual_catalog()) and not catalog.may_lack:
                 options.append(f"--catalog={usual}")
         return [*options, "--", *plain] if plain else options
@@ -154,18 +157,29 @@ class Parser(argparse.ArgumentParser):
         begun = {id(action): action for flag, action in known.items() if flag.startswith(name)}
         return next(iter(begun.values())) if word.startswith("--") and len(begun) == 1 else None
 
+    def _refuse_catalog_in_place_of_out(self, options: list[str], plain: list[str]) -> None:
+        out = self._option_string_actions.get("--out")
+        if out is None or out.metavar != "STORE.catalog" or not plain[1:]:
+            return
+        word = plain[-1]
+        if word.endswith(SUFFIX) and not any(self._action_of(option) is out for option in options):
+            self.error(f"unrecognized arguments: {word}; did you mean --out {word}?")
+
     def _known(self, word: str) -> bool:
         """Whether a word is an option, or begins some: argparse says which."""
         name = word.partition("=")[0] if word.startswith("--") else word[:2]
         return any(flag.startswith(name) for flag in self._option_string_actions)
 
-    def _holds_catalog(self, plain: list[str], catalog: CatalogOption) -> bool:
-        """Whether the catalog stands among the words."""
+    def _catalog_among(self, plain: list[str], catalog: CatalogOption) -> int | None:
+        """Where the catalog stands among the words, if it does."""
         counts = [_counts(action) for action in self._get_positional_actions()]
         fewest, limit = sum(low for low, _ in counts), sum(high for _, high in counts)
-        if len(plain) > limit:
-            return True
-        return len(plain) > fewest and names_catalog(plain[catalog.index])
+        if catalog.is_last:
+            return len(plain) - 1 if len(plain) > fewest else None
+        if plain and is_catalog_file(plain[0]):
+            return 0
+        named = (index for index, word in enumerate(plain) if word.endswith(SUFFIX))
+        return next(named, 0 if len(plain) > limit else None)
 
     def error(self, message: str) -> NoReturn:
         """Print the line and end with status 2."""
@@ -174,10 +188,14 @@ class Parser(argparse.ArgumentParser):
             hint = did_you_mean(found[1], self._all_options())
         if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
             hint = did_you_mean(found[1], re.findall(r"[\w.-]+", found[2]))
-        if re.search(r"required: (.*, )?--catalog", message):
-            hint = (
-                f"; the catalog is a file of shelflens catalog build, and the variable "
-                f"{CATALOG_VARIABLE} names the usual one"
+        if found := re.search(r"argument (\S+): expected one argument", message):
+            action = self._action_of(found[1].partition("/")[0])
+            value = action.metavar or action.dest.upper() if action else "a value"
+            message = f"{found[1]}: expected {value} behind it"
+        if message.endswith("required: --catalog"):
+            message = (
+                f"which catalog? give --catalog STORE.catalog, or set {CATALOG_VARIABLE}; "
+                "shelflens catalog build makes one"
             )
         self.exit(2, usage_line(self.prog, message + hint) + "\n")
 
