@@ -10,7 +10,7 @@ from pathlib import Path
 from shelflens.options import add_options, from_options
 from shelflens_export.config import GROUPS, ExportConfig
 
-HELP = "quantize and convert a trained run, with a quality gate"
+HELP = "Quantize and convert a trained run, with a quality gate."
 EXAMPLES = (
     "export runs/first --out build",
     "export runs/first --out build --formats int8 onnx-int8 --target arm",

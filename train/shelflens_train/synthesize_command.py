@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "make a store of synthetic products: studio images and phone photos"
+HELP = "Make a store of synthetic products: studio images and phone photos."
 EXAMPLES = (
     "synthesize --out shop",
     "synthesize --out shop --products 100 --photos 5 --held-out 20",

@@ -10,7 +10,7 @@ from shelflens.model.quiet import without_greeting
 from shelflens.options import add_options, from_options
 from shelflens_train.config import GROUPS, TrainConfig
 
-HELP = "fine-tune a MobileNet embedding on photos of your products"
+HELP = "Fine-tune a MobileNet embedding on photos of your products."
 EXAMPLES = (
     "train products.csv --out runs/first",
     "train photos --out runs/second --weights bundled --val val.csv",
