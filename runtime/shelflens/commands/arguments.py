@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
+from shelflens.commands.catalog_option import is_catalog_file
 from shelflens.commands.dataset_report import report_notes, require_strictly
-from shelflens.commands.outputs import is_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
 from shelflens.errors import DataError
@@ -68,7 +68,7 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
     Raises:
         DataError, FileNotFoundError: as `read_dataset`; with --strict, something was passed by.
     """
-    if Path(args.data).is_file() and is_catalog(Path(args.data)):
+    if is_catalog_file(args.data):
         raise DataError(
             f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
         )

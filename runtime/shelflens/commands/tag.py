@@ -76,9 +76,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         check_file(args.out, inputs=photos.paths, is_ours=is_csv, example="tags.csv")
     taggers = [Tagger(catalog, column) for column in columns]
-    kept, vectors = embed_dataset(
-        embedder, photos, source=" ".join(args.data), on_error=asked.failed
-    )
+    try:
+        source = " ".join(args.data)
+        kept, vectors = embed_dataset(embedder, photos, source=source, on_error=asked.failed)
+    except DataError:  # not one can be read
+        return asked.report("tag")
     # Photos of one product are tagged together, by their mean.
     owners = [item.product if grouped else str(item.path) for item in kept]
     means = _means(owners, vectors)
