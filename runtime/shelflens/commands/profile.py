@@ -13,6 +13,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
 from shelflens.commands.outputs import check_file, holds
 from shelflens.console import printable
+from shelflens.discovery.events import NewEvent
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
 from shelflens.errors import DataError, ProfileError
@@ -70,9 +71,10 @@ def _log(args: argparse.Namespace) -> int:
     # Everything that can fail is checked before the file is created or changed.
     remembered = ""
     if Path(args.profile).exists():
-        with Profile(args.profile) as profile:
+        with Profile(args.profile, create=True) as profile:  # it may be empty
             remembered = profile.metadata("catalog")
-    events = []
+    events: list[NewEvent] = []
+    spaces: set[str] = set()
     catalog_path = args.catalog or remembered
     if asked:
         if not catalog_path:
@@ -81,21 +83,19 @@ def _log(args: argparse.Namespace) -> int:
         for kind, product in asked:
             index = catalog.index_of(product)
             name = catalog.at(index).name
-            events.append((kind, catalog.mean_direction(index), catalog.space, product, name))
+            events.append(NewEvent(kind, catalog.mean_direction(index), product, name))
+        spaces.add(catalog.space)
     if args.photo:
         embedder = open_model(args)
         for photo in args.photo:
-            vector = embedder.embed(photo)
-            events.append(("photo", vector, embedder.card.space, "", Path(photo).name))
-    spaces = sorted({space for _, _, space, _, _ in events})
+            events.append(NewEvent("photo", embedder.embed(photo), name=Path(photo).name))
+        spaces.add(embedder.card.space)
     if len(spaces) > 1:
-        raise DataError(f"catalog and model are of two spaces, {spaces[0]!r} and {spaces[1]!r}")
+        first, second = sorted(spaces)
+        raise DataError(f"catalog and model are of two spaces, {first!r} and {second!r}")
+    home = str(Path(catalog_path).resolve()) if catalog_path else ""
     with Profile(args.profile, create=True) as profile:
-        profile.require(spaces[0])
-        for kind, vector, space, product, name in events:
-            profile.log(kind, vector, space=space, product=product, name=name, at=at)
-        if catalog_path:
-            profile.set_metadata("catalog", str(Path(catalog_path).resolve()))
+        profile.log_all(events, space=spaces.pop(), at=at, catalog=home)
         total = len(profile.events())
     print(f"{args.profile}: {len(events)} logged, {total} events in all")
     return 0
@@ -145,7 +145,7 @@ def _forget(args: argparse.Namespace) -> int:
         known = {event.product for event in profile.events()}
         if missing := [product for product in args.ids if product not in known]:
             raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
-        removed = profile.forget() if args.all else sum(map(profile.forget, args.ids))
+        removed = profile.forget(None if args.all else args.ids)
         print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0
 
@@ -160,9 +160,8 @@ def _export(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
         return 0
-    with atomic_writer(args.out) as stream:
+    with atomic_writer(args.out, private=True) as stream:  # as the profile itself
         stream.write(f"{text}\n".encode())
-    args.out.chmod(0o600)  # as private as the profile itself
     print(f"{args.out}: {Path(args.out).stat().st_size:,} bytes")
     return 0
 
