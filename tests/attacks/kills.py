@@ -119,18 +119,18 @@ def killed(folder: Path, change: Change, *, step: int = 1, first: int = 0) -> It
     before, after = _states(folder, change)
     stop = first
     while True:
-        place = folder / "killed"
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(folder / "before", place)
-        if not run_until(lambda place=place: change.change(place), stop):  # type: ignore[misc]
+        target = folder / "killed"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder / "before", target)
+        if not run_until(lambda target=target: change.change(target), stop):  # type: ignore[misc]
             return
         wrong = ""
         try:
-            if change.state(place) not in (before, after):
+            if change.state(target) not in (before, after):
                 wrong = "neither the old nor the new"
-            elif change.state(place) == before:
-                change.change(place)
-                wrong = "" if change.state(place) == after else "cannot be changed any more"
+            elif change.state(target) == before:
+                change.change(target)
+                wrong = "" if change.state(target) == after else "cannot be changed any more"
         except (ShelfLensError, OSError) as error:
             wrong = str(error)
         yield wrong and f"{change.name}, stop {stop}: {wrong}"

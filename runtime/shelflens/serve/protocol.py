@@ -37,8 +37,8 @@ class LimitedProtocol(H11Protocol):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
         self.conn = self.strict = StrictConnection()
-        self.place = Client(address_key(transport), self._is_idle, transport.abort)
-        if self.connected.add(self.place):
+        self.entry = Client(address_key(transport), self._is_idle, transport.abort)
+        if self.connected.add(self.entry):
             self._watch_head()
         else:
             self._refuse(busy("as many connections as there may be"))
@@ -61,7 +61,7 @@ class LimitedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """A keep-alive connection waits for its next request by uvicorn's own limit."""
-        self.connected.touch(self.place)
+        self.connected.touch(self.entry)
         super().on_response_complete()
         if self.conn.their_state is not h11.IDLE:
             self._watch_head()
@@ -80,7 +80,7 @@ class LimitedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has disconnected."""
-        self.connected.remove(self.place)
+        self.connected.remove(self.entry)
         for timer in (self._head, self._reader):
             if timer is not None:
                 timer.cancel()

@@ -109,8 +109,8 @@ class WorkerPool:
             files: What the tasks work with.
             workers: Threads.
             queue_size: Tasks that may wait for one.
-            limit_s: Seconds after which a client is told to come again; its task goes on in its
-                thread, and counts until it ends.
+            limit_s: Seconds after which a client is told to come again; a task that has begun goes
+                on in its thread, and counts until it ends.
         """
         self._files = files
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="shelflens")
@@ -135,10 +135,11 @@ class WorkerPool:
             raise busy(f"{self.pending} requests before this one")
         self.pending += 1
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._pool, self._run, task)
+            job = self._pool.submit(self._run, task)
         except BaseException:
             self.pending -= 1
             raise
+        future = asyncio.wrap_future(job)
         future.add_done_callback(self._finished)
         # A task that has begun is finished, and counted, even if its client is gone.
         try:
@@ -146,6 +147,7 @@ class WorkerPool:
         except asyncio.TimeoutError:
             if future.done():  # the task's own
                 raise
+            job.cancel()  # where it has not begun
             raise busy(f"work that takes more than {self._limit_s:g} s") from None
 
     def _finished(self, future: asyncio.Future[Result]) -> None:
