@@ -6,10 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
+from shelflens.catalog.audit import detailed
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
-from shelflens.catalog.lock import opened_to_change
+from shelflens.catalog.lock import opened_to_change, write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
@@ -123,7 +124,9 @@ def run(args: argparse.Namespace) -> int:
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
     acts |= {"install": _install, "rollback": _rollback}
-    return acts[args.act](args)
+    products = {"product": args.id} if "id" in args else {}
+    with detailed(subcommand=args.act, **products):
+        return acts[args.act](args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -135,7 +138,8 @@ def _build(args: argparse.Namespace) -> int:
         _keep_what_was_measured(args.out)
     catalog, images = build_reported(open_model(args), dataset, source=args.data)
     _require_all(args, dataset, images)
-    catalog.save(args.out)
+    with write_lock(args.out):
+        catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
     return 1 if report_products(dataset, images) else 0
 

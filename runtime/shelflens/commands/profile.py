@@ -15,6 +15,7 @@ from shelflens.commands.catalog_option import add_catalog, usual_catalog
 from shelflens.commands.outputs import check_file, holds
 from shelflens.commands.photos import embed_every
 from shelflens.console import printable
+from shelflens.discovery.events import NewEvent
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
 from shelflens.errors import DataError, ProfileError, UsageError
@@ -86,9 +87,10 @@ def _log(args: argparse.Namespace) -> int:
     # Everything that can fail is checked before the file is created or changed.
     remembered = ""
     if Path(args.profile).exists():
-        with Profile(args.profile) as profile:
+        with Profile(args.profile, create=True) as profile:  # it may be empty
             remembered = profile.metadata("catalog")
-    events = []
+    events: list[NewEvent] = []
+    spaces: set[str] = set()
     catalog_path = args.catalog or remembered or usual_catalog()
     if asked:
         if not catalog_path:
@@ -97,21 +99,20 @@ def _log(args: argparse.Namespace) -> int:
         for kind, product in asked:
             index = catalog.index_of(product)
             name = catalog.at(index).name
-            events.append((kind, catalog.mean_direction(index), catalog.space, product, name))
+            events.append(NewEvent(kind, catalog.mean_direction(index), product, name))
+        spaces.add(catalog.space)
     if args.photo:
         embedder = open_model(args)
         names, vectors = embed_every(embedder, args.photo)
         for name, vector in zip(names, vectors, strict=True):
-            events.append(("photo", vector, embedder.card.space, "", Path(name).name))
-    spaces = sorted({space for _, _, space, _, _ in events})
+            events.append(NewEvent("photo", vector, name=Path(name).name))
+        spaces.add(embedder.card.space)
     if len(spaces) > 1:
-        raise DataError(f"catalog and model are of two spaces, {spaces[0]!r} and {spaces[1]!r}")
+        first, second = sorted(spaces)
+        raise DataError(f"catalog and model are of two spaces, {first!r} and {second!r}")
+    home = str(Path(catalog_path).resolve()) if catalog_path else ""
     with Profile(args.profile, create=True) as profile:
-        profile.require(spaces[0])
-        for kind, vector, space, product, name in events:
-            profile.log(kind, vector, space=space, product=product, name=name, at=at)
-        if catalog_path:
-            profile.set_metadata("catalog", str(Path(catalog_path).resolve()))
+        profile.log_all(events, space=spaces.pop(), at=at, catalog=home)
         total = len(profile.events())
     print(f"{args.profile}: {len(events)} logged, {total} events in all")
     return 0
@@ -166,7 +167,7 @@ def _forget(args: argparse.Namespace) -> int:
             raise ProfileError(
                 f"{args.profile}: no event of {missing[0]!r}; nothing was removed{hint}"
             )
-        removed = profile.forget() if args.all else sum(map(profile.forget, args.ids))
+        removed = profile.forget(None if args.all else args.ids)
         print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0
 
@@ -181,9 +182,8 @@ def _export(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
         return 0
-    with atomic_writer(args.out) as stream:
+    with atomic_writer(args.out, private=True) as stream:  # as the profile itself
         stream.write(f"{text}\n".encode())
-    args.out.chmod(0o600)  # as private as the profile itself
     print(f"{args.out}: {Path(args.out).stat().st_size:,} bytes")
     return 0
 
