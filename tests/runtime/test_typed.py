@@ -349,6 +349,14 @@ def test_every_help_has_examples_that_parse(parser: Parser) -> None:
         build_parser(word, module(word)).parse_args(rest)
 
 
+def test_the_overview_has_examples_that_parse(run: Run) -> None:
+    lines = run("--help")[1].partition("\nexamples:\n")[2].splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        _, word, *rest = shlex.split(line)
+        build_parser(word, module(word)).parse_args(rest)
+
+
 def test_every_catalog_is_declared_alike() -> None:
     for parser in parsers():
         for action in parser._actions:
