@@ -17,6 +17,13 @@ from shelflens.console import printable, show_everything
 from shelflens.errors import ShelfLensError, UsageError
 from shelflens.spelling import did_you_mean
 
+EXAMPLES = (
+    "demo",
+    "catalog build products.csv --out store.catalog",
+    "lookup photo.jpg --catalog store.catalog",
+)
+"""At the end of the overview."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status."""
@@ -103,4 +110,5 @@ def _overview() -> str:
             if command.ours is ours:
                 extra = f"  [{command.extra}]" if command.extra else ""
                 lines.append(f"  {command.word:<11}{command.text}{extra}")
+    lines += ["", "examples:", *(f"  shelflens {example}" for example in EXAMPLES)]
     return "\n".join(lines)

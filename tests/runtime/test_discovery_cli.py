@@ -172,10 +172,8 @@ def test_tag_a_folder_of_loose_photos(run: Run, store: Path, query: Path, tmp_pa
     status, out, err = run("tag", folder, "--catalog", store, "--attribute", "category")
     assert status == 1
     assert out.startswith(str(folder / "one.jpg"))
-    assert err == (
-        f"shelflens tag: {folder / 'two.jpg'}: not a picture; "
-        "expected JPEG, PNG, WebP, BMP or GIF\n"
-    )
+    assert err.startswith(f"shelflens tag: {folder / 'two.jpg'}: not a picture; expected JPEG")
+    assert len(err.splitlines()) == 1
     _, out, _ = run(
         "tag", query, "--catalog", store, "--attribute", "category", "--min-confidence", 1
     )

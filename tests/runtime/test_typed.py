@@ -349,6 +349,14 @@ def test_every_help_has_examples_that_parse(parser: Parser) -> None:
         build_parser(word, module(word)).parse_args(rest)
 
 
+def test_the_overview_has_examples_that_parse(run: Run) -> None:
+    lines = run("--help")[1].partition("\nexamples:\n")[2].splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        _, word, *rest = shlex.split(line)
+        build_parser(word, module(word)).parse_args(rest)
+
+
 def test_every_catalog_is_declared_alike() -> None:
     for parser in parsers():
         for action in parser._actions:
@@ -436,7 +444,10 @@ def test_a_hint_among_very_many_words_is_not_looked_for() -> None:
     ("words", "message"),
     [
         (["watch", "x", "--catalog", "c", "--burst", "0"], "burst: expected 1 to 100"),
-        (["watch", "x", "--catalog", "c", "--burst", "many"], "invalid int value: 'many'"),
+        (
+            ["watch", "x", "--catalog", "c", "--burst", "many"],
+            "expected a whole number, got 'many'",
+        ),
         (["train", "x", "--out", "y", "--size", "100"], "--size: expected a multiple of 32"),
         (["export", "x", "--out", "y", "--min-cosine", "2"], "--min-cosine: expected -1 to 1"),
         (["profile", "log", "me.profile"], "expected at least one of --view"),

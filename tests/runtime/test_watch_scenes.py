@@ -230,6 +230,16 @@ def test_a_camera_that_is_moved_learns_its_new_view(catalog: Catalog, embedder: 
     assert found == ["unknown", *products, products[0], "unknown", *products[1:]]
 
 
+def test_a_new_catalog_leaves_the_empty_scene_known(catalog: Catalog, embedder: Embedder) -> None:
+    watcher = Watcher(catalog, embedder)
+    parts = [(counter(), 2.0), (photo_frame(GOODS[0]), 2.0), (counter(), 2.0)]
+    frames = list(film([*parts, *parts]))
+    half = len(frames) // 2
+    assert said(watcher, iter(frames[:half])) == ["unknown", product_of(GOODS[0])]
+    watcher.use(catalog.remove([product_of(GOODS[1])]), embedder)
+    assert said(watcher, iter(frames[half:])) == [product_of(GOODS[0])]
+
+
 def test_a_small_thing_that_is_put_down_is_noticed(catalog: Catalog, embedder: Embedder) -> None:
     """It changes the frame by 6 levels of 255, far less than another scene does."""
     thing = Image.fromarray(photo_frame(GOODS[0]).astype(np.uint8)).resize((110, 84))

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the store."""
-    from shelflens.errors import DataError
+    from shelflens.errors import UsageError
     from shelflens_train.synthetic.store import synthesize_store
 
     try:
@@ -41,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
             quality=args.quality,
         )
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise UsageError(str(error)) from error
     print(f"{args.out}: studio.csv, photos.csv, all.csv" + (", unknown.csv" * bool(args.held_out)))
     return 0

@@ -13,7 +13,7 @@ from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
-from shelflens.errors import DataError
+from shelflens.errors import UsageError
 from shelflens.evaluation.checks import check_labels
 from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         args.catalog = require_catalog(args, "or --gallery DATASET")
     check_report_folder(args.out, REPORT_FILES)
     if args.images and args.gallery:
-        raise DataError("--images goes with --catalog; with --gallery its own images are shown")
+        raise UsageError("--images goes with --catalog; with --gallery its own images are shown")
     queries = read_dataset(args.queries)
     unknowns = read_unlabelled(args.unknowns) if args.unknowns else None
     catalog = Catalog.open(args.catalog) if args.catalog else None

@@ -192,6 +192,8 @@ class Parser(argparse.ArgumentParser):
             action = self._action_of(found[1].partition("/")[0])
             value = action.metavar or action.dest.upper() if action else "a value"
             message = f"{found[1]}: expected {value} behind it"
+        for kind, name in (("int", "a whole number"), ("float", "a number")):
+            message = message.replace(f"invalid {kind} value:", f"expected {name}, got")
         if message.endswith("required: --catalog"):
             message = (
                 f"which catalog? give --catalog STORE.catalog, or set {CATALOG_VARIABLE}; "

@@ -13,7 +13,7 @@ from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import add_model, open_model, positive
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.lookup import words_of
-from shelflens.errors import CameraError, DataError
+from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option
 from shelflens.watch import FrameFilter, Frames, Sighting, Watcher
@@ -101,9 +101,9 @@ def run(args: argparse.Namespace) -> int:
     """Watch until the end of the recording, or a signal."""
     frame_filter, speed = from_options(FrameFilter, args), from_options(RateOptions, args)
     if args.loop and (is_camera(args.source) or args.source == STDIN):
-        raise DataError(f"--loop: {args.source} has no end to begin again at")
+        raise UsageError(f"--loop: {args.source} has no end to begin again at")
     if args.retry and not is_camera(args.source):
-        raise DataError(f"--retry: expected a camera, got {args.source}")
+        raise UsageError(f"--retry: expected a camera, got {args.source}")
     words = split(args.exec) if args.exec is not None else []
     if args.print_unit:
         print(_unit(args), end="")
@@ -153,7 +153,7 @@ def _unit(args: argparse.Namespace) -> str:
     from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
 
     if args.source == STDIN:
-        raise DataError("--print-unit: a service has no standard input; name a camera")
+        raise UsageError("--print-unit: a service has no standard input; name a camera")
     files = [args.catalog, args.model, args.source if is_path(args.source) else None]
     paths = [Path(path).absolute() for path in files if path is not None]
     program = Path(sys.executable).absolute()

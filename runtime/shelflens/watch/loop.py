@@ -112,10 +112,11 @@ class Watcher:
             SpaceError: they do not fit each other; the old ones stay.
         """
         catalog.require(embedder.card.space)
+        if embedder.card.space != self._embedder.card.space:
+            self._empty = EmptyScene()
         self._catalog, self._embedder = catalog, embedder
         self._burst.clear()
         self._scene.reopen()
-        self._empty = EmptyScene()
 
     def see(self, frame: Frame) -> Sighting | None:
         """Process the next frame; gives the answer when it completes a new one.
