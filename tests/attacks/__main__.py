@@ -7,24 +7,22 @@ attack ends with its share, and what it got to is counted. `--seed` tries other 
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from shelflens import Catalog, CatalogError
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
+from tests.attacks.amounts import Outcome, Run
 from tests.attacks.damage import cut, flipped, large_catalog, mixed, tally
-from tests.attacks.http_framing import disagreements
-from tests.attacks.http_load import honest_beside_idle
+from tests.attacks.http_framing import disagreements, mutated
+from tests.attacks.http_load import honest_beside_idle, statuses
 from tests.attacks.kills import CHANGES, killed
 from tests.attacks.models import tally_models
 from tests.attacks.odd_contents import odd_contents, sound
@@ -32,46 +30,6 @@ from tests.attacks.profiles import first_writers, sound_profile, tally_profiles
 from tests.attacks.renames import mixed_opens
 from tests.attacks.writers import concurrent_adds, kill_during_save
 from tests.support.server_process import running
-
-Item = TypeVar("Item")
-
-
-@dataclass
-class Run:
-    """How much of an attack is wanted."""
-
-    folder: Path
-    long: bool
-    seed: int
-    deadline: float
-    """Monotonic time."""
-
-    def amount(self, long: int, short: int) -> int:
-        """One of two amounts."""
-        return long if self.long else short
-
-    def until_late(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, as long as there is time."""
-        for item in items:
-            if time.monotonic() > self.deadline:
-                return
-            yield item
-
-    def random(self) -> random.Random:
-        """A generator of this run."""
-        return random.Random(self.seed)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of an attack."""
-
-    text: str
-    broken: int
-    """How many times a promise was broken."""
-    inputs: int = 0
-    """Mutated inputs."""
-    kills: int = 0
 
 
 def small_catalog(run: Run) -> Outcome:
@@ -217,12 +175,23 @@ def renames(run: Run) -> Outcome:
     return Outcome(f"{opens:,} opens, {wrong} of two files, {refused} refused", wrong + refused)
 
 
+def requests_to_a_server(run: Run) -> Outcome:
+    """Mutated requests to a running server: no failure of its own, nothing on standard error."""
+    counts: Counter[str] = Counter()
+    inputs = run.until_late(mutated(run.random(), run.amount(10_000, 500)))
+    with running("--catalog", _lookup_catalog(run)) as server:
+        counts += statuses(server.port, inputs)
+        working = server.post()[0] == 200
+        status, err = server.stop()
+    failed = sum(count for name, count in counts.items() if name == "silent" or name[:2] == "50")
+    broken = failed + (not working) + (status != 0) + len(err.splitlines())
+    text = ", ".join(f"{count:,} x {name}" for name, count in sorted(counts.items()))
+    return Outcome(f"{text}; {broken} failures of the server", broken, counts.total())
+
+
 def idle_clients(run: Run) -> Outcome:
     """210 idle connections beside 32 clients, of another address and of the same."""
-    path = run.folder / "store.catalog"
-    card = read_tflite_card(BUNDLED_MODEL)
-    rows = np.random.default_rng(run.seed).normal(size=(5, card.dim)).astype(np.float32)
-    Catalog([f"p{n}" for n in range(5)], rows, space=card.space).save(path)
+    path = _lookup_catalog(run)
     texts, broken = [], 0
     for address in ("127.0.0.3", "127.0.0.2"):
         with running("--catalog", path) as server:
@@ -234,9 +203,26 @@ def idle_clients(run: Run) -> Outcome:
     return Outcome("; ".join(texts), broken)
 
 
+def _lookup_catalog(run: Run) -> Path:
+    """A catalog for the bundled model."""
+    path = run.folder / "store.catalog"
+    card = read_tflite_card(BUNDLED_MODEL)
+    rows = np.random.default_rng(run.seed).normal(size=(5, card.dim)).astype(np.float32)
+    Catalog([f"p{n}" for n in range(5)], rows, space=card.space).save(path)
+    return path
+
+
 ATTACKS: tuple[Callable[[Run], Outcome], ...] = (
     *(small_catalog, large_mapped_catalog, profile, model, requests, odd),
-    *(kills, kills_while_saving, writers, profile_writers, renames, idle_clients),
+    *(
+        kills,
+        kills_while_saving,
+        writers,
+        profile_writers,
+        renames,
+        requests_to_a_server,
+        idle_clients,
+    ),
 )
 
 

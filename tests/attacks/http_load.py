@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 from tests.support.server_process import PHOTO
+
+_STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [A-Z]")
 
 
 def honest_beside_idle(
@@ -54,3 +58,24 @@ def _lookup(port: int, address: str, tries: int = 20) -> str:
             connection.close()
         time.sleep(0.5)
     return status
+
+
+def statuses(port: int, inputs: Iterable[bytes]) -> Counter[str]:
+    """Send each input on a connection of its own, and nothing after it.
+
+    Returns:
+        Counts of the statuses of all responses, and of `silent` connections that did not end.
+    """
+    counts: Counter[str] = Counter()
+    for data in inputs:
+        with socket.create_connection(("127.0.0.1", port), 15) as raw, suppress(ConnectionError):
+            received = b""
+            try:
+                raw.sendall(data)
+                raw.shutdown(socket.SHUT_WR)
+                while part := raw.recv(65536):
+                    received += part
+            except TimeoutError:
+                counts["silent"] += 1
+            counts.update(found.decode() for found in _STATUS.findall(received))
+    return counts

@@ -19,7 +19,7 @@ from shelflens.serve.connections import Client, Connections, network
 from shelflens.serve.guesses import BURST, MAX_ADDRESSES, WrongTokens
 from shelflens.serve.strict_http import FREE_CHUNKS, MAX_HEAD_BYTES
 from tests.attacks.http_framing import SEEDS, disagreements, mutated, ours
-from tests.attacks.http_load import honest_beside_idle
+from tests.attacks.http_load import honest_beside_idle, statuses
 from tests.support.server_process import PHOTO, Server, running
 
 NEXT = b"GET /catalog HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -130,6 +130,13 @@ def test_pieces_make_no_difference() -> None:
         whole = ours(data)
         for pieces in (2, 3, len(data)):
             assert ours(data, pieces) == whole, data
+
+
+def test_no_request_gets_an_internal_error(server: Server) -> None:
+    counts = statuses(server.port, mutated(random.Random(9), 300))
+    assert not {status for status in counts if status == "silent" or status.startswith("50")}
+    assert {"200", "400"} <= set(counts)
+    assert server.post()[0] == 200
 
 
 @pytest.mark.parametrize("honest_from", ["127.0.0.3", "127.0.0.2"])
