@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -465,6 +466,38 @@ def test_healthz_looks_a_photo_up(built: Path, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr("shelflens.serve.health.time.monotonic", lambda: clock() + 60)
         problem(server.get("/healthz"), 503, "RuntimeError", "selftest")
         assert "shelflens_healthy 0" in server.get("/metrics").text
+
+
+def test_healthz_notices_an_engine_that_hangs(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hang(*_: Any) -> list[Any]:
+        release.wait(20)
+        raise RuntimeError("released")
+
+    monkeypatch.setattr("shelflens.serve.api.answer_photos", hang)
+    monkeypatch.setattr("shelflens.serve.health.STALLED_S", 0.5)
+    with client(built, Settings(workers=1, queue_size=0)) as server:
+        photo = PHOTO.read_bytes()
+
+        def ask() -> None:
+            with suppress(RuntimeError):
+                server.post("/lookup", content=photo, headers=JPEG)
+
+        assert server.get("/healthz").status_code == 200
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        try:
+            statuses: list[int] = []
+            while 503 not in statuses and len(statuses) < 50:
+                statuses.append(server.get("/healthz").status_code)
+                time.sleep(0.1)
+            assert statuses[0] == 200, "a full queue is busy, not unhealthy"
+            problem(server.get("/healthz"), 503, "none for 0.5 s")
+        finally:
+            release.set()
+            waiting.join()
+        assert server.get("/healthz").status_code == 503  # until it is tried again
 
 
 def test_work_on_the_whole_catalog_does_not_hold_photos_up(

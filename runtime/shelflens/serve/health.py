@@ -22,6 +22,9 @@ KEPT_S = 10.0
 LIMIT_S = 10.0
 """For the lookup, with its wait; a queue of 10 takes a Pi 4 about 1 s."""
 
+STALLED_S = 30.0
+"""No lookup takes so long: the engine hangs."""
+
 
 class Health:
     """Looks a small image up, as a client's photo is, and keeps the outcome for a while."""
@@ -37,10 +40,12 @@ class Health:
     async def get(self, _: Request) -> Response:
         """200 where lookups work; 503 where not.
 
-        A queue that is full is busy, not unhealthy: the outcome before stands.
+        A queue that is full is busy, not unhealthy, as long as it moves: the outcome before stands.
         """
         async with self._turn:  # of many that ask at once, one tries
-            if time.monotonic() >= self._until and not self._lookups.full:
+            if self._lookups.stalled_s > STALLED_S:
+                self.failing = f"none for {STALLED_S:g} s"
+            elif time.monotonic() >= self._until and not self._lookups.full:
                 self.failing = await self._try()
                 self._until = time.monotonic() + KEPT_S
         if self.failing:

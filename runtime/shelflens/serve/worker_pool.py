@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -118,6 +119,12 @@ class WorkerPool:
         self._limit_s = limit_s
         self.pending = 0
         """Tasks that run or wait."""
+        self._moved = time.monotonic()
+
+    @property
+    def stalled_s(self) -> float:
+        """Seconds for which tasks have been there and none was finished."""
+        return time.monotonic() - self._moved if self.pending else 0.0
 
     @property
     def full(self) -> bool:
@@ -133,6 +140,8 @@ class WorkerPool:
         """
         if self.full:
             raise busy(f"{self.pending} requests before this one")
+        if not self.pending:
+            self._moved = time.monotonic()
         self.pending += 1
         try:
             job = self._pool.submit(self._run, task)
@@ -152,6 +161,7 @@ class WorkerPool:
 
     def _finished(self, future: asyncio.Future[Result]) -> None:
         self.pending -= 1
+        self._moved = time.monotonic()
         if not future.cancelled():
             future.exception()  # retrieved, also when nobody waits for it any more
 
