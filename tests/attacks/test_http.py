@@ -99,6 +99,19 @@ def test_what_is_ambiguous_is_refused_and_ends_the_connection(server: Server, na
     assert words in json.loads(body)["detail"]
 
 
+def test_what_is_refused_is_counted(server: Server) -> None:
+    def count() -> float:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return float(re.findall(r"^shelflens_connections_malformed_total (\S+)", text, re.M)[0])
+
+    before = count()
+    assert statuses(server.port, [b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n"]) == {"400": 1}
+    assert count() == before + 1
+
+
 def test_an_error_in_a_body_that_is_answered_already_ends_the_connection(server: Server) -> None:
     with server.connect() as raw:
         raw.sendall(CHUNKED.replace(b"/lookup", b"/none") + b"3\r\nabc\r\nx\r\n" + NEXT)

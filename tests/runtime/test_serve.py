@@ -30,6 +30,7 @@ from shelflens.cli import main
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.serve.answers import answer_photos
 from shelflens.serve.app import make_app
+from shelflens.serve.connections import Client, Connections
 from shelflens.serve.form_reader import FormReader
 from shelflens.serve.run import greeting
 from shelflens.serve.settings import Settings, read_token
@@ -393,7 +394,10 @@ def test_pages_of_other_sites_send_nothing(built: Path) -> None:
 def test_figures_for_a_monitor(built: Path, tmp_path: Path) -> None:
     path = tmp_path / "live.catalog"
     shutil.copy(built, path)
-    with client(path, Settings(token=TOKEN), count_connections=lambda: 3) as server:
+    connections = Connections(limit=2, share=2)
+    for _ in range(3):
+        connections.add(Client("a", lambda: True, lambda: None))
+    with client(path, Settings(token=TOKEN), connections=connections) as server:
         problem(server.get("/metrics"), 401)  # as private as everything else
         given = {"authorization": f"Bearer {TOKEN}"}
         server.post("/lookup", content=PHOTO.read_bytes(), headers={**JPEG, **given})
@@ -434,7 +438,8 @@ def test_figures_for_a_monitor(built: Path, tmp_path: Path) -> None:
     info = families["shelflens_catalog_info"].samples[0].labels
     assert (info["fingerprint"], info["space"]) == (catalog.fingerprint, catalog.space)
     assert samples["shelflens_files_taken_total",] == 1
-    assert samples["shelflens_connections",] == 3
+    assert samples["shelflens_connections",] == 2
+    assert samples["shelflens_connections_ended_total",] == 1
     assert 0 <= samples["shelflens_catalog_age_seconds",] < 600
     assert samples["process_resident_memory_bytes",] > 10 << 20
     buckets = [

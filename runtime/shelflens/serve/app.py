@@ -15,6 +15,7 @@ from shelflens.catalog.reload import Reloader
 from shelflens.render.product_images import ImageFinder
 from shelflens.serve.access import AccessControl
 from shelflens.serve.api import Api, as_json
+from shelflens.serve.connections import Connections
 from shelflens.serve.gauges import server_gauges
 from shelflens.serve.health import Health
 from shelflens.serve.metrics import METRICS_TYPE, Metrics
@@ -32,7 +33,7 @@ def make_app(
     *,
     find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
-    count_connections: Callable[[], int] = lambda: 0,
+    connections: Connections | None = None,
 ) -> AccessControl:
     """The ASGI application.
 
@@ -41,7 +42,7 @@ def make_app(
         settings: Limits, token, web app.
         find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
-        count_connections: How many are open, for the metrics.
+        connections: Those of the server, for the metrics.
     """
     files = CurrentFiles(reloader)
     lookups = WorkerPool(files, workers=settings.workers, queue_size=settings.queue_size)
@@ -49,6 +50,7 @@ def make_app(
         files, workers=1, queue_size=settings.queue_size, limit_s=settings.catalog_s
     )
     metrics = Metrics()
+    held = connections if connections is not None else Connections(0, 0)
     health = Health(lookups)
     api = Api(lookups, catalog_work, settings, metrics)
     document = describe(settings, images=find_image is not None)
@@ -57,7 +59,7 @@ def make_app(
         return as_json(document)
 
     async def show_metrics(_: Request) -> Response:
-        gauges = server_gauges(files, lookups, catalog_work, count_connections(), health.failing)
+        gauges = server_gauges(files, lookups, catalog_work, held, health.failing)
         headers = {"cache-control": "no-store"}
         return Response(metrics.text(gauges), headers=headers, media_type=METRICS_TYPE)
 

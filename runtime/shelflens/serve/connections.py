@@ -34,6 +34,8 @@ class Connections:
         self._limit, self._share = limit, share
         self._open: dict[Client, None] = {}
         self._counts: Counter[str] = Counter()
+        self.ended = self.refused = self.malformed = 0
+        """Idle ones that made room, new ones that found none, and those that were not HTTP."""
 
     def __len__(self) -> int:
         """How many are open."""
@@ -57,7 +59,9 @@ class Connections:
             if former.address == address and former.is_idle():
                 self.remove(former)
                 former.end()
+                self.ended += 1
                 return self._insert(client)
+        self.refused += 1
         return False
 
     def _insert(self, client: Client) -> bool:

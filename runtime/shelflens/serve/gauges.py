@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from shelflens.serve.connections import Connections
 from shelflens.serve.metrics import Figure
 from shelflens.serve.worker_pool import CurrentFiles, WorkerPool
 
@@ -17,7 +18,7 @@ def server_gauges(
     files: CurrentFiles,
     lookups: WorkerPool,
     catalog_work: WorkerPool,
-    connections: int,
+    connections: Connections,
     failing: str,
 ) -> list[Figure]:
     """What is read when it is asked for.
@@ -26,7 +27,7 @@ def server_gauges(
         files: Catalog and model.
         lookups: The queue of photos.
         catalog_work: The queue of work on the whole catalog.
-        connections: How many are open.
+        connections: Those of the server.
         failing: What the last trial lookup failed with.
     """
     catalog, card = files.latest.catalog, files.latest.embedder.card
@@ -46,7 +47,18 @@ def server_gauges(
         counter("shelflens_files_taken_total", "New catalogs and models put to use.", files.taken),
         counter("shelflens_files_refused_total", "New ones that were not.", files.refused),
         gauge("shelflens_healthy", "1 unless the last trial lookup failed.", not failing),
-        gauge("shelflens_connections", "Connections that are open.", connections),
+        gauge("shelflens_connections", "Connections that are open.", len(connections)),
+        counter(
+            "shelflens_connections_ended_total", "Idle ones that made room.", connections.ended
+        ),
+        counter(
+            "shelflens_connections_refused_total", "New ones without room.", connections.refused
+        ),
+        counter(
+            "shelflens_connections_malformed_total",
+            "Those that sent what is not HTTP.",
+            connections.malformed,
+        ),
         gauge("shelflens_lookups_pending", "Lookups that run or wait.", lookups.pending),
         gauge(
             "shelflens_catalog_work_pending",

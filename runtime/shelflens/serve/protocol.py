@@ -88,6 +88,7 @@ class LimitedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, in the form of the other errors."""
+        self.connected.malformed += 1
         self._refuse(
             Problem(
                 400,

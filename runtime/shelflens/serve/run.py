@@ -51,7 +51,7 @@ def serve(reloader: Reloader, settings: Settings, *, find_image: ImageFinder | N
         settings,
         find_image=find_image,
         on_ready=ready,
-        count_connections=lambda: len(Protocol.connected),
+        connections=Protocol.connected,
     )
     config = uvicorn.Config(
         app,
