@@ -79,7 +79,7 @@ def new_photos(catalog: Catalog, queries: NDArray[np.float32]) -> NDArray[np.int
         CatalogError: a query of another shape, NaN or zero.
         DataError: all are images of the catalog.
     """
-    units = np.stack([catalog.unit(vector) for vector in queries])
+    units = catalog.queries(queries)
     blocks = [units[start : start + _BLOCK] for start in range(0, len(units), _BLOCK)]
     nearest = np.concatenate([catalog.row_scores(block).max(axis=1) for block in blocks])
     new = np.flatnonzero(nearest < SAME_IMAGE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.answer import Answer, Match, decide, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
@@ -23,14 +24,16 @@ from shelflens.catalog.source import Source, open_source
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.product_ids import check_rows
 
+Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
+"""Embeddings, float32 [d] each."""
+
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Catalog:
     """Products and the embeddings of their images.
 
-    A catalog does not change: `add`, `remove`, `with_calibration` give a new one, and `save`
-    replaces a file at once, so a reader sees the old catalog or the new one. Rows are grouped by
-    product; products keep the order in which they came. A product's index is that in `ids`.
+    A catalog does not change: `add`, `remove`, `with_calibration` give a new one. Rows are grouped
+    by product; products keep the order in which they came. A product's index is that in `ids`.
     """
 
     contents: Contents
@@ -51,6 +54,7 @@ class Catalog:
         attributes: Mapping[str, Mapping[str, str]] | None = None,
         calibration: Calibration | None = None,
         category_axes: CategoryAxes | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
         """Make a catalog from embeddings; `build_catalog` makes it from images.
 
@@ -61,20 +65,21 @@ class Catalog:
             attributes: Per product id, texts by column; `name` is shown to people.
             calibration: Usually `Calibration.from_dict(embedder.card.calibration)`.
             category_axes: For `similar`; usually `CategoryAxes.from_card(card.category_axes)`.
+            adaptation: Multiplied with these embeddings, and with every query.
 
         Raises:
-            CatalogError: ids and vectors that do not fit each other, an id that cannot be
-                printed on one line, NaN or a zero vector.
+            CatalogError: ids and vectors that do not fit, an id that is none, NaN, a zero vector.
         """
-        matrix = np.asarray(vectors, np.float32)
+        matrix, made = np.asarray(vectors, np.float32), adaptation or Adaptation()
         check_rows(ids, matrix, space)
         contents = Contents.of(
             ids,
-            Rows.of(matrix),
+            Rows.of(made.applied(matrix)),
             attributes or {},
             space=space,
             calibration=calibration or Calibration(),
             category_axes=category_axes or CategoryAxes(),
+            adaptation=made,
         )
         vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
@@ -93,14 +98,13 @@ class Catalog:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog; an old file stays whole until the new one is complete.
-
         Raises:
             CatalogError: the file that the catalog came from is damaged since it was opened.
             OSError: no permission, no space, no such folder.
         """
-        if self.source is not None:
-            self.source.verify()  # damage must not get checksums that fit it
-        write_container(Path(path), self.contents.tensors(), self.contents.metadata())
+        self.verify()  # damage must not get checksums that fit it
+        tensors, metadata = self.contents.tensors(), self.contents.metadata()
+        write_container(Path(path), tensors, metadata, version=self.contents.version)
 
     def verify(self) -> None:
         """Read what was opened whole: checksums, rows, and the record of every product.
@@ -143,6 +147,11 @@ class Catalog:
         """Where each row comes from."""
         return self.contents.provenance
 
+    @property
+    def adaptation(self) -> Adaptation:
+        """The matrix of rows and queries; see `queries`."""
+        return self.contents.adaptation
+
     def __len__(self) -> int:
         """Number of products."""
         return len(self.contents.products)
@@ -174,7 +183,7 @@ class Catalog:
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """The stored embeddings, float32 [n, d], rows of length 1; a copy."""
+        """The stored rows, float32 [n, d], of length 1; a copy. See `queries`."""
         return self.contents.rows.vectors()
 
     def at(self, index: int, score: float = 1.0) -> Match:
@@ -205,31 +214,30 @@ class Catalog:
 
     def mean_direction(self, index: int) -> NDArray[np.float32]:
         """The mean direction of a product's rows, float32 [d], length 1."""
-        rows = self.rows_of(index)
-        return self.contents.rows.mean_direction(slice(rows.start, rows.stop))
+        return self.contents.mean_direction(index)
 
     def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score of every row: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        """Score of every row: float32 [q, d], as `queries` gives them -> float32 [q, n]."""
         return self.contents.rows.scores(queries)
 
     def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score of every product's best row: float32 [q, d], rows of length 1 -> float32 [q, p]."""
+        """Score of every product's best row: float32 [q, d], see `queries` -> float32 [q, p]."""
         scores = self.row_scores(queries)
         return best_row_scores(scores, self.contents.products.first_rows) if len(self) else scores
 
-    def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A query with length 1.
+    def queries(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Embeddings as this catalog's rows are: of length 1, adapted; float32 [q, d].
 
         Raises:
             CatalogError: a vector of another shape, NaN or zero.
         """
-        return unit_query(vector, self.dim)
+        units = [unit_query(vector, self.dim) for vector in vectors]
+        return self.adaptation.applied(np.array(units, np.float32).reshape(-1, self.dim))
 
     def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
         """The k products nearest to an embedding, best first.
 
         A product is scored by its mean direction and its best row, see `nearest_products`.
-
         Args:
             vector: float32 [d], any length but zero.
             k: How many; more than the catalog has gives them all.
@@ -239,16 +247,11 @@ class Catalog:
         """
         return self.match_many([vector], k)[0]
 
-    def match_many(
-        self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32], k: int = 5
-    ) -> list[list[Match]]:
+    def match_many(self, vectors: Vectors, k: int = 5) -> list[list[Match]]:
         """`match` for several embeddings, faster than one after the other."""
         if k < 1:
             raise CatalogError(f"k: expected at least 1, got {k}")
-        if not len(vectors):
-            return []
-        queries = np.stack([self.unit(vector) for vector in vectors])
-        found = nearest_products(self.contents, queries, k)
+        found = nearest_products(self.contents, self.queries(vectors), k)
         return [[self.at(index, score) for index, score in nearest] for nearest in found]
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
@@ -275,7 +278,8 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, self.space, dim=self.dim)
-        return self.with_contents(self.contents.added(ids, Rows.of(matrix), attributes or {}))
+        rows = Rows.of(self.adaptation.applied(matrix))
+        return self.with_contents(self.contents.added(ids, rows, attributes or {}))
 
     def remove(self, ids: Sequence[str]) -> Catalog:
         """A new catalog without these products.

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from shelflens.errors import CatalogError
 from shelflens.files import atomic_writer
 
-FORMAT = 1
-"""Format number of the files written here; files of every lower number open too."""
+FORMAT = 2
+"""Highest format number that is read and written; files of every lower number open too."""
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "U64": np.dtype("<u8"),
@@ -61,7 +61,11 @@ class Opened(NamedTuple):
 
 
 def write_container(
-    path: str | Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+    path: str | Path,
+    tensors: Mapping[str, NDArray[Any]],
+    metadata: Mapping[str, str],
+    *,
+    version: int = 1,
 ) -> None:
     """Write tensors and metadata; the old file stays whole until the new one is.
 
@@ -69,6 +73,7 @@ def write_container(
         path: The file.
         tensors: uint64, float32, int8 or uint8 arrays, by name.
         metadata: Texts for `__metadata__`.
+        version: Format number: the lowest that holds this, so that older readers read it.
 
     Raises:
         OSError: the file cannot be written; the old one is untouched.
@@ -76,7 +81,7 @@ def write_container(
     # Wide types first, so that every tensor starts at a multiple of its item size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {}
-    texts = {"format": "shelflens-catalog", "version": str(FORMAT), **metadata}
+    texts = {"format": "shelflens-catalog", "version": str(version), **metadata}
     offset = 0
     for name in order:
         tensor = tensors[name]

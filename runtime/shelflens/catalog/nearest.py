@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,9 @@ def nearest_products(
         k: How many; more than there are gives them all.
     """
     rows, products = contents.rows, contents.products
-    if not len(products):
+    if not len(products) or not len(queries):
         return [[] for _ in queries]
-    mean_direction = lru_cache(_CACHED)(partial(_mean_direction, contents))
+    mean_direction = lru_cache(_CACHED)(contents.mean_direction)
 
     def score(index: int, query: NDArray[np.float32], best_row: float) -> float:
         if len(products.rows_of(index)) == 1:
@@ -50,11 +50,6 @@ def nearest_products(
         ]
         nearest.append(sorted(scored, key=lambda pair: -pair[1])[:k])
     return nearest
-
-
-def _mean_direction(contents: Contents, index: int) -> NDArray[np.float32]:
-    rows = contents.products.rows_of(index)
-    return contents.rows.mean_direction(slice(rows.start, rows.stop))
 
 
 def unit_query(vector: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

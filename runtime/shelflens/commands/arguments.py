@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ from shelflens.errors import DataError
 from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
-from shelflens.progress import Progress
+from shelflens.progress import Progress, ProgressBars
+
+if TYPE_CHECKING:  # a lookup needs none of it
+    from shelflens.catalog.enrol import Adapt, Verdict
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -81,6 +85,16 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
     return dataset
 
 
+def add_adapt(parser: argparse.ArgumentParser) -> None:
+    """Declare --adapt."""
+    parser.add_argument(
+        "--adapt",
+        default="auto",
+        choices=("auto", "off"),
+        help="auto (default): adapt the catalog to these images where that helps; off: never",
+    )
+
+
 def positive(text: str) -> int:
     """An argument that counts something."""
     if not text.isdecimal() or int(text) < 1:
@@ -89,28 +103,37 @@ def positive(text: str) -> int:
 
 
 def build_reported(
-    embedder: Embedder, dataset: Dataset, *, source: str
-) -> tuple[Catalog, list[LabelledImage]]:
-    """`build_catalog` with a progress bar; unreadable photos are listed and skipped.
+    embedder: Embedder, dataset: Dataset, *, source: str, adapt: Adapt
+) -> tuple[Catalog, list[LabelledImage], Verdict | None]:
+    """`build_catalog` with progress bars; unreadable photos are listed and skipped.
 
     Returns:
-        The catalog, and the image of each of its rows.
+        The catalog, the image of each of its rows, and whether it was adapted; None with "off".
 
     Raises:
         DataError: not one photo could be read.
     """
     skipped = set()
+    verdicts: list[Verdict] = []
 
     def skip(image: LabelledImage, error: Exception) -> None:
         skipped.add(image)
         _report_skipped(error)
 
     try:
-        with Progress("embedding", len(dataset.items)) as bar:
-            catalog = build_catalog(dataset, embedder, on_error=skip, on_done=bar.update)
+        with ProgressBars() as bars:
+            catalog = build_catalog(
+                dataset,
+                embedder,
+                adapt=adapt,
+                on_error=skip,
+                on_step=bars.step,
+                on_verdict=verdicts.append,
+            )
     except DataError as error:
         raise DataError(f"{source}: {error}, see above") from error
-    return catalog, in_row_order([image for image in dataset.items if image not in skipped])
+    images = in_row_order([image for image in dataset.items if image not in skipped])
+    return catalog, images, verdicts[0] if verdicts else None
 
 
 def embed_dataset(

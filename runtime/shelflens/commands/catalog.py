@@ -14,6 +14,7 @@ from shelflens.catalog.lock import opened_to_change, write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
+    add_adapt,
     add_dataset,
     add_model,
     build_reported,
@@ -29,6 +30,7 @@ from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import CatalogError, DataError, UsageError
+from shelflens.progress import ProgressBars
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
@@ -70,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="replace a catalog that holds confirmed photos or a measured calibration",
     )
     add_dataset(build)
+    add_adapt(build)
     add_model(build)
 
     info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
@@ -136,11 +139,14 @@ def _build(args: argparse.Namespace) -> int:
     check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
     if not args.force:
         _keep_what_was_measured(args.out)
-    catalog, images = build_reported(open_model(args), dataset, source=args.data)
+    catalog, images, verdict = build_reported(
+        open_model(args), dataset, source=args.data, adapt=args.adapt
+    )
     _require_all(args, dataset, images)
     with write_lock(args.out):
         catalog.save(args.out)
-    print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
+    how = f"; {verdict}" if verdict else ""
+    print(f"{args.out}: {_size(catalog, args.out)}{how}{_skipped(dataset, images)}")
     return 1 if report_products(dataset, images) else 0
 
 
@@ -174,6 +180,12 @@ def _add(args: argparse.Namespace) -> int:
     images, vectors = embed_dataset(embedder, dataset, source=args.data)
     _require_all(args, dataset, images)
     ids = [image.product for image in images]
+    if catalog.adaptation:
+        from shelflens.catalog.enrol import with_views
+
+        paths = [image.path for image in images]
+        with ProgressBars() as bars:
+            vectors = with_views(paths, vectors, ids, embedder, on_step=bars.step)
     # Opened again: another command may have changed it.
     with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
         grown = catalog.add(ids, vectors, attributes=dataset.attributes)

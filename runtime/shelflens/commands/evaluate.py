@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, build_reported, embed_dataset, open_model
+from shelflens.commands.arguments import (
+    add_adapt,
+    add_model,
+    build_reported,
+    embed_dataset,
+    open_model,
+)
 from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable
@@ -19,7 +24,7 @@ from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
 from shelflens.evaluation.report.summary import summary
 from shelflens.evaluation.report.write import REPORT_FILES, write_report
-from shelflens.progress import Progress
+from shelflens.progress import ProgressBars
 from shelflens.render.product_images import ImageFinder, product_images
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
@@ -53,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --catalog: the folder or CSV with the products' images, for the report",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
+    add_adapt(parser)
     add_model(parser)
 
 
@@ -72,14 +78,18 @@ def run(args: argparse.Namespace) -> int:
     embedder = open_model(args)
     row_paths: list[Path] = []
     if catalog is None:
-        catalog, enrolled = build_reported(embedder, gallery, source=args.gallery)
+        catalog, enrolled, verdict = build_reported(
+            embedder, gallery, source=args.gallery, adapt=args.adapt
+        )
+        if verdict:
+            print(f"gallery {verdict}", file=sys.stderr)
         row_paths = [image.path for image in enrolled]
     catalog.require(embedder.card.space)
     embedded = EmbeddedImages(*embed_dataset(embedder, queries, source=args.queries))
     embedded_unknowns = None
     if unknowns is not None:
         embedded_unknowns = EmbeddedImages(*embed_dataset(embedder, unknowns, source=args.unknowns))
-    with _ProgressBars() as bars:
+    with ProgressBars() as bars:
         evaluation = evaluate(
             catalog,
             embedded,
@@ -101,27 +111,3 @@ def _image_finder(catalog: Catalog, dataset: str | None) -> ImageFinder | None:
     if dataset is None and not catalog.mentions('"picture":'):
         return None
     return product_images(catalog, dataset)
-
-
-class _ProgressBars:
-    """One progress line after the other."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._name = ""
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> _ProgressBars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def step(self, name: str, done: int, total: int) -> None:
-        if name != self._name:
-            self._stack.close()
-            unit = "catalogs" if name == "fewer photos" else "photos"
-            self._bar = self._stack.enter_context(Progress(name, total, unit=unit))
-            self._name = name
-        if self._bar is not None:
-            self._bar.update(done)

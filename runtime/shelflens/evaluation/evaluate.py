@@ -125,7 +125,7 @@ def _label_errors(
     return label_errors(
         [*enrolled, *(result.item for result in results)],
         [*owners, *(result.item.product for result in results)],
-        np.concatenate([catalog.vectors, np.stack([result.vector for result in results])]),
+        np.concatenate([catalog.vectors, catalog.queries([result.vector for result in results])]),
         catalog.row_count,
     )
 
