@@ -107,7 +107,7 @@ def enrolled_rows(images: Vectors, seen: Vectors) -> Vectors:
 
 def adapted(vectors: Vectors, matrix: NDArray[np.float64]) -> Vectors:
     """Embeddings multiplied by a matrix, rows of length 1 again."""
-    return unit(vectors @ matrix).astype(np.float32)
+    return unit((vectors @ matrix).astype(np.float32))
 
 
 def embedded_views(embed: Embed, shop: Domain, enrolled: NDArray[np.int64]) -> Vectors:

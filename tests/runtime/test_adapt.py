@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shelflens.catalog.adapt import adaptation_matrix, left_out_recall, views
+from shelflens.catalog.adapt import LeftOut, adaptation_matrix, left_out_recall, views
 from shelflens.catalog.adaptation import Adaptation
 
 
@@ -80,14 +80,14 @@ def test_power_0_changes_nothing() -> None:
 
 def test_left_out_images_are_not_found_by_their_own_row() -> None:
     images = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
-    assert left_out_recall(images, list("aabbc"), Adaptation()) == (0.5, 0.5, 4)
-    assert left_out_recall(images, list("abcde"), Adaptation()) is None
+    assert left_out_recall(images, list("aabbc"), Adaptation()) == LeftOut(4, 2, 2, 0)
+    assert left_out_recall(images, list("abcde"), Adaptation()) == LeftOut(0, 0, 0, 0)
 
 
 def test_many_left_out_images_are_asked_in_part() -> None:
     images = _rows(300, 6)
     found = left_out_recall(images, ["a"] * 300, Adaptation(), max_queries=70)
-    assert found == (1.0, 1.0, 60)
+    assert found == LeftOut(60, 60, 60, 0)
 
 
 def test_adapting_is_seen_to_help_where_views_scatter() -> None:
@@ -101,5 +101,13 @@ def test_adapting_is_seen_to_help_where_views_scatter() -> None:
     images, embeddings = rows(2).reshape(60, 8), rows(16).reshape(60, 8, 8)
     adaptation = Adaptation.of(adaptation_matrix(embeddings, power=0.5))
     found = left_out_recall(images, [str(n // 2) for n in range(60)], adaptation)
-    assert found
-    assert found[1] > found[0]
+    assert found.adapted > found.without
+    assert found.changed >= found.adapted - found.without
+
+
+def test_left_out_images_decide_beyond_two_standard_errors() -> None:
+    assert LeftOut(100, 50, 55, 5).decides
+    assert LeftOut(100, 55, 50, 5).decides
+    assert not LeftOut(100, 50, 54, 4).decides
+    assert not LeftOut(1000, 500, 515, 85).decides
+    assert not LeftOut(0, 0, 0, 0).decides

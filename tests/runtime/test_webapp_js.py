@@ -122,7 +122,10 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
     given, asked = [], []
     for path, catalog in catalogs.items():
         catalog.save(path)
-        queries = [unit_query(rng.normal(size=catalog.dim), catalog.dim) for _ in range(4)]
+        queries = [
+            unit_query(rng.normal(size=catalog.dim).astype(np.float32), catalog.dim)
+            for _ in range(4)
+        ]
         queries += [catalog.mean_direction(int(rng.integers(len(catalog)))) for _ in range(4)]
         asked.append(queries)
         given.append({"path": str(path), "queries": [q.tolist() for q in queries], "k": K})

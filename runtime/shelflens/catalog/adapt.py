@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,9 +115,25 @@ def adaptation_matrix(
     return matrix
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """How many left-out images found their product, without and with adapting."""
+
+    asked: int
+    without: int
+    adapted: int
+    changed: int
+    """Of those asked, how many found it in one way only."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the ways differ by more than two standard errors (McNemar's test, 1947)."""
+        return abs(self.adapted - self.without) > 2 * math.sqrt(self.changed)
+
+
 def left_out_recall(
     images: Floats, products: Sequence[str], adaptation: Adaptation, *, max_queries: int = 1000
-) -> tuple[float, float, int] | None:
+) -> LeftOut:
     """How often a left-out image finds its product, without and with adapting.
 
     Each image of a product with several is asked in turn, its own row left out. It is for the shop
@@ -126,21 +143,22 @@ def left_out_recall(
         images: float32 [n, d], embeddings of the enrolled images, rows of length 1.
         products: Product of each image.
         adaptation: Applied to rows and queries.
-        max_queries: So many are asked at most, spread over the images.
-
-    Returns:
-        recall@1 without and with, and how many were asked; None when no product has two images.
+        max_queries: So many are asked at most, spread over the images; none where no product has
+            two images.
     """
     names, numbers = np.unique(np.asarray(products), return_inverse=True)
     several = np.flatnonzero(np.bincount(numbers, minlength=len(names))[numbers] > 1)
-    if not len(several):
-        return None
     chosen = several[:: max(1, -(-len(several) // max_queries))]
-    found = np.zeros(2)
+    turned = adaptation.applied(images)
+    found = np.zeros((2, len(chosen)), np.bool_)
     for start in range(0, len(chosen), _BLOCK):
         asked = chosen[start : start + _BLOCK]
-        for way, rows in enumerate((images, adaptation.applied(images))):
+        for way, rows in enumerate((images, turned)):
             scores = rows[asked] @ rows.T
             scores[np.arange(len(asked)), asked] = -np.inf
-            found[way] += np.sum(numbers[scores.argmax(axis=1)] == numbers[asked])
-    return float(found[0]) / len(chosen), float(found[1]) / len(chosen), len(chosen)
+            right = numbers[scores.argmax(axis=1)] == numbers[asked]
+            found[way, start : start + len(asked)] = right
+    without, adapted = found
+    return LeftOut(
+        len(chosen), int(without.sum()), int(adapted.sum()), int((without != adapted).sum())
+    )

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.adapt import VIEWS, adaptation_matrix, left_out_recall, views
+from shelflens.catalog.adapt import VIEWS, LeftOut, adaptation_matrix, left_out_recall, views
 from shelflens.catalog.adaptation import Adaptation
+from shelflens.catalog.catalog import Catalog
 from shelflens.model.embedder import Embedder
 from shelflens.model.image import Photo
 
@@ -29,12 +30,18 @@ SAMPLE = 200
 FEW_IMAGES = 3
 """Of a product with so many images no views are enrolled: they show it from several sides."""
 
-MIN_LEFT_OUT = 20
-"""Left-out images that can decide; the views do for a shop with fewer."""
-
 KNOWN_LIKENESS = 0.86
-"""Mean cosine of an image and its views from which the model knows how to see such goods. It is
-0.90 for those it was trained on, and at most 0.83 for others."""
+"""Mean cosine of an image and its views from which the model knows how to see such goods, where
+left-out images do not decide. It is 0.89 or 0.90 for those it was trained on, and at most 0.83 for
+others."""
+
+SAME_IMAGE = 0.999
+"""Cosine similarity from which two rows are of one image."""
+
+_SUSPECT = 0.7
+"""Cosine similarity with its own row that an enrolled image has at least."""
+
+_PROBED = 48
 
 _BLOCK = 32
 """Images whose views are held at a time: 8 views of 224 pixels of each take 37 MiB."""
@@ -50,25 +57,21 @@ def _silent(name: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a catalog was adapted to its shop, and by which two figures."""
+    """Whether a catalog was adapted to its shop, and by which figures."""
 
     adapted: bool
-    left_out: tuple[float, float] | None
-    """Share of left-out images that find their product without and with adapting; None where fewer
-    than `MIN_LEFT_OUT` could be left out."""
+    left_out: LeftOut
     likeness: float
     """Mean cosine of an image and its views."""
 
     def __str__(self) -> str:
-        found = ""
-        if self.left_out:
-            without, adapted = self.left_out
-            found = f"left-out images found {without:.3f}, adapted {adapted:.3f}"
-        if not self.left_out or self.left_out[0] == self.left_out[1]:
-            sign = "below" if self.likeness < KNOWN_LIKENESS else "at least"
-            views_say = f"likeness of views {self.likeness:.2f}, {sign} {KNOWN_LIKENESS}"
-            found = f"{found}; {views_say}" if found else views_say
-        return f"{'adapted to these images' if self.adapted else 'not adapted'} ({found})"
+        sign = "below" if self.likeness < KNOWN_LIKENESS else "at least"
+        why = f"likeness of views {self.likeness:.2f}, {sign} {KNOWN_LIKENESS}"
+        if found := self.left_out.asked:
+            without, adapted = self.left_out.without / found, self.left_out.adapted / found
+            recalls = f"left-out images found {without:.3f}, adapted {adapted:.3f}"
+            why = recalls if self.left_out.decides else f"{why}; {recalls}"
+        return f"{'adapted to these images' if self.adapted else 'not adapted'} ({why})"
 
 
 def adapted_rows(
@@ -92,21 +95,20 @@ def adapted_rows(
         float32 [n, d], rows of length 1 that the adaptation is still to be applied to; the
         adaptation, the identity where it does not help; and why.
     """
-    sample = np.unique(np.linspace(0, len(photos) - 1, min(SAMPLE, len(photos))).round())
-    chosen = sample.astype(np.int64)
-    parts = [seen for _, seen in _seen(photos, chosen, embedder)]
-    seen = np.concatenate(parts)
+    spread = np.linspace(0, len(photos) - 1, min(SAMPLE, len(photos))).round()
+    sample = np.unique(spread.astype(np.int64))
+    seen = np.concatenate([part for _, part in _seen(photos, sample, embedder)])
     adaptation = Adaptation.of(adaptation_matrix(seen))
-    likeness = float(np.einsum("nd,nvd->nv", vectors[chosen], seen).mean())
-    found = left_out_recall(vectors, products, adaptation)
-    recalls = found[:2] if found and found[2] >= MIN_LEFT_OUT else None
+    likeness = float(np.einsum("nd,nvd->nv", vectors[sample], seen).mean())
+    left_out = left_out_recall(vectors, products, adaptation)
     helps = likeness < KNOWN_LIKENESS
-    if recalls and recalls[0] != recalls[1]:
-        helps = recalls[1] > recalls[0]
-    verdict = Verdict(helps and bool(adaptation), recalls, likeness)
+    if left_out.decides:
+        helps = left_out.adapted > left_out.without
+    verdict = Verdict(helps and bool(adaptation), left_out, likeness)
     if not verdict.adapted:
         return vectors, Adaptation(), verdict
-    return with_views(photos, vectors, products, embedder, on_step=on_step), adaptation, verdict
+    rows = with_views(photos, vectors, products, embedder, on_step=on_step, seen=(sample, seen))
+    return rows, adaptation, verdict
 
 
 def with_views(
@@ -116,6 +118,7 @@ def with_views(
     embedder: Embedder,
     *,
     on_step: Step = _silent,
+    seen: tuple[NDArray[np.int64], Floats] | None = None,
 ) -> Floats:
     """Embeddings of images, those of products with few as the mean with their views.
 
@@ -125,18 +128,67 @@ def with_views(
         products: Product of each; those with `FEW_IMAGES` or more among these get no views.
         embedder: The model.
         on_step: See `Step`.
+        seen: Images whose views are embedded already, indices [s], and float32 [s, v, d].
 
     Returns:
         float32 [n, d], rows of length 1.
     """
     counts = Counter(products)
-    chosen = np.array([n for n, product in enumerate(products) if counts[product] < FEW_IMAGES])
-    rows, done = vectors.copy(), 0
-    for part, seen in _seen(photos, chosen.astype(np.int64), embedder):
-        sums = vectors[part] + seen.sum(axis=1)
-        rows[part] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    few = np.array([counts[product] < FEW_IMAGES for product in products], np.bool_)
+    rows = vectors.copy()
+    if seen is not None:
+        rows[seen[0]] = _mean_with(vectors[seen[0]], seen[1])
+        rows[~few] = vectors[~few]
+        few[seen[0]] = False
+    left, done = np.flatnonzero(few), 0
+    for part, views_of in _seen(photos, left, embedder):
+        rows[part] = _mean_with(vectors[part], views_of)
         done += len(part)
-        on_step("views", done, len(chosen))
+        on_step("views", done, len(left))
+    return rows
+
+
+def enrolled_already(
+    catalog: Catalog, photos: Sequence[Photo], vectors: Floats, embedder: Embedder
+) -> NDArray[np.bool_]:
+    """Which photos are images of an adapted catalog, enrolled as the mean with their views.
+
+    The embedding of such an image is not its row; the mean with the same views is. The `_PROBED`
+    photos that score highest are looked at, and the rest only if one of these is enrolled.
+
+    Args:
+        catalog: The catalog.
+        photos: n photos that can be read.
+        vectors: float32 [n, d], their embeddings.
+        embedder: The model.
+
+    Returns:
+        bool [n]; none of them for a catalog that is not adapted.
+    """
+    same = np.zeros(len(photos), np.bool_)
+    if not catalog.adaptation:
+        return same
+    scores = _nearest(catalog, vectors)
+    suspects = np.argsort(-scores, kind="stable")[: int((scores >= _SUSPECT).sum())]
+    for group in (suspects[:_PROBED], suspects[_PROBED:]):
+        for part, seen in _seen(photos, group, embedder):
+            same[part] = _nearest(catalog, _mean_with(vectors[part], seen)) >= SAME_IMAGE
+        if not same.any():
+            break
+    return same
+
+
+def _nearest(catalog: Catalog, vectors: Floats) -> Floats:
+    """The score of each vector's best row: float32 [n, d] -> float32 [n]."""
+    blocks = (vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK))
+    best = [catalog.row_scores(catalog.queries(block)).max(axis=1) for block in blocks]
+    return np.concatenate(best) if best else np.empty(0, np.float32)
+
+
+def _mean_with(vectors: Floats, seen: Floats) -> Floats:
+    """The mean directions of images [b, d] and their views [b, v, d]."""
+    sums = vectors + seen.sum(axis=1)
+    rows: Floats = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return rows
 
 

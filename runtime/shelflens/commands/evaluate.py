@@ -77,29 +77,37 @@ def run(args: argparse.Namespace) -> int:
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
     embedder = open_model(args)
     row_paths: list[Path] = []
+    verdict = None
     if catalog is None:
         catalog, enrolled, verdict = build_reported(
             embedder, gallery, source=args.gallery, adapt=args.adapt
         )
-        if verdict:
-            print(f"gallery {verdict}", file=sys.stderr)
         row_paths = [image.path for image in enrolled]
     catalog.require(embedder.card.space)
     embedded = EmbeddedImages(*embed_dataset(embedder, queries, source=args.queries))
     embedded_unknowns = None
     if unknowns is not None:
         embedded_unknowns = EmbeddedImages(*embed_dataset(embedder, unknowns, source=args.unknowns))
+    copies = 0
+    if catalog.adaptation:
+        from shelflens.catalog.enrol import enrolled_already
+
+        paths = [image.path for image in embedded.items]
+        copies = int(enrolled_already(catalog, paths, embedded.vectors, embedder).sum())
     with ProgressBars() as bars:
         evaluation = evaluate(
             catalog,
             embedded,
             embedded_unknowns,
             row_paths=row_paths,
+            copies=copies,
             source=Path(args.catalog or args.gallery).name,
             model=f"{embedder.card.name} ({embedder.card.variant})",
             on_step=bars.step,
         )
     advice = write_report(evaluation, args.out, _image_finder(catalog, args.images))
+    if verdict:
+        print(f"note: {verdict}", file=sys.stderr)
     for notice in evaluation.notices:
         print(printable(f"note: {notice}"), file=sys.stderr)
     print(summary(evaluation, advice))
