@@ -184,9 +184,9 @@ def test_queries_of_another_shape_are_refused() -> None:
 class ColourEmbedder:
     """Embeds a picture by its mean colours in a grid; views of it scatter as they are lit."""
 
-    def __init__(self, likeness: float = 0.0) -> None:
+    def __init__(self, similarity: float = 0.0) -> None:
         self.card = SimpleNamespace(space="colours", dim=48, calibration={}, category_axes={})
-        self.likeness = likeness
+        self.similarity = similarity
 
     def load(self, photo: Any) -> NDArray[np.uint8]:
         """uint8 [32, 32, 3]."""
@@ -197,15 +197,15 @@ class ColourEmbedder:
     def embed_many(
         self, photos: Sequence[Any], *, on_error: Any = None, on_done: Any = None
     ) -> tuple[NDArray[np.int64], Floats]:
-        """float32 [n, 48], length 1; with `likeness` drawn towards one vector."""
+        """float32 [n, 48], length 1; with `similarity` drawn towards one vector."""
         pixels = np.stack([self.load(photo) for photo in photos]).astype(np.float64)
         grid = pixels.reshape(len(photos), 4, 8, 4, 8, 3).mean(axis=(2, 4)).reshape(-1, 48)
         rows = grid - grid.mean(axis=1, keepdims=True) + 1e-3
-        return np.arange(len(photos)), _unit(_unit(rows) + self.likeness)
+        return np.arange(len(photos)), _unit(_unit(rows) + self.similarity)
 
 
-def _embedder(likeness: float = 0.0) -> Embedder:
-    return cast(Embedder, ColourEmbedder(likeness))
+def _embedder(similarity: float = 0.0) -> Embedder:
+    return cast(Embedder, ColourEmbedder(similarity))
 
 
 def _pictures(count: int, seed: int = 0) -> list[NDArray[np.uint8]]:
@@ -230,8 +230,8 @@ def test_products_with_few_images_are_enrolled_with_their_views() -> None:
 
 def test_a_model_that_sees_through_all_views_is_left_as_it_is() -> None:
     pictures = _pictures(10)
-    for likeness, adapted in ((0.0, True), (3.0, False)):
-        embedder = _embedder(likeness)
+    for similarity, adapted in ((0.0, True), (3.0, False)):
+        embedder = _embedder(similarity)
         vectors = embedder.embed_many(pictures)[1]
         rows, adaptation, verdict = adapted_rows(pictures, vectors, list("abcdefghij"), embedder)
         assert verdict.adapted is adapted is bool(adaptation)
@@ -239,22 +239,22 @@ def test_a_model_that_sees_through_all_views_is_left_as_it_is() -> None:
         assert verdict.left_out.asked == 0
 
 
-@pytest.mark.parametrize("likeness", [0.0, 3.0])
+@pytest.mark.parametrize("similarity", [0.0, 3.0])
 @pytest.mark.parametrize("adapted", [30, 70])
 def test_left_out_images_decide_where_the_ways_differ(
-    adapted: int, likeness: float, monkeypatch: pytest.MonkeyPatch
+    adapted: int, similarity: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = _pictures(24)
     products = [str(n // 2) for n in range(24)]
-    embedder = _embedder(likeness)
+    embedder = _embedder(similarity)
     vectors = embedder.embed_many(pictures)[1]
     for changed, decides in ((81, True), (900, False)):
         left_out = LeftOut(1000, 50, adapted, changed)
         monkeypatch.setattr(enrol, "left_out_recall", lambda *_, given=left_out: given)
         verdict = adapted_rows(pictures, vectors, products, embedder)[2]
-        assert verdict.adapted is (adapted > 50 if decides else likeness == 0)
+        assert verdict.adapted is (adapted > 50 if decides else similarity == 0)
         assert str(verdict).startswith("adapted" if verdict.adapted else "not adapted")
-        assert ("likeness" in str(verdict)) is not decides
+        assert ("similarity" in str(verdict)) is not decides
 
 
 @pytest.mark.parametrize("shop", ["one", "flat", "duplicates", "fifty"])
@@ -301,7 +301,7 @@ def test_build_says_what_was_decided_and_add_gives_the_same_rows(run: Run, tmp_p
     store, off = tmp_path / "store.catalog", tmp_path / "off.catalog"
     status, out, _ = run("catalog", "build", DEMO / "studio.csv", "--out", store)
     assert status == 0
-    assert "; adapted to these images (likeness of views 0.8" in out
+    assert "; adapted to these images (similarity of views 0.8" in out
     status, out, _ = run("catalog", "build", DEMO / "studio.csv", "--out", off, "--adapt", "off")
     assert (status, "adapted" in out) == (0, False)
     _, info, _ = run("catalog", "info", store, "--json")

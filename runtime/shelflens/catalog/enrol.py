@@ -30,7 +30,7 @@ SAMPLE = 200
 FEW_IMAGES = 3
 """Of a product with so many images no views are enrolled: they show it from several sides."""
 
-KNOWN_LIKENESS = 0.86
+KNOWN_SIMILARITY = 0.86
 """Mean cosine of an image and its views from which the model knows how to see such goods, where
 left-out images do not decide. It is 0.89 or 0.90 for those it was trained on, and at most 0.83 for
 others."""
@@ -38,7 +38,7 @@ others."""
 SAME_IMAGE = 0.999
 """Cosine similarity from which two rows are of one image."""
 
-_SUSPECT = 0.7
+_CANDIDATE = 0.7
 """Cosine similarity with its own row that an enrolled image has at least."""
 
 _PROBED = 48
@@ -61,12 +61,12 @@ class Verdict:
 
     adapted: bool
     left_out: LeftOut
-    likeness: float
+    similarity: float
     """Mean cosine of an image and its views."""
 
     def __str__(self) -> str:
-        sign = "below" if self.likeness < KNOWN_LIKENESS else "at least"
-        why = f"likeness of views {self.likeness:.2f}, {sign} {KNOWN_LIKENESS}"
+        sign = "below" if self.similarity < KNOWN_SIMILARITY else "at least"
+        why = f"similarity of views {self.similarity:.2f}, {sign} {KNOWN_SIMILARITY}"
         if found := self.left_out.asked:
             without, adapted = self.left_out.without / found, self.left_out.adapted / found
             recalls = f"left-out images found {without:.3f}, adapted {adapted:.3f}"
@@ -99,12 +99,12 @@ def adapted_rows(
     sample = np.unique(spread.astype(np.int64))
     seen = np.concatenate([part for _, part in _seen(photos, sample, embedder)])
     adaptation = Adaptation.of(adaptation_matrix(seen))
-    likeness = float(np.einsum("nd,nvd->nv", vectors[sample], seen).mean())
+    similarity = float(np.einsum("nd,nvd->nv", vectors[sample], seen).mean())
     left_out = left_out_recall(vectors, products, adaptation)
-    helps = likeness < KNOWN_LIKENESS
+    helps = similarity < KNOWN_SIMILARITY
     if left_out.decides:
         helps = left_out.adapted > left_out.without
-    verdict = Verdict(helps and bool(adaptation), left_out, likeness)
+    verdict = Verdict(helps and bool(adaptation), left_out, similarity)
     if not verdict.adapted:
         return vectors, Adaptation(), verdict
     rows = with_views(photos, vectors, products, embedder, on_step=on_step, seen=(sample, seen))
@@ -169,8 +169,8 @@ def enrolled_already(
     if not catalog.adaptation:
         return same
     scores = _nearest(catalog, vectors)
-    suspects = np.argsort(-scores, kind="stable")[: int((scores >= _SUSPECT).sum())]
-    for group in (suspects[:_PROBED], suspects[_PROBED:]):
+    candidates = np.argsort(-scores, kind="stable")[: int((scores >= _CANDIDATE).sum())]
+    for group in (candidates[:_PROBED], candidates[_PROBED:]):
         for part, seen in _seen(photos, group, embedder):
             same[part] = _nearest(catalog, _mean_with(vectors[part], seen)) >= SAME_IMAGE
         if not same.any():
