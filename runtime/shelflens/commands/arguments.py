@@ -104,11 +104,12 @@ def positive(text: str) -> int:
 
 def build_reported(
     embedder: Embedder, dataset: Dataset, *, source: str, adapt: Adapt
-) -> tuple[Catalog, list[LabelledImage], Verdict | None]:
+) -> tuple[Catalog, list[LabelledImage], str]:
     """`build_catalog` with progress bars; unreadable photos are listed and skipped.
 
     Returns:
-        The catalog, the image of each of its rows, and whether it was adapted; None with "off".
+        The catalog, the image of each of its rows, and in words whether it was adapted; "" with
+        "off".
 
     Raises:
         DataError: not one photo could be read.
@@ -133,7 +134,7 @@ def build_reported(
     except DataError as error:
         raise DataError(f"{source}: {error}, see above") from error
     images = in_row_order([image for image in dataset.items if image not in skipped])
-    return catalog, images, verdicts[0] if verdicts else None
+    return catalog, images, "".join(map(str, verdicts))
 
 
 def embed_dataset(
@@ -167,6 +168,20 @@ def embed_dataset(
     if not len(kept):
         raise DataError(f"{source}: none of {count} photos could be read, see above")
     return [dataset.items[index] for index in kept], vectors
+
+
+def embed_to_enrol(
+    embedder: Embedder, catalog: Catalog, dataset: Dataset, *, source: str
+) -> tuple[list[LabelledImage], NDArray[np.float32]]:
+    """`embed_dataset` for `catalog.add`: with views, where the catalog is adapted."""
+    images, vectors = embed_dataset(embedder, dataset, source=source)
+    if catalog.adaptation:
+        from shelflens.catalog.enrol import with_views
+
+        paths, products = [image.path for image in images], [image.product for image in images]
+        with ProgressBars() as bars:
+            vectors = with_views(paths, vectors, products, embedder, on_step=bars.step)
+    return images, vectors
 
 
 def _report_skipped(error: Exception) -> None:

@@ -18,7 +18,7 @@ from shelflens.commands.arguments import (
     add_dataset,
     add_model,
     build_reported,
-    embed_dataset,
+    embed_to_enrol,
     open_dataset,
     open_model,
     positive,
@@ -30,7 +30,6 @@ from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import CatalogError, DataError, UsageError
-from shelflens.progress import ProgressBars
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
@@ -139,14 +138,12 @@ def _build(args: argparse.Namespace) -> int:
     check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
     if not args.force:
         _keep_what_was_measured(args.out)
-    catalog, images, verdict = build_reported(
-        open_model(args), dataset, source=args.data, adapt=args.adapt
-    )
+    embedder = open_model(args)
+    catalog, images, how = build_reported(embedder, dataset, source=args.data, adapt=args.adapt)
     _require_all(args, dataset, images)
     with write_lock(args.out):
         catalog.save(args.out)
-    how = f"; {verdict}" if verdict else ""
-    print(f"{args.out}: {_size(catalog, args.out)}{how}{_skipped(dataset, images)}")
+    print(f"{args.out}: {_size(catalog, args.out)}{how and f'; {how}'}{_skipped(dataset, images)}")
     return 1 if report_products(dataset, images) else 0
 
 
@@ -177,15 +174,9 @@ def _add(args: argparse.Namespace) -> int:
     dataset = open_dataset(args)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    images, vectors = embed_dataset(embedder, dataset, source=args.data)
+    images, vectors = embed_to_enrol(embedder, catalog, dataset, source=args.data)
     _require_all(args, dataset, images)
     ids = [image.product for image in images]
-    if catalog.adaptation:
-        from shelflens.catalog.enrol import with_views
-
-        paths = [image.path for image in images]
-        with ProgressBars() as bars:
-            vectors = with_views(paths, vectors, ids, embedder, on_step=bars.step)
     # Opened again: another command may have changed it.
     with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
         grown = catalog.add(ids, vectors, attributes=dataset.attributes)

@@ -77,9 +77,9 @@ def run(args: argparse.Namespace) -> int:
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
     embedder = open_model(args)
     row_paths: list[Path] = []
-    verdict = None
+    how = ""
     if catalog is None:
-        catalog, enrolled, verdict = build_reported(
+        catalog, enrolled, how = build_reported(
             embedder, gallery, source=args.gallery, adapt=args.adapt
         )
         row_paths = [image.path for image in enrolled]
@@ -106,8 +106,8 @@ def run(args: argparse.Namespace) -> int:
             on_step=bars.step,
         )
     advice = write_report(evaluation, args.out, _image_finder(catalog, args.images))
-    if verdict:
-        print(f"note: {verdict}", file=sys.stderr)
+    if how:
+        print(f"note: {how}", file=sys.stderr)
     for notice in evaluation.notices:
         print(printable(f"note: {notice}"), file=sys.stderr)
     print(summary(evaluation, advice))
