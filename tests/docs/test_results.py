@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ import pytest
 import benchmarks
 from benchmarks import quoted
 from benchmarks.provenance import FIELDS, RESULTS, ROOT, header
+from shelflens.catalog.answer import CANDIDATE_SHARE, MIN_UNKNOWN
+from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.posterior import SECOND_FLOOR
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 
@@ -27,14 +31,14 @@ STAND_INS = {"unseen", "device-instructions"}
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
-    "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
+    "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.domain_sets",
+    "benchmarks.quality.domain_views", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
-    "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
-    "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
+    "benchmarks.recipe.networks", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
     "benchmarks.recipe.finish", "benchmarks.recipe.general",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
-PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")
+PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop", "benchmarks.quality.shops")
 """Commands of several modules: `python -m PACKAGE`."""
 OPTIONAL = {"playwright", "mediapipe", "sklearn", "keras", "tensorflow", "cv2", "matplotlib"}
 
@@ -124,6 +128,23 @@ def test_a_stale_figure_is_found() -> None:
     assert quoted.current(stale) == f"is {fine:.3f}<!-- figure: {where} --> today"
     with pytest.raises(ValueError, match="no 'nothing'"):
         quoted.current("1<!-- figure: official; nothing -->")
+
+
+def test_the_code_has_the_fitted_coefficients() -> None:
+    fitted = load(RESULTS / "shops.json")
+    default = Calibration()
+    assert asdict(default.posterior) == fitted["coefficients"], "benchmarks.quality.shops --fit"
+    assert default.min_probability == fitted["min_probability"]
+    script = ROOT / "runtime" / "shelflens" / "webapp" / "site" / "js" / "answer.js"
+    text = script.read_text(encoding="utf-8")
+    found = re.search(r"DEFAULT_POSTERIOR = \{ (.+) \};", text)
+    assert found
+    values = dict(pair.split(": ") for pair in found[1].split(", "))
+    assert {key: float(value) for key, value in values.items()} == fitted["coefficients"]
+    assert f"DEFAULT_MIN_PROBABILITY = {default.min_probability:g};" in text
+    assert f"SECOND_FLOOR = {SECOND_FLOOR:g};" in text
+    assert f"MIN_UNKNOWN = {MIN_UNKNOWN:g};" in text
+    assert f"CANDIDATE_SHARE = {CANDIDATE_SHARE:g};" in text
 
 
 def modules() -> list[str]:

@@ -22,6 +22,7 @@ from shelflens import (
 )
 from shelflens.catalog.build import in_row_order
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.likeness import default_calibration
 from shelflens.commands import evaluate
 from shelflens.dataset import LabelledImage
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -42,7 +43,7 @@ def check_card(catalog: Catalog, embedder: Embedder) -> None:
     axes = CategoryAxes.from_card(card.category_axes)
     assert axes, "a model without category axes would prove nothing"
     assert np.array_equal(catalog.category_axes.axes, axes.axes)
-    assert catalog.calibration == Calibration.from_dict(card.calibration) != Calibration()
+    assert catalog.calibration == default_calibration(catalog, card.calibration) != Calibration()
     assert catalog.space == card.space
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 
 from shelflens import Calibration, Catalog, Embedder
 from shelflens.catalog.fuse import fuse
+from shelflens.catalog.posterior import Posterior
 from shelflens.cli import main
+from shelflens.dataset import read_dataset
 from shelflens.model.embedder import BUNDLED_MODEL
 
 DEMO = BUNDLED_MODEL.parent / "demo"
@@ -62,7 +66,78 @@ def test_calibrating_again_gives_the_same(run: Run, calibrated: Path, tmp_path: 
     status, out, _ = run("catalog", "calibrate", path, *words)
     assert status == 0
     assert path.read_bytes() == calibrated.read_bytes()
-    assert json.loads(out) == Catalog.open(path).calibration.to_dict()
+    values = json.loads(out)
+    comparison = values.pop("comparison")
+    assert values == Catalog.open(path).calibration.to_dict()
+    assert comparison["before"] == comparison["after"], "nothing changes"
+    assert set(comparison["after"]) == {"right", "wrong", "same_shelf", "unknown", "log_loss"}
+
+
+def table(text: str) -> dict[str, tuple[float, float]]:
+    """The lines of before and after, percent by what they say."""
+    found = re.findall(r"^ *(\S.*?) +([\d.]+)% +([\d.]+)%$", text, re.M)
+    return {name: (float(before), float(after)) for name, before, after in found}
+
+
+SAME_SHELF = "a product of the same shelf that is not enrolled: match"
+
+
+@pytest.mark.parametrize("unknowns", [[], ["--unknowns", DEMO / "unknown.csv"]])
+def test_before_and_after_are_shown_with_false_accepts_of_the_same_shelf(
+    run: Run, built: Path, tmp_path: Path, unknowns: list[str]
+) -> None:
+    path = tmp_path / "s.catalog"
+    shutil.copy(built, path)
+    words = ["catalog", "calibrate", path, "--queries", DEMO / "photos.csv", *unknowns]
+    status, out, _ = run(*words)
+    assert status == 0
+    assert "of photos that it was not measured with" in out
+    lines = table(out)
+    assert SAME_SHELF in lines
+    assert ("photos of unknown things: match" in lines) == bool(unknowns)
+    assert len(lines) == 3 + bool(unknowns)
+    before, after = lines[SAME_SHELF]
+    assert after <= max(before, 5)
+
+
+@pytest.fixture
+def mislabelled(tmp_path: Path) -> Path:
+    """The demo's photos: of every second product they carry the label of another."""
+    data = read_dataset(DEMO / "photos.csv")
+    ids = list(dict.fromkeys(data.labels))
+    path = tmp_path / "mislabelled.csv"
+    with path.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["path", "product"])
+        for item in data.items:
+            index = ids.index(item.product)
+            label = ids[(index + 2) % len(ids)] if index % 2 else item.product
+            rows.writerow([item.path.resolve(), label])
+    return path
+
+
+def test_what_makes_answers_worse_is_refused(
+    run: Run, calibrated: Path, mislabelled: Path, tmp_path: Path
+) -> None:
+    """One wrong list after a right one: the file stays, byte for byte, until --force."""
+    path = tmp_path / "s.catalog"
+    shutil.copy(calibrated, path)
+    words = ["catalog", "calibrate", path, "--queries", mislabelled]
+    words += ["--unknowns", DEMO / "unknown.csv"]
+    for extra in ([], ["--json"]):
+        status, out, err = run(*words, *extra)
+        assert (status, out) == (1, "")
+        assert path.read_bytes() == calibrated.read_bytes()
+        assert list(path.parent.glob("*.catalog*")) == [path], "nothing is left beside it"
+        assert "left as it was" in err
+        assert "--force" in err
+        assert SAME_SHELF in table(err)
+        assert "Traceback" not in err
+    status, out, err = run(*words, "--force")
+    assert status == 0
+    assert SAME_SHELF in table(out)
+    assert path.read_bytes() != calibrated.read_bytes()
+    assert Catalog.open(path).calibration != Catalog.open(calibrated).calibration
 
 
 def test_without_unknowns_products_are_left_out(run: Run, built: Path, tmp_path: Path) -> None:
@@ -100,7 +175,7 @@ def test_exit_status_is_the_decision(run: Run, built: Path, tmp_path: Path) -> N
     embedder = Embedder.open()
     rows = np.stack([embedder.embed(path) for path in PHOTOS[:2]])
     distant = -rows.mean(axis=0)
-    calibration = Calibration(threshold=0.5, margin=0.01)
+    calibration = Calibration()
     catalogs = {
         0: Catalog(["a", "b"], np.stack([rows[0], distant]), space=embedder.card.space),
         3: Catalog(["a", "b"], np.stack([rows[0], rows[0]]), space=embedder.card.space),
@@ -163,8 +238,10 @@ def test_bad_input_is_one_line_and_the_catalog_stays(run: Run, built: Path, tmp_
 
 
 def test_a_calibration_of_another_writer_is_shown(run: Run, built: Path, tmp_path: Path) -> None:
-    measured = Calibration(threshold=0.7, margin=0.1, basis="measured")
+    posterior = Posterior(concentration=20.0, offset=5.0)
+    measured = Calibration(posterior, min_probability=0.8, basis="measured")
     Catalog.open(built).with_calibration(measured).save(tmp_path / "s.catalog")
     status, out, _ = run("catalog", "info", tmp_path / "s.catalog")
     assert status == 0
-    assert "threshold 0.7, margin 0.1, basis measured" in out
+    assert "'offset': 5.0" in out
+    assert "min_probability 0.8, basis measured" in out

@@ -161,7 +161,7 @@ def test_names_attributes_and_answer(unit: Unit) -> None:
         vectors,
         space="s",
         attributes={"a": {"name": "Apfel äöü 🍏", "price": "1.20"}},
-        calibration=Calibration(threshold=0.8, margin=0.05),
+        calibration=Calibration(),
     )
     first = catalog.match(vectors[0])[0]
     assert (first.name, first.attributes["price"]) == ("Apfel äöü 🍏", "1.20")
@@ -169,10 +169,9 @@ def test_names_attributes_and_answer(unit: Unit) -> None:
     assert catalog.answer(vectors[0]).decision == "match"
     assert catalog.answer(vectors[0], k=1).matches[0].id == "a"
     between = vectors[0] + vectors[1]
-    lenient = Calibration(threshold=0.1, margin=0.1)
-    loose = Catalog(["a", "b"], vectors[:2], space="s", calibration=lenient)
-    assert loose.answer(between).decision == "ambiguous"
-    assert loose.answer(between, k=1).decision == "ambiguous"
+    two = Catalog(["a", "b"], vectors[:2], space="s")
+    assert two.answer(between).decision == "ambiguous"
+    assert two.answer(between, k=1).decision == "ambiguous"
     assert catalog.answer(-vectors[0]).decision == "unknown"
 
 

@@ -45,7 +45,7 @@ def test_lookup_json_keeps_the_contract(run: Run, built: Path, query: Path) -> N
     lines = [json.loads(line) for line in out.splitlines()]
     assert len(lines) == 2
     answer = lines[0]
-    keys = {"photo", "decision", "confidence", "basis", "matches", "ms"}
+    keys = {"photo", "decision", "confidence", "unknown_probability", "basis", "matches", "ms"}
     assert set(answer) - {"candidates"} == keys
     assert ("candidates" in answer) == (answer["decision"] == "ambiguous")
     assert answer["basis"] == "default"
@@ -53,7 +53,9 @@ def test_lookup_json_keeps_the_contract(run: Run, built: Path, query: Path) -> N
     assert answer["photo"] == str(query)
     assert answer["decision"] in ("match", "ambiguous", "unknown")
     assert len(answer["matches"]) == 3
-    assert set(answer["matches"][0]) == {"id", "name", "score", "attributes"}
+    assert set(answer["matches"][0]) == {"id", "name", "score", "probability", "attributes"}
+    assert answer["matches"][0]["probability"] == answer["confidence"]
+    assert answer["confidence"] + answer["unknown_probability"] <= 1.0001
     assert set(answer["ms"]) == {"decode", "embed", "match", "total"}
     assert answer["ms"]["total"] == pytest.approx(
         answer["ms"]["decode"] + answer["ms"]["embed"] + answer["ms"]["match"], abs=0.05

@@ -104,7 +104,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
 def test_the_catalogs_own_calibration_is_reported() -> None:
     evaluation = evaluate(store(), queries())
     assert evaluation.basis == "default"
-    assert evaluation.unknown.threshold == CALIBRATION.threshold
-    measured = store().with_calibration(Calibration(0.6, 0.03, basis="measured"))
+    assert evaluation.unknown.threshold == CALIBRATION.min_probability
+    measured = store().with_calibration(Calibration(min_probability=0.8, basis="measured"))
     evaluation = evaluate(measured, queries())
-    assert (evaluation.basis, evaluation.unknown.threshold) == ("measured", 0.6)
+    assert (evaluation.basis, evaluation.unknown.threshold) == ("measured", 0.8)

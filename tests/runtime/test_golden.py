@@ -11,6 +11,7 @@ import pytest
 from shelflens import Calibration, Catalog, Embedder, build_catalog, load_image, read_dataset
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.container import FORMAT, read_container, write_container
+from shelflens.catalog.posterior import Posterior
 from shelflens.model.embedder import BUNDLED_MODEL
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -26,21 +27,29 @@ BUDGET = 3 * 2**20
 """Largest bundled model, bytes."""
 
 
-def golden_catalog() -> Catalog:
-    """What `catalog-1.catalog` holds; it was written once by version 0.1.0."""
+NEWEST = GOLDEN / "catalog-1-posterior.catalog"
+"""What the present version writes where nothing is adapted, with a posterior."""
+
+MEASURED = Calibration(Posterior(20.5, 4.0, 10.25, 0.5), 0.875, "measured", threshold=0.6)
+
+
+def golden_catalog(calibration: Calibration | None = None) -> Catalog:
+    """What the golden catalogs hold; `catalog-1.catalog` was written once by version 0.1.0."""
     rows = (np.arange(5 * 8).reshape(5, 8) % 7 - 3).astype(np.float32) + 0.25
     return Catalog(
         ["tea/green", "milk", "tea/green", "äpple", "milk"],
         rows,
         space="golden-1",
         attributes={"milk": {"name": "Milk 1 l", "price": "1.20"}, "äpple": {"name": "Äpple 🍏"}},
-        calibration=Calibration(threshold=0.6, margin=0.03),
+        calibration=calibration or Calibration(threshold=0.6),
     )
 
 
 def test_every_format_number_has_a_file() -> None:
     files = {path.name for path in GOLDEN.glob("*.catalog")}
-    assert files == {f"catalog-{version}.catalog" for version in range(1, FORMAT + 1)}
+    assert files == {f"catalog-{version}.catalog" for version in range(1, FORMAT + 1)} | {
+        NEWEST.name
+    }
 
 
 def test_format_1_opens_for_ever() -> None:
@@ -51,7 +60,7 @@ def test_format_1_opens_for_ever() -> None:
     assert np.array_equal(opened.vectors, expected.vectors)
     assert opened.attributes == expected.attributes
     assert opened.space == "golden-1"
-    assert opened.calibration == Calibration(threshold=0.6, margin=0.03)
+    assert opened.calibration == Calibration(threshold=0.6), "its threshold, the default posterior"
     match = opened.match(expected.vectors[3], k=1)[0]
     assert (match.id, match.name) == ("milk", "Milk 1 l")
     assert match.score == pytest.approx(1.0, abs=1e-5)
@@ -86,11 +95,13 @@ def test_format_2_opens_for_ever(tmp_path: Path) -> None:
         assert [match.id for match in matches] == asked["ids"]
         assert [match.score for match in matches] == pytest.approx(asked["scores"], abs=SCORES)
     opened.save(tmp_path / "again.catalog")
-    assert (tmp_path / "again.catalog").read_bytes() == opened.path.read_bytes()  # type: ignore[union-attr]
+    again = Catalog.open(tmp_path / "again.catalog")
+    assert (again.contents.version, again.calibration) == (2, opened.calibration)
+    assert np.array_equal(again.contents.rows.values, opened.contents.rows.values)
 
 
-def test_calibrations_of_other_versions_open_and_decide_as_before(tmp_path: Path) -> None:
-    """Version 0.1 called the figures of a measurement by other names; a later one may add some."""
+def test_a_measured_threshold_of_an_earlier_rule_is_kept(tmp_path: Path) -> None:
+    """A product alone is a match from there on; names of other versions are passed over."""
     tensors, metadata = read_container(GOLDEN / "catalog-1.catalog")
     former = {
         "threshold": 0.7,
@@ -108,18 +119,31 @@ def test_calibrations_of_other_versions_open_and_decide_as_before(tmp_path: Path
     texts = {"space": metadata["space"], "calibration": json.dumps(former)}
     write_container(tmp_path / "former.catalog", tensors, texts)
     opened = Catalog.open(tmp_path / "former.catalog")
-    assert opened.calibration == Calibration(0.7, 0.01, (-20.0, 25.0, 12.0), "measured")
+    least = opened.calibration.min_probability
+    assert opened.calibration.threshold == 0.7
+    assert opened.calibration.posterior == Posterior().with_alone(0.7, least)
+    assert opened.calibration.posterior.score_for(least, 1) == pytest.approx(0.7)
     answer = opened.answer(opened.vectors[2])
     assert (answer.decision, answer.basis) == ("match", "measured")
-    assert answer.confidence == pytest.approx(1 / (1 + np.exp(20 - 25 - 12 * 0.2)), abs=1e-3)
     opened.save(tmp_path / "again.catalog")
     assert Catalog.open(tmp_path / "again.catalog").calibration == opened.calibration
 
 
 def test_the_same_catalog_is_the_same_bytes(tmp_path: Path) -> None:
-    golden_catalog().save(tmp_path / "again.catalog")
-    newest = GOLDEN / "catalog-1.catalog"
-    assert (tmp_path / "again.catalog").read_bytes() == newest.read_bytes()
+    golden_catalog(MEASURED).save(tmp_path / "again.catalog")
+    assert (tmp_path / "again.catalog").read_bytes() == NEWEST.read_bytes()
+
+
+def test_a_posterior_in_a_file_is_what_the_answers_go_by() -> None:
+    opened = Catalog.open(NEWEST)
+    assert opened.calibration == MEASURED
+    query = golden_catalog(MEASURED).vectors[3]
+    answer = opened.answer(query)
+    scores = np.array([match.score for match in opened.match(query)])
+    *expected, none = MEASURED.posterior.probabilities(scores, 3).tolist()
+    assert [match.probability for match in answer.matches] == pytest.approx(expected)
+    assert answer.unknown_probability == pytest.approx(none)
+    assert answer.basis == "measured"
 
 
 def test_the_known_picture_gives_the_known_vector() -> None:

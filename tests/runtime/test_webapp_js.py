@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shelflens import Calibration, Catalog, CatalogError, ShelfLensError
+from shelflens import Calibration, Catalog, CatalogError, Match, ShelfLensError
 from shelflens.catalog.adaptation import Adaptation
+from shelflens.catalog.answer import decide
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.container import read_container, write_container
 from shelflens.catalog.nearest import unit_query
+from shelflens.catalog.posterior import Posterior
 from shelflens.discovery.similar import similar
 from shelflens.model.image import load_image
 from shelflens.webapp.build import SITE
@@ -47,8 +50,8 @@ def node(code: str, given: Any) -> Any:
 
 ASK = f"""
 import {{ Catalog }} from "{JS}/catalog.js";
-const described = (catalog) => ({{ index, score }}) => {{
-  return {{ id: catalog.product(index).id, score }};
+const described = (catalog) => ({{ index, score, probability }}) => {{
+  return {{ id: catalog.product(index).id, score, probability }};
 }};
 out = given.map(({{ path, queries, k }}) => {{
   const catalog = new Catalog(whole(path));
@@ -70,6 +73,18 @@ out = given.map(({{ path, queries, k }}) => {{
 """
 
 
+def random_calibration(rng: np.random.Generator) -> dict[str, Any]:
+    """Any that a file may hold, within reason."""
+    concentration = float(rng.uniform(2, 40))
+    second = float(rng.uniform(0, 0.9)) * concentration
+    size = float(rng.uniform(0, 1.5))
+    return {
+        "posterior": Posterior(concentration, float(rng.uniform(-2, 8)), second, size),
+        "min_probability": float(rng.uniform(0.5, 0.99)),
+        "basis": str(rng.choice(["measured", "default"])),
+    }
+
+
 def random_adaptation(rng: np.random.Generator, dim: int) -> Adaptation:
     """Some directions shortened, some by nearly all they may be."""
     basis, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
@@ -89,9 +104,7 @@ def random_catalog(seed: int) -> Catalog:
             vectors[row] = vectors[row - 1] * rng.choice([1, -1])
     calibration: dict[str, Any] = {}
     if rng.random() < 0.7:
-        calibration = {"threshold": float(rng.uniform(0, 1)), "margin": float(rng.uniform(0, 0.2))}
-    if rng.random() < 0.5:
-        calibration |= {"confidence": (-9.5, 8.25, 12.0), "basis": "measured"}
+        calibration = random_calibration(rng)
     axes = rng.normal(size=(min(3, dim), dim))
     return Catalog(
         [ids[owner] for owner in owners],
@@ -142,7 +155,9 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
             theirs = catalog.answer(query, K)
             same(ours["matches"], theirs.matches)
             assert ours["basis"] == theirs.basis
+            # Scores differ in the last bits of float32, probabilities by up to 40 times as much.
             assert ours["confidence"] == pytest.approx(theirs.confidence, abs=1e-4)
+            assert ours["unknownProbability"] == pytest.approx(theirs.unknown_probability, abs=1e-4)
             decisions.append(theirs.decision)
             assert ours["decision"] == theirs.decision
             if theirs.candidates:
@@ -154,6 +169,99 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
             if theirs_too:
                 same(ours, theirs_too)
     assert {"match", "ambiguous", "unknown"} <= set(decisions)
+
+
+DECIDE = f"""
+import {{ decide }} from "{JS}/answer.js";
+out = given.map(({{ scores, products, calibration }}) =>
+  decide(scores.map((score, index) => ({{ index, score }})), products, calibration));
+"""
+
+
+def test_equal_scores_in_give_equal_probabilities_out() -> None:
+    """The decision alone, from scores that are the same to the last bit."""
+    rng = np.random.default_rng(3)
+    cases: list[tuple[list[float], int, Calibration]] = [([], 0, Calibration())]
+    for _ in range(600):
+        count = int(rng.integers(1, 15))
+        scores = np.sort(rng.uniform(-0.2, 1, count))[::-1]
+        if rng.random() < 0.3:
+            scores[: rng.integers(1, count + 1)] = scores[0]  # equals
+        products = count if rng.random() < 0.5 else int(rng.integers(count, 100_000))
+        values = random_calibration(rng) if rng.random() < 0.7 else {}
+        cases.append((scores.tolist(), products, Calibration(**values)))
+    given = [
+        {"scores": scores, "products": products, "calibration": calibration.to_dict()}
+        for scores, products, calibration in cases
+    ]
+    decisions = []
+    for (asked, products, calibration), ours in zip(cases, node(DECIDE, given), strict=True):
+        matches = [Match(str(index), "", score) for index, score in enumerate(asked)]
+        theirs = decide(matches, products, calibration)
+        decisions.append(theirs.decision)
+        assert ours["decision"] == theirs.decision
+        assert ours["basis"] == theirs.basis
+        assert ours["confidence"] == pytest.approx(theirs.confidence, abs=1e-9)
+        assert ours["unknownProbability"] == pytest.approx(theirs.unknown_probability, abs=1e-9)
+        assert [got["index"] for got in ours["candidates"]] == [
+            int(match.id) for match in theirs.candidates
+        ]
+        for got, match in zip(ours["matches"], theirs.matches, strict=True):
+            if match.probability is None:
+                assert "probability" not in got
+            else:
+                assert got["probability"] == pytest.approx(match.probability, abs=1e-9)
+    assert {"match", "ambiguous", "unknown"} == set(decisions)
+
+
+def test_a_calibration_with_missing_keys_gets_the_defaults_of_python() -> None:
+    values: list[dict[str, Any]] = [
+        {},
+        {"threshold": 0.7, "margin": 0.03, "confidence": [-20.0, 25.0, 12.0], "basis": "measured"},
+        {"posterior": {}, "basis": "measured"},
+        {"posterior": {"offset": 6.5, "of a later version": "x"}},
+        {"posterior": {"second": 0, "size": 0}, "min_probability": 0.5},
+    ]
+    scores = [0.62, 0.55, 0.3]
+    given = [{"scores": scores, "products": 40, "calibration": case} for case in values]
+    for case, ours in zip(values, node(DECIDE, given), strict=True):
+        matches = [Match(str(index), "", score) for index, score in enumerate(scores)]
+        theirs = decide(matches, 40, Calibration.from_dict(case))
+        assert (ours["decision"], ours["basis"]) == (theirs.decision, theirs.basis), case
+        assert ours["confidence"] == pytest.approx(theirs.confidence, abs=1e-9), case
+
+
+def test_a_calibration_is_refused_where_python_refuses_it(tmp_path: Path) -> None:
+    """In a file whose checksums are right."""
+    random_catalog(3).save(tmp_path / "s.catalog")
+    tensors, metadata = read_container(tmp_path / "s.catalog")
+    bad = [float("nan"), float("inf"), -1, "20.1", "many", None, True, [1.0], {}, 2e6]
+    cases: list[Any] = [None, [], "text", 3, {"posterior": None}, {"posterior": []}]
+    cases += [{"posterior": "size"}, {"posterior": {"concentration": 6.0}}, {"threshold": -2}]
+    cases += [{key: value} for key in ("min_probability", "threshold") for value in bad[2:]]
+    cases += [
+        {"posterior": {name: value}}
+        for name in ("concentration", "offset", "second", "size")
+        for value in bad
+    ]
+    cases += [{}, {"posterior": {}}, {"posterior": {"later": "x"}}, {"later": None}]
+    given, refused = [], []
+    for case in cases:
+        path = tmp_path / "case.catalog"
+        texts = {"space": metadata["space"], "calibration": json.dumps(case)}
+        write_container(path, tensors, texts)
+        given.append({"data": base64.b64encode(path.read_bytes()).decode()})
+        try:
+            Catalog.open(path)
+            refused.append(False)
+        except ShelfLensError:
+            refused.append(True)
+    verdicts = node(REFUSE, given)
+    for case, verdict, wrong in zip(cases, verdicts, refused, strict=True):
+        assert (verdict is not None) == wrong, case
+        assert verdict is None or verdict[0] == "WebAppError", verdict
+    assert refused[-4:] == [False] * 4
+    assert sum(refused) > 45
 
 
 REFUSE = f"""

@@ -11,7 +11,7 @@ from shelflens import Calibration, Catalog
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.query_results import EmbeddedImages
 
-CALIBRATION = Calibration(threshold=0.7, margin=0.02)
+CALIBRATION = Calibration()
 
 Floats = NDArray[np.float32]
 

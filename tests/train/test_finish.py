@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shelflens import Calibration
+from shelflens.calibration.scores import ScoredPhotos, Scores
+from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
 
 pytestmark = pytest.mark.train
@@ -50,7 +53,12 @@ def judgement(before: float, after: float) -> Any:
     from shelflens_train.finish import Judgement
 
     scores = np.linspace(0.4, 0.9, 10).astype(np.float32)
-    found = Retrieval(0.75, scores, scores - 0.2, np.full(10, 0.2, np.float32))
+    labels = [f"p{n}" for n in range(10)]
+    first_two = np.stack([scores, scores - 0.2], axis=1).astype(np.float64)
+    known = Scores(first_two, np.zeros(10, np.int64), labels, 4)
+    left_out = Scores(first_two - 0.2, np.full(10, 2, np.int64), labels, 3)
+    photos = ScoredPhotos(known, left_out, None, products=4, rows=4)
+    found = Retrieval(0.75, scores, scores - 0.2, photos)
     return Judgement(found, found, found, after, before)
 
 
@@ -98,7 +106,8 @@ def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> Non
     assert card.training["data"] == ["shop"], "no path of this machine"
     assert card.training["start_weights"] == "start.h5"
     assert (card.training["products"], card.training["photos"]) == (4, 12)
-    assert set(card.calibration) == {"threshold", "margin"}
+    assert set(card.calibration) == {"threshold", "posterior"}
+    assert Calibration.from_dict(card.calibration).posterior != Posterior(), "of these photos"
     moved = network.get_weights()
     network.set_weights([moved[0] + 1, *moved[1:]])
     assert model_card(network, judgement(0.5, 0.6), split, config, name="shop").space != card.space

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog
-from shelflens.calibration.fit import PRECISION
-from shelflens.calibration.thresholds import margin_for
-from shelflens.catalog.calibration import Calibration
+from shelflens.calibration.fit import UNKNOWN_SHARE, fit_posterior
+from shelflens.calibration.scores import ScoredPhotos, score_photos
+from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
 from shelflens_train.photo_bank import PhotoBank
@@ -28,8 +29,8 @@ class Retrieval:
     """Best score of each query's own product."""
     impostor: NDArray[np.float32]
     """Best score among the other products: what the query would get, were its own not there."""
-    margin: NDArray[np.float32]
-    """Score of the first product less that of the second."""
+    photos: ScoredPhotos
+    """The scores of each query's first products, with its own product enrolled and left out."""
 
 
 def embed(
@@ -59,15 +60,18 @@ def retrieve(
         queries: float32 [m, d], with the product of each row.
     """
     catalog = Catalog(list(gallery_products), gallery, space="evaluation")
-    ranked, genuine, impostor, margin = [], [], [], []
+    ranked, genuine, impostor = [], [], []
     for vector, product in zip(queries, query_products, strict=True):
         matches = catalog.match(vector, k=len(catalog))
         ranked.append([matches[0].id])
         genuine.append(next(match.score for match in matches if match.id == product))
         impostor.append(next(match.score for match in matches if match.id != product))
-        margin.append(matches[0].score - matches[1].score)
-    scores = (np.array(column, np.float32) for column in (genuine, impostor, margin))
-    return Retrieval(recall_at_k(ranked, query_products), *scores)
+    return Retrieval(
+        recall_at_k(ranked, query_products),
+        np.array(genuine, np.float32),
+        np.array(impostor, np.float32),
+        score_photos(catalog, queries, query_products),
+    )
 
 
 def retrieval(
@@ -85,27 +89,20 @@ def retrieval(
     )
 
 
-def default_calibration(found: Retrieval) -> dict[str, float]:
-    """Threshold and margin for catalogs that have none of their own.
+def default_calibration(found: Retrieval) -> dict[str, Any]:
+    """What catalogs that have no calibration of their own go by, for the model card.
 
-    The threshold is at the equal error rate: as many queries fall below it with their own product
-    as rise above it with only the others. The margin is the smallest from which an accepted product
-    is right in a share `PRECISION`, as in `shelflens catalog calibrate`. Measure with one image per
-    product, the smallest catalog: with more images all scores rise, and the threshold accepts more
-    unknown products.
+    The posterior is fitted on the queries, with their own product enrolled and left out, and drawn
+    towards that of shops of many kinds. The threshold is at the equal error rate: as many queries
+    fall below it with their own product as rise above it with only the others.
 
     Returns:
-        `threshold` and `margin`, in units of cosine similarity.
+        `threshold`, a cosine similarity, and the coefficients of `posterior`.
     """
     _, threshold = error_curve(found.genuine, found.impostor).equal
-    accepted = np.maximum(found.genuine, found.impostor) >= threshold
-    margin = margin_for(
-        found.margin[accepted].astype(np.float64),
-        (found.genuine > found.impostor)[accepted],
-        precision=PRECISION,
-        default=Calibration().margin,
-    )
-    return {"threshold": round(threshold, 4), "margin": round(margin, 4)}
+    photos = found.photos
+    posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, Posterior())
+    return {"threshold": round(threshold, 4), "posterior": asdict(posterior)}
 
 
 def sample_per_product(items: Sequence[LabelledImage], count: int) -> list[LabelledImage]:

@@ -32,10 +32,10 @@ def calibrated(
     for trial in trials:
         calibration = trial.calibration(how, rate)
         known, new = both_judged(trial, calibration)
-        row = {"threshold": calibration.threshold, "margin": calibration.margin}
+        row = {"min_probability": calibration.min_probability}
         row |= counted(known, trial.photos("known judged")[1], new)
         for name in FOREIGN:
-            row[f"false accepts, {name}"] = accepted(trial.answers(name, calibration))
+            row[f"false accepts, {name}"] = matched(trial.answers(name, calibration))
         rows.append(row)
     return summary(rows)
 
@@ -59,9 +59,9 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-def accepted(answers: Sequence[Answer]) -> float:
-    """The share that is not unknown."""
-    return mean([answer.decision != "unknown" for answer in answers])
+def matched(answers: Sequence[Answer]) -> float:
+    """The share that is answered `match`."""
+    return mean([answer.decision == "match" for answer in answers])
 
 
 def counted(
@@ -76,15 +76,15 @@ def counted(
         for answer, own in zip(known, products, strict=True)
         if answer.decision == "ambiguous"
     ]
-    matched = decisions == "match"
+    match = decisions == "match"
     confidence = np.array([answer.confidence for answer in [*known, *new]])
     truth = np.concatenate([right, np.zeros(len(new), bool)])
     return {
-        "false accepts": mean(unknown != "unknown"),
-        "false accepts as match": mean(unknown == "match"),
+        "false accepts": mean(unknown == "match"),
+        "unknown not rejected": mean(unknown != "unknown"),
         "accepted": mean(decisions != "unknown"),
-        "matched": mean(matched),
-        "matched right": mean(right[matched]) if matched.any() else math.nan,
+        "matched": mean(match),
+        "matched right": mean(right[match]) if match.any() else math.nan,
         "ambiguous": mean(decisions == "ambiguous"),
         "among candidates": mean(among) if among else math.nan,
         "ece": calibration_error(confidence, truth),
@@ -177,10 +177,10 @@ def bursts(trial: Trial, name: str, size: int) -> list[tuple[Vectors, str]]:
 
 
 def few_photos(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """The threshold when only a few photos of each side are given: lowest, mean, highest."""
+    """The least probability with only a few photos of each side: lowest, mean, highest."""
     rows = []
     for count in PHOTO_COUNTS:
-        thresholds, rates = [], []
+        minimums, rates = [], []
         for trial in trials:
             generator = np.random.default_rng(trial.seed)
             few = {
@@ -189,12 +189,12 @@ def few_photos(trials: Sequence[Trial]) -> list[dict[str, Any]]:
             }
             small = replace(trial, indices={**trial.indices, **few}, calibrations={})
             calibration = small.calibration("unknowns")
-            thresholds.append(calibration.threshold)
-            rates.append(accepted(trial.answers("unknown judged", calibration)))
+            minimums.append(calibration.min_probability)
+            rates.append(matched(trial.answers("unknown judged", calibration)))
         rows.append(
             {
                 "photos": count,
-                "threshold": [min(thresholds), mean(thresholds), max(thresholds)],
+                "min_probability": [min(minimums), mean(minimums), max(minimums)],
                 "false_accepts": [min(rates), mean(rates), max(rates)],
             }
         )
@@ -205,7 +205,7 @@ def cost(catalog: Catalog, queries: Vectors) -> dict[str, float]:
     """Milliseconds, median: the decision alone, ten matches, a whole answer."""
     matches = [catalog.match(vector, 10) for vector in queries]
     acts: dict[str, Callable[[int], object]] = {
-        "decide": lambda n: decide(matches[n], catalog.calibration),
+        "decide": lambda n: decide(matches[n], len(catalog), catalog.calibration),
         "match": lambda n: catalog.match(queries[n], 10),
         "answer": lambda n: catalog.answer(queries[n]),
     }

@@ -94,7 +94,7 @@ def _calibrated(report: dict[str, Any]) -> str:
 
 
 def _trade(report: dict[str, Any]) -> str:
-    keys = ("threshold", "false accepts", "accepted", "matched", "matched right")
+    keys = ("min_probability", "false accepts", "accepted", "matched", "matched right")
     rows = ((f"{row['target']:g}", *(row[key] for key in keys)) for row in report["trade"])
     return table(("--false-accept-rate", *keys), rows)
 
@@ -117,11 +117,11 @@ def _fused(report: dict[str, Any]) -> str:
 
 def _few(report: dict[str, Any]) -> str:
     def cells(row: dict[str, Any]) -> Iterable[object]:
-        return (row["photos"], *row["threshold"], *row["false_accepts"][1:])
+        return (row["photos"], *row["min_probability"], *row["false_accepts"][1:])
 
     head = (
-        "photos of each side", "threshold, lowest", "mean", "highest", "false accepts, mean",
-        "highest",
+        "photos of each side", "least probability, lowest", "mean", "highest",
+        "false accepts, mean", "highest",
     )  # fmt: skip
     return table(head, map(cells, report["few_photos"]))
 

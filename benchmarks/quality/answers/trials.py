@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from benchmarks.quality.grocery import SHARED
 from benchmarks.quality.measuring import Vectors, embedded, photos_of
 from shelflens import Answer, Catalog, Embedder, Match
-from shelflens.calibration.calibrate import calibrate
-from shelflens.calibration.fit import FALSE_ACCEPT_RATE
+from shelflens.calibration.fit import FALSE_ACCEPT_RATE, fit_calibration
+from shelflens.calibration.scores import score_photos
 from shelflens.catalog.answer import decide
 from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.likeness import mean_nearest, with_likeness
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import read_dataset
 
@@ -60,7 +61,10 @@ class Embeddings:
         half = set(sorted(set(labels))[first::2])
         rows = [index for index, label in enumerate(labels) if label in half]
         vectors, ids = self.pick("train", np.array(rows))
-        return Catalog(ids, vectors, space="answers", calibration=self.default), half
+        catalog = Catalog(ids, vectors, space="answers", calibration=self.default)
+        # As `build_catalog` does.
+        built = with_likeness(self.default, mean_nearest(catalog))
+        return catalog.with_calibration(built), half
 
 
 @dataclass(frozen=True)
@@ -84,23 +88,22 @@ class Trial:
     def calibration(self, how: How, rate: float = FALSE_ACCEPT_RATE) -> Calibration:
         """For a target false accept rate; measured once."""
         if how == "default":
-            return self.embeddings.default
+            return self.catalog.calibration
         if (how, rate) not in self.calibrations:
             unknowns, labels = self.photos("unknown") if how == "unknowns" else (None, [])
-            self.calibrations[how, rate] = calibrate(
-                self.catalog,
-                *self.photos("known"),
-                unknowns=unknowns,
-                unknown_labels=labels,
+            # What `calibrate` does, without judging it on halves of the photos.
+            photos = score_photos(self.catalog, *self.photos("known"), unknowns, labels)
+            self.calibrations[how, rate] = fit_calibration(
+                photos,
                 false_accept_rate=rate,
-                default=self.embeddings.default,
+                default=self.catalog.calibration,
                 seed=self.seed,
             )
         return self.calibrations[how, rate]
 
     def answers(self, name: str, calibration: Calibration) -> list[Answer]:
         """Of the photos of one set."""
-        return [decide(matches, calibration) for matches in self.matches[name]]
+        return [decide(found, len(self.catalog), calibration) for found in self.matches[name]]
 
 
 def trial_of(embeddings: Embeddings, split: str, seed: int) -> Trial:

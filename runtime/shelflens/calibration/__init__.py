@@ -1,1 +1,1 @@
-"""From scores of labelled images to thresholds and a confidence."""
+"""From scores of labelled images to probabilities."""

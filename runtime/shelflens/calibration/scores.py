@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Match
-from shelflens.catalog.calibration import MARGIN_CAP
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.errors import DataError
@@ -19,32 +18,42 @@ from shelflens.errors import DataError
 class Scores:
     """How m photos came out: one entry each."""
 
-    score: NDArray[np.float64]
-    """Of the first product."""
-    margin: NDArray[np.float64]
-    """First score less second, `MARGIN_CAP` at most."""
-    right: NDArray[np.bool_]
-    """Whether the first product is the right one; never, for what is not enrolled."""
+    scores: NDArray[np.float64]
+    """Of the first products, float64 [m, c], best first; -inf where the catalog has no more."""
+    right: NDArray[np.int64]
+    """Index of the right product among these, int64 [m]; c where it is not among them, or not
+    enrolled."""
     labels: list[str]
     """What each shows."""
+    products: int
+    """How many were enrolled."""
 
     @classmethod
-    def of(cls, matches: Sequence[Sequence[Match]], labels: Sequence[str]) -> Scores:
+    def of(cls, matches: Sequence[Sequence[Match]], labels: Sequence[str], products: int) -> Scores:
         """From the matches of each photo, best first; a label that is no product id is not right.
 
         Args:
             matches: m lists, none empty.
             labels: m labels.
+            products: How many were enrolled.
         """
-        first = np.array([found[0].score for found in matches])
-        second = np.array([found[1].score if len(found) > 1 else -np.inf for found in matches])
-        right = [found[0].id == label for found, label in zip(matches, labels, strict=True)]
-        return cls(first, np.minimum(first - second, MARGIN_CAP), np.array(right), list(labels))
+        scores = np.full((len(matches), MATCH_CANDIDATES), -np.inf)
+        right = np.full(len(matches), MATCH_CANDIDATES)
+        for row, (found, label) in enumerate(zip(matches, labels, strict=True)):
+            for index, match in enumerate(found[:MATCH_CANDIDATES]):
+                scores[row, index] = match.score
+                if match.id == label:
+                    right[row] = index
+        return cls(scores, right, list(labels), products)
+
+    def __len__(self) -> int:
+        """Number of photos."""
+        return len(self.labels)
 
     def taken(self, keep: NDArray[np.bool_]) -> Scores:
-        """Those of some photos."""
-        labels = np.array(self.labels)[keep].tolist()
-        return Scores(self.score[keep], self.margin[keep], self.right[keep], labels)
+        """Those of the photos that a bool [m] is true for."""
+        labels = [label for label, kept in zip(self.labels, keep, strict=True) if kept]
+        return Scores(self.scores[keep], self.right[keep], labels, self.products)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,32 @@ class ScoredPhotos:
     rows: int
     """Its rows."""
 
+    @property
+    def not_enrolled(self) -> list[Scores]:
+        """Products left out, then unknown things, where there are any."""
+        left_out = hardest_half(self.left_out) if self.left_out is not None else None
+        return [group for group in (left_out, self.unknown) if group is not None]
+
+    def half(self, parity: int) -> ScoredPhotos:
+        """The photos of every second thing, for judging on things that were not fitted on; every
+        second photo in a group that shows a single thing."""
+
+        def part(scores: Scores | None) -> Scores | None:
+            if scores is None:
+                return None
+            order = {label: index for index, label in enumerate(dict.fromkeys(scores.labels))}
+            owners = np.array([order[label] for label in scores.labels])
+            parts = owners if len(order) > 1 else np.arange(len(owners))
+            keep = parts % 2 == parity
+            return scores.taken(keep) if keep.any() else None
+
+        known = part(self.known)
+        if known is None:
+            known = self.known.taken(np.zeros(len(self.known), bool))
+        return ScoredPhotos(
+            known, part(self.left_out), part(self.unknown), self.products, self.rows
+        )
+
 
 def score_photos(
     catalog: Catalog,
@@ -78,21 +113,23 @@ def score_photos(
     """
     # One more than is ever asked for: without its own product the candidates are still whole.
     matches = catalog.match_many(queries, MATCH_CANDIDATES + 1)
-    known = Scores.of([found[:MATCH_CANDIDATES] for found in matches], products)
+    known = Scores.of(matches, products, len(catalog))
     left_out = unknown = None
     if len(catalog) > 1:
         without = [
             [match for match in found if match.id != own]
             for found, own in zip(matches, products, strict=True)
         ]
-        left_out = _never_right(Scores.of(without, [f"not {own}" for own in products]))
+        left_out = Scores.of(without, [f"not {own}" for own in products], len(catalog) - 1)
     if unknowns is not None:
         matches = catalog.match_many(unknowns, MATCH_CANDIDATES)
-        unknown = _never_right(Scores.of(matches, [f"unknown {label}" for label in unknown_labels]))
-    scores = np.concatenate([group.score for group in (known, left_out, unknown) if group])
-    if np.ptp(scores) < 1e-6:
+        labels = [f"unknown {label}" for label in unknown_labels]
+        unknown = Scores.of(matches, labels, len(catalog))
+    groups = [group for group in (known, left_out, unknown) if group is not None]
+    first = np.concatenate([group.scores[:, 0] for group in groups])
+    if np.ptp(first) < 1e-6:
         raise DataError(
-            f"all {len(scores)} photos score {scores[0]:.3f}; expected scores that differ: "
+            f"all {len(first)} photos score {first[0]:.3f}; expected scores that differ: "
             "are they one photo, or is the model damaged?"
         )
     return ScoredPhotos(known, left_out, unknown, len(catalog), catalog.row_count)
@@ -106,10 +143,5 @@ def hardest_half(scores: Scores) -> Scores:
     """
     labels = np.array(scores.labels)
     names = np.unique(labels)
-    heights = np.array([np.quantile(scores.score[labels == name], 0.9) for name in names])
+    heights = np.array([np.quantile(scores.scores[labels == name, 0], 0.9) for name in names])
     return scores.taken(np.isin(labels, names[heights >= np.median(heights)]))
-
-
-def _never_right(scores: Scores) -> Scores:
-    """The same, even where a product has the name that a label was given."""
-    return Scores(scores.score, scores.margin, np.zeros(len(scores.score), bool), scores.labels)

@@ -46,12 +46,6 @@ HIGHEST = 0.999
 
 RESAMPLES = 200
 
-MARGIN_PHOTOS = 50
-"""Photos that the default margin is worth."""
-
-MAX_MARGIN = 0.15
-"""The largest margin that is ever asked for, whatever a few photos say."""
-
 
 @dataclass(frozen=True)
 class Threshold:
@@ -152,36 +146,6 @@ def share_interval(
     sample = np.random.default_rng(seed).integers(0, len(sizes), (RESAMPLES * 5, len(sizes)))
     low, high = np.quantile(hits[sample].sum(axis=1) / sizes[sample].sum(axis=1), [0.025, 0.975])
     return max(0.0, min(middle - half, float(low))), min(1.0, max(middle + half, float(high)))
-
-
-def margin_for(
-    margins: Floats, right: NDArray[np.bool_], *, precision: float, default: float
-) -> float:
-    """The smallest margin from which the first products are right in a share `precision`.
-
-    Args:
-        margins: float64 [m], first score less second of each accepted photo of enrolled products.
-        right: bool [m], whether the first product was right.
-        precision: Target.
-        default: The margin without photos; it is worth `MARGIN_PHOTOS` of them.
-    """
-    count = len(margins)
-    if not count:
-        return default
-    order = np.argsort(-margins, kind="stable")
-    # Half a wrong photo more than seen: none wrong of three proves nothing.
-    wrong = (np.cumsum(~right[order]) + 0.5) / (np.arange(count) + 1.5)
-    good = np.flatnonzero(wrong <= 1 - precision)
-    if len(good) and good[-1] == count - 1:
-        measured = 0.0
-    elif len(good):
-        measured = float(margins[order[good[-1]]])
-    elif count * (1 - precision) < 1:
-        measured = default
-    else:
-        measured = MAX_MARGIN
-    weight = count / (count + MARGIN_PHOTOS)
-    return weight * min(measured, MAX_MARGIN) + (1 - weight) * default
 
 
 def _groups(labels: Sequence[str]) -> list[NDArray[np.int64]]:

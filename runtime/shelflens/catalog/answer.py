@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from shelflens.catalog.calibration import DEFAULT, MARGIN_CAP, Calibration
+import numpy as np
+
+from shelflens.catalog.calibration import DEFAULT, Calibration
+from shelflens.catalog.scores import MATCH_CANDIDATES
 
 Decision = Literal["match", "ambiguous", "unknown"]
+
+MIN_UNKNOWN = 0.5
+"""Probability of "not enrolled" from which the answer is `unknown`: below it, the nearest products
+are named as possible ones."""
+
+CANDIDATE_SHARE = 0.8
+"""Share of the products' probability that the candidates of `ambiguous` have together."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +32,18 @@ class Match:
     """How well the product fits the query, -1 to 1: a mix of cosine similarities (`Catalog.match`,
     or of the best row alone, `similar`)."""
     attributes: dict[str, str] = field(default_factory=dict)
+    probability: float | None = None
+    """That the photo shows this product, 0 to 1; None where no photo was asked about, as in
+    `similar`, and past the products that were judged."""
 
     def to_dict(self) -> dict[str, Any]:
         """The match as JSON values."""
+        known = {} if self.probability is None else {"probability": round(self.probability, 4)}
         return {
             "id": self.id,
             "name": self.name,
             "score": round(self.score, 4),
+            **known,
             "attributes": dict(self.attributes),
         }
 
@@ -42,10 +58,12 @@ class Answer:
     confidence: float = 0.0
     """The probability that the first product is the right one, 0 to 1, whatever the decision."""
     basis: str = DEFAULT
-    """Where thresholds and confidence come from: "measured" with this catalog's own photos, or
-    "default", the model card's."""
+    """Where the probabilities come from: "measured" with this catalog's own photos, or "default",
+    the model card's."""
     candidates: list[Match] = field(default_factory=list)
-    """For `ambiguous`, the two or more products that cannot be told apart, best first."""
+    """For `ambiguous`, the products that it may be, best first; a single one is "perhaps this"."""
+    unknown_probability: float = 1.0
+    """That the photo shows no enrolled product, 0 to 1."""
 
     @property
     def best(self) -> Match | None:
@@ -58,34 +76,62 @@ class Answer:
         return {
             "decision": self.decision,
             "confidence": round(self.confidence, 4),
+            "unknown_probability": round(self.unknown_probability, 4),
             "basis": self.basis,
             **({"candidates": ids} if ids else {}),
             "matches": [match.to_dict() for match in self.matches],
         }
 
 
-def decide(matches: Sequence[Match], calibration: Calibration) -> Answer:
-    """Judge the best matches by a threshold and a margin.
+def decide(matches: Sequence[Match], products: int, calibration: Calibration) -> Answer:
+    """Judge the best matches by the posterior.
 
     Args:
-        matches: Best first; ten or so, for all of them may be candidates.
+        matches: Best first. Only the first `MATCH_CANDIDATES` are judged and may be candidates, so
+            that the answer does not depend on how many are shown; further ones get no probability.
+        products: How many the catalog has.
         calibration: The catalog's.
 
     Returns:
-        `unknown` below the threshold, `ambiguous` within the margin, `match` otherwise.
+        `match` when the first product has at least `calibration.min_probability`, `unknown` when
+        "not enrolled" has at least `MIN_UNKNOWN`, `ambiguous` otherwise, with the fewest products
+        that have `CANDIDATE_SHARE` of what is not "not enrolled".
     """
-    basis = calibration.basis
-    if not matches:
-        return Answer("unknown", [], 0.0, basis)
-    first = matches[0].score
-    margin = first - matches[1].score if len(matches) > 1 else MARGIN_CAP
-    confidence = calibration.probability(first, margin)
-    if first < calibration.threshold:
-        return Answer("unknown", list(matches), confidence, basis)
-    if len(matches) > 1 and margin < calibration.margin:
-        near = [match for match in matches if first - match.score < calibration.margin]
-        return Answer("ambiguous", list(matches), confidence, basis, near)
-    return Answer("match", list(matches), confidence, basis)
+    judged, rest = matches[:MATCH_CANDIDATES], matches[MATCH_CANDIDATES:]
+    scores = np.array([match.score for match in judged])
+    *probabilities, none = calibration.posterior.probabilities(scores, products).tolist()
+    judged = [
+        replace(match, probability=probability)
+        for match, probability in zip(judged, probabilities, strict=True)
+    ]
+    answer = Answer(
+        "unknown",
+        [*judged, *rest],
+        probabilities[0] if judged else 0.0,
+        calibration.basis,
+        unknown_probability=none,
+    )
+    if none >= MIN_UNKNOWN:
+        return answer
+    if answer.confidence >= calibration.min_probability:
+        return replace(answer, decision="match")
+    return replace(answer, decision="ambiguous", candidates=_candidates(judged))
+
+
+def _candidates(matches: Sequence[Match]) -> list[Match]:
+    """The fewest products, at least one, that have `CANDIDATE_SHARE` of all products' probability.
+
+    A product with the same score as the last of them is one too.
+    """
+    total = math.fsum(match.probability or 0.0 for match in matches)
+    candidates: list[Match] = []
+    reached = 0.0
+    for match in matches:
+        if reached >= CANDIDATE_SHARE * total and match.score < candidates[-1].score:
+            break
+        candidates.append(match)
+        reached += match.probability or 0.0
+    return candidates
 
 
 def shown(answer: Answer, k: int) -> Answer:

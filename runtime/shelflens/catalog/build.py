@@ -9,6 +9,7 @@ from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.likeness import default_calibration
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -65,7 +66,7 @@ def build_catalog(
         )
         if on_verdict is not None:
             on_verdict(verdict)
-    return Catalog(
+    catalog = Catalog(
         products,
         vectors,
         space=card.space,
@@ -74,6 +75,7 @@ def build_catalog(
         category_axes=CategoryAxes.from_card(card.category_axes),
         adaptation=adaptation,
     )
+    return catalog.with_calibration(default_calibration(catalog, card.calibration))
 
 
 def in_row_order(images: Sequence[LabelledImage]) -> list[LabelledImage]:

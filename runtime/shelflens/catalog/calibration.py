@@ -1,21 +1,15 @@
-"""A catalog's calibration: threshold, margin, confidence, and how they were measured."""
+"""How sure an answer must be, and how that was measured."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from shelflens.catalog.posterior import Posterior, number
 
 MEASURED, DEFAULT = "measured", "default"
 """The basis of a calibration."""
-
-MARGIN_CAP = 0.2
-"""A margin above this says no more; also the margin of the only product of a catalog."""
-
-DEFAULT_SLOPE = 20.0
-"""Rise of the log odds per unit of score and of margin when nothing was measured: 0.1 above the
-threshold or the margin is e squared to one, about 7 in 8."""
 
 Interval = tuple[float, float]
 """95 %."""
@@ -25,14 +19,14 @@ Interval = tuple[float, float]
 class Measurement:
     """What a calibration was measured on, and what it gave there; all for people to read."""
 
-    threshold_interval: Interval
+    min_probability_interval: Interval
     false_accept_rate: float
-    """Target share of unknown things that are answered with a product."""
+    """Target share of unknown things that are answered `match`."""
     measured_false_accept_rate: float
-    """What it is for things other than those that the threshold was measured on."""
+    """What it is for things other than those that the least probability was measured on."""
     false_accept_rate_interval: Interval
     weight: float
-    """How much of the threshold these photos decide, 0 to 1; the rest is the default's."""
+    """How much of the least probability these photos decide, 0 to 1; the rest is the default's."""
     accepted: float
     """Of the photos of enrolled products, the share not answered `unknown`."""
     matched: float
@@ -53,11 +47,11 @@ class Measurement:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measurement | None:
         """From the keys of a calibration in a file; None unless all of them are there."""
-        names = [field.name for field in fields(cls)]
+        names = [item.name for item in fields(cls)]
         if any(name not in values for name in names):
             return None
         given = {name: values[name] for name in names}
-        for name in ("threshold_interval", "false_accept_rate_interval"):
+        for name in ("min_probability_interval", "false_accept_rate_interval"):
             low, high = given[name]
             given[name] = (low, high)
         return cls(**given)
@@ -67,16 +61,15 @@ class Measurement:
 class Calibration:
     """What `decide` goes by. The defaults are for a catalog of which nothing was measured."""
 
-    threshold: float = 0.5
-    """Smallest score of a product that is there."""
-    margin: float = 0.02
-    """Smallest difference between the first score and the second of a match."""
-    confidence: tuple[float, float, float] | None = None
-    """Log odds at score and margin zero, their rise per unit of score and per unit of margin (Platt
-    1999). The last two are not negative. None takes the default's."""
+    posterior: Posterior = field(default_factory=Posterior)
+    min_probability: float = 0.95
+    """Smallest probability of the first product that is answered `match`; 0.5 to below 1."""
     basis: str = DEFAULT
     """"measured" with photos of this catalog's products, or "default", the model card's."""
     measurement: Measurement | None = None
+    threshold: float = 0.5
+    """Score from which two images are of one thing where no catalog is asked: near-duplicates, and
+    what a camera shows twice. The model card's; a calibration leaves it."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
@@ -84,42 +77,33 @@ class Calibration:
         keys of other versions are ignored.
 
         Raises:
-            TypeError, ValueError: a value of another type.
+            TypeError, ValueError: a value of another type, or out of its range.
         """
-        confidence = None
-        if curve := values.get("confidence"):
-            height, of_score, of_margin = map(float, curve)
-            confidence = (height, of_score, of_margin)
+        min_probability = number(
+            "min_probability", values.get("min_probability", cls.min_probability)
+        )
+        threshold = number("threshold", values.get("threshold", cls.threshold))
+        if not (0.5 <= min_probability < 1 and -1 <= threshold <= 1):
+            raise ValueError(
+                f"a calibration in its range, got min_probability {min_probability} and "
+                f"threshold {threshold}"
+            )
+        if "posterior" not in values:  # of an earlier rule: a threshold
+            posterior, basis = Posterior(), str(values.get("basis", cls.basis))
+            if basis == MEASURED and "threshold" in values:
+                posterior = posterior.with_alone(threshold, min_probability)
+            return cls(posterior, min_probability, basis, None, threshold)
         return cls(
-            float(values.get("threshold", cls.threshold)),
-            float(values.get("margin", cls.margin)),
-            confidence,
+            Posterior.from_dict(values["posterior"]),
+            min_probability,
             str(values.get("basis", cls.basis)),
             Measurement.from_dict(values),
+            threshold,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, for a file: what was measured only where something was."""
-        values: dict[str, Any] = {"threshold": self.threshold, "margin": self.margin}
-        if self.basis != DEFAULT:
-            values["basis"] = self.basis
-        if self.confidence is not None:
-            values["confidence"] = list(self.confidence)
+        values = {key: value for key, value in asdict(self).items() if key != "measurement"}
         measured = asdict(self.measurement) if self.measurement is not None else {}
         lists = {key: list(v) if isinstance(v, tuple) else v for key, v in measured.items()}
         return {**values, **lists}
-
-    def probability(self, score: float, margin: float) -> float:
-        """The probability that the first product is right, 0 to 1.
-
-        Args:
-            score: The first product's.
-            margin: Its difference to the second product's; above `MARGIN_CAP` it says no more.
-        """
-        height, of_score, of_margin = self.confidence or self._default_curve()
-        odds = height + of_score * score + of_margin * min(margin, MARGIN_CAP)
-        return 1 / (1 + math.exp(-min(max(odds, -30.0), 30.0)))
-
-    def _default_curve(self) -> tuple[float, float, float]:
-        """One in two at the threshold and the margin."""
-        return -DEFAULT_SLOPE * (self.threshold + self.margin), DEFAULT_SLOPE, DEFAULT_SLOPE

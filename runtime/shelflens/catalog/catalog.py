@@ -257,7 +257,7 @@ class Catalog:
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
         matches = self.match(vector, max(k, MATCH_CANDIDATES))
-        return shown(decide(matches, self.calibration), k)
+        return shown(decide(matches, len(self), self.calibration), k)
 
     def add(
         self,

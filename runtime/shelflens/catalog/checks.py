@@ -129,21 +129,13 @@ LOWEST_CAP = 0.9
 """A threshold is cut off above this only."""
 
 _COUNTS = ("queries", "unknowns", "products", "rows")
-_INTERVALS = ("threshold_interval", "false_accept_rate_interval")
+_INTERVALS = ("min_probability_interval", "false_accept_rate_interval")
 
 
 def check_calibration(values: Any) -> None:
-    """Refuse a calibration with values of another type, or outside their range."""
+    """Refuse a calibration that cannot be shown; `Calibration.from_dict` refuses coefficients."""
     if type(values) is not dict:
         raise ValueError("the calibration is no object")
-    for name, low, high in (("threshold", -1.0, 1.0), ("margin", 0.0, 2.0)):
-        if name in values and not (_number(values[name]) and low <= values[name] <= high):
-            raise ValueError(f"calibration: {name} {values[name]!r:.20}")
-    curve = values.get("confidence")
-    if curve and not (
-        type(curve) is list and len(curve) == 3 and all(map(_number, curve)) and min(curve[1:]) >= 0
-    ):
-        raise ValueError("calibration: a confidence that is none")
     basis = values.get("basis", "default")
     if type(basis) is not str or not basis.isprintable() or len(basis) > 40:
         raise ValueError("calibration: a basis that is none")

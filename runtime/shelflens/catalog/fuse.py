@@ -48,4 +48,4 @@ def fuse(
         replace(match, score=match.score * factor)
         for match in catalog.match(mean, max(k, MATCH_CANDIDATES))
     ]
-    return shown(decide(matches, catalog.calibration), k)
+    return shown(decide(matches, len(catalog), catalog.calibration), k)

@@ -10,6 +10,7 @@ from shelflens.catalog.audit import detailed
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
+from shelflens.catalog.likeness import look_alikes
 from shelflens.catalog.lock import opened_to_change, write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
@@ -89,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_catalog(remove)
 
     calibration.add_arguments(
-        acts.add_parser("calibrate", help="measure thresholds and confidence on labelled photos")
+        acts.add_parser("calibrate", help="measure probabilities on labelled photos")
     )
 
     confirm = acts.add_parser("confirm", help="a photo shows this product: it is kept for it")
@@ -144,6 +145,8 @@ def _build(args: argparse.Namespace) -> int:
     with write_lock(args.out):
         catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{how and f'; {how}'}{_skipped(dataset, images)}")
+    if alike := look_alikes(catalog):
+        print(printable(f"  {alike}"))
     return 1 if report_products(dataset, images) else 0
 
 

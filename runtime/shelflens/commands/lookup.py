@@ -106,7 +106,8 @@ def words_of(answer: Answer) -> tuple[str, str]:
     elif answer.decision == "ambiguous":
         names = [match.name for match in answer.candidates]
         more = [f"{len(names) - 3} more"] if len(names) > 3 else []
-        text = f"ambiguous: {' or '.join(names[:3] + more)}"
+        perhaps = "perhaps " if len(names) == 1 else ""
+        text = f"ambiguous: {perhaps}{' or '.join(names[:3] + more)}"
     elif answer.matches:
         text = "unknown: not in this catalog"
     # Rounded down: nothing is shown as certain.

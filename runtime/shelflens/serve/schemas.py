@@ -38,15 +38,21 @@ _ANSWER: Schema = {
         "maximum": 1,
         "description": "the probability that the first product is right, whatever the decision",
     },
+    "unknown_probability": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "the probability that the photo shows no enrolled product",
+    },
     "basis": {
         "enum": ["measured", "default"],
-        "description": "whether thresholds and confidence were measured with this catalog",
+        "description": "whether the probabilities were measured with this catalog",
     },
     "candidates": {
         "type": "array",
         "items": {"type": "string"},
-        "minItems": 2,
-        "description": "for ambiguous only: ids of the products that cannot be distinguished",
+        "minItems": 1,
+        "description": "for ambiguous only: ids of the products that it may be",
     },
     "matches": {"type": "array", "items": _ref("Match"), "description": "best first"},
     "ms": {
@@ -61,8 +67,15 @@ SCHEMAS: Schema = {
             "id": _text("of the product"),
             "name": _text("to show"),
             "score": {"type": "number", "description": "how well it fits, -1 to 1"},
+            "probability": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 1,
+                "description": "that the photo shows this product; absent where no photo was asked",
+            },
             "attributes": {"type": "object", "additionalProperties": {"type": "string"}},
-        }
+        },
+        ("probability",),
     ),
     "Answer": _closed({"photo": _text("name of the photo"), **_ANSWER}, ("candidates",)),
     "FusedAnswer": _closed(

@@ -81,11 +81,11 @@ def needed_photos(
     """Products where a further image helps or is missing, most queries to recover first.
 
     Args:
-        catalog: For its threshold and its rows.
+        catalog: For its calibration and its rows.
         results: Queries of enrolled products.
         doubted: Paths of images with a probable wrong label; they are never proposed.
     """
-    threshold = catalog.calibration.threshold
+    threshold = catalog.calibration.posterior.score_for(0.5, len(catalog))
     groups: dict[str, list[QueryResult]] = {}
     for result in results:
         if result.path not in doubted:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.evaluation.measure import metrics
 from shelflens.evaluation.measure.metrics import Bin, ErrorCurve, OperatingPoint
@@ -72,12 +73,15 @@ def enrolled_figures(results: Sequence[QueryResult]) -> EnrolledFigures:
 
 @dataclass(frozen=True)
 class UnknownFigures:
-    """Out-of-catalog queries: are they answered `unknown`."""
+    """Out-of-catalog queries: are they answered `unknown`.
+
+    Curves and thresholds are of the confidence, the probability of the first product.
+    """
 
     basis: UnknownBasis
     """Photos of unknown things, or each query with its own product removed from the catalog."""
     threshold: float
-    """The catalog's own."""
+    """The catalog's own: the least probability of a match."""
     auroc: float
     fpr_at_95_tpr: float
     equal_error_rate: float
@@ -89,8 +93,8 @@ class UnknownFigures:
     one_percent: OperatingPoint
     """The lowest threshold that accepts at most 1 % of these queries."""
     curve: ErrorCurve
-    enrolled_scores: list[float]
-    unknown_scores: list[float]
+    enrolled_confidences: list[float]
+    unknown_confidences: list[float]
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values; the curve thinned, the scores left out."""
@@ -110,34 +114,33 @@ def unknown_figures(
     """Figures of the open set.
 
     Args:
-        catalog: For its threshold.
+        catalog: For its calibration.
         results: Queries of enrolled products.
         unknowns: Out-of-catalog queries. Without any, each of `results` stands in with its own
             product removed: the hardest unknowns are the neighbours on the shelf.
     """
-    if unknowns:
-        unknown_scores = np.array([result.first.score for result in unknowns])
-        decisions = [result.decision for result in unknowns]
-    else:
-        unknown_scores = np.array([result.best_wrong.score for result in results])
-        decisions = [result.decision_without_own(catalog) for result in results]
-    enrolled_scores = np.array([result.first.score for result in results])
-    curve = metrics.error_curve(enrolled_scores, unknown_scores)
+    answers: Sequence[QueryResult | Answer] = unknowns
+    if not unknowns:
+        answers = [result.answer_without_own(catalog) for result in results]
+    unknown_confidences = np.array([answer.confidence for answer in answers])
+    decisions = [answer.decision for answer in answers]
+    enrolled_confidences = np.array([result.confidence for result in results])
+    curve = metrics.error_curve(enrolled_confidences, unknown_confidences)
     rate, threshold = curve.equal
     n = len(decisions)
     return UnknownFigures(
         basis="unknowns" if unknowns else "leave one out",
-        threshold=catalog.calibration.threshold,
-        auroc=metrics.auroc(enrolled_scores, unknown_scores),
-        fpr_at_95_tpr=metrics.fpr_at_tpr(enrolled_scores, unknown_scores),
+        threshold=catalog.calibration.min_probability,
+        auroc=metrics.auroc(enrolled_confidences, unknown_confidences),
+        fpr_at_95_tpr=metrics.fpr_at_tpr(enrolled_confidences, unknown_confidences),
         equal_error_rate=rate,
         equal_error_threshold=threshold,
         not_rejected=Share(sum(decision != "unknown" for decision in decisions), n),
         false_accept_rate=Share(sum(decision == "match" for decision in decisions), n),
         one_percent=curve.at_false_accept_rate(0.01),
         curve=curve,
-        enrolled_scores=enrolled_scores.tolist(),
-        unknown_scores=unknown_scores.tolist(),
+        enrolled_confidences=enrolled_confidences.tolist(),
+        unknown_confidences=unknown_confidences.tolist(),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import Decision, Match, decide
+from shelflens.catalog.answer import Answer, Decision, Match, decide
 from shelflens.catalog.catalog import Catalog
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.metrics import average_precision
@@ -77,10 +77,10 @@ class QueryResult:
         """Its own product is first, and the answer is not `unknown`."""
         return self.right and self.decision != "unknown"
 
-    def decision_without_own(self, catalog: Catalog) -> Decision:
+    def answer_without_own(self, catalog: Catalog) -> Answer:
         """What would be answered were its own product not enrolled."""
         wrong = [match for match in self.matches if match.id != self.item.product]
-        return decide(wrong, catalog.calibration).decision
+        return decide(wrong, len(catalog) - 1, catalog.calibration)
 
 
 def query_catalog(

@@ -120,16 +120,16 @@ def _tell_apart(evaluation: Evaluation) -> Advice | None:
 def _threshold(evaluation: Evaluation) -> Advice | None:
     unknown, rejected = evaluation.unknown, evaluation.enrolled.false_reject_rate
     command = "shelflens catalog calibrate STORE.catalog --queries PHOTOS --unknowns OTHERS"
-    accepted = unknown.not_rejected
+    accepted = unknown.false_accept_rate
     if unknown.basis == "unknowns" and accepted.interval[0] > MAX_ACCEPTED:
         point = unknown.one_percent
         return Advice(
             "Make it say unknown more often",
             f"{accepted.count} of {accepted.of} photos of things that are not in the catalog are "
-            f"mistaken for a product. A threshold of {point.threshold:.2f} instead of "
-            f"{unknown.threshold:.2f} lets 1 in 100 pass, and then "
-            f"{percent(point.false_reject_rate)} of the photos of your own products are answered "
-            "unknown: more photos of them in the catalog make that fewer.",
+            f"mistaken for a product. A match only from a confidence of "
+            f"{point.threshold:.2f}, now {unknown.threshold:.2f}, lets 1 in 100 pass, and then "
+            f"{percent(point.false_reject_rate)} of your own products' photos are not answered "
+            "match: more photos of them in the catalog make that fewer.",
             "unknowns",
             command,
         )
@@ -137,7 +137,7 @@ def _threshold(evaluation: Evaluation) -> Advice | None:
         return Advice(
             "Let it answer more often",
             f"{rejected.count} of {rejected.of} photos of your own products are answered unknown. "
-            "Measure the threshold with your own photos; more photos per product help too.",
+            "Measure how sure it may be with your own photos; more photos per product help too.",
             "figures",
             command,
         )

@@ -133,8 +133,8 @@ def unknowns(evaluation: Evaluation, images: ReportImages) -> str:
     return _section(
         "unknowns",
         "Not in the catalog, yet mistaken for a product",
-        "The highest score first. If one of them is a product you sell, add it; else a higher "
-        "threshold keeps it out.",
+        "The highest score first. If one of them is a product you sell, add it; else calibrate "
+        "with photos of such things.",
         cards,
         len(accepted),
     )

@@ -63,16 +63,16 @@ def figure_rows(evaluation: Evaluation) -> list[Row]:
         (
             "equal error rate",
             f"{unknown.equal_error_rate:.3f}",
-            f"both errors equal, at threshold {unknown.equal_error_threshold:.3f}",
+            f"both errors equal, at confidence {unknown.equal_error_threshold:.3f}",
         ),
         ("false accept rate", _share(unknown.false_accept_rate), "unknowns answered match"),
         (
             "not rejected",
             _share(unknown.not_rejected),
-            f"unknowns answered match or ambiguous, at threshold {unknown.threshold:.3f} ({basis})",
+            f"unknowns answered match or ambiguous; match from {unknown.threshold:.3f} ({basis})",
         ),
         (
-            "threshold for 1 %",
+            "confidence for 1 %",
             f"{point.threshold:.3f}",
             "at most 1 % of the unknowns are above it, and "
             f"{percent(point.false_reject_rate)} of the enrolled below",

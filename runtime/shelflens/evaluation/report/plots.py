@@ -37,8 +37,8 @@ def k_shot_plot(curve: Sequence[KShotPoint]) -> str:
 
 
 def scores_plot(unknown: UnknownFigures) -> str:
-    """Histograms of the scores of enrolled and of unknown things, and the threshold."""
-    samples = np.array(unknown.enrolled_scores), np.array(unknown.unknown_scores)
+    """Histograms of the confidence of enrolled and of unknown things, and that of a match."""
+    samples = np.array(unknown.enrolled_confidences), np.array(unknown.unknown_confidences)
     low, high = (float(edge(np.concatenate(samples))) for edge in (np.min, np.max))
     edges = np.linspace(low, high if high > low else low + 0.1, _BINS + 1)
     bars = [np.histogram(scores, edges)[0] / len(scores) for scores in samples]
@@ -46,7 +46,7 @@ def scores_plot(unknown: UnknownFigures) -> str:
     ticks = np.arange(np.ceil(edges[0] / step), np.floor(edges[-1] / step) + 1) * step
     chart = Chart(
         Axis(
-            "score of the first product",
+            "confidence",
             float(edges[0]),
             float(edges[-1]),
             [(float(tick), f"{tick:.2g}") for tick in ticks],
@@ -60,8 +60,10 @@ def scores_plot(unknown: UnknownFigures) -> str:
         outline = list(zip(*steps, strict=True))
         chart.area([(float(edges[0]), 0.0), *outline, (float(edges[-1]), 0.0)], series)
     if edges[0] <= unknown.threshold <= edges[-1]:
-        chart.mark(unknown.threshold, f"threshold {unknown.threshold:.2f}")
-    return chart.inline("scores of your own products and of unknown things, and the threshold")
+        chart.mark(unknown.threshold, f"match from {unknown.threshold:.2f}")
+    return chart.inline(
+        "confidence for your own products and for unknown things, and that of a match"
+    )
 
 
 def det_plot(unknown: UnknownFigures, leave_one_out: UnknownFigures) -> str:
@@ -73,8 +75,8 @@ def det_plot(unknown: UnknownFigures, leave_one_out: UnknownFigures) -> str:
 
     ticks = [(tick, f"{100 * tick:g}%") for tick in _DET_TICKS]
     chart = Chart(
-        Axis("unknown things not answered unknown", low, high, ticks, scale=probit),
-        Axis("own products answered unknown", low, high, ticks, grid=True, scale=probit),
+        Axis("unknown things answered match", low, high, ticks, scale=probit),
+        Axis("own products not answered match", low, high, ticks, grid=True, scale=probit),
         INLINE,
     )
     curves = {"good": unknown.curve}

@@ -77,10 +77,14 @@ def key_figures(evaluation: Evaluation) -> list[KeyFigure]:
     """Right product first, right among the matches, false rejects, unknown things accepted."""
     enrolled, unknown = evaluation.enrolled, evaluation.unknown
     precision = enrolled.match_precision
-    accepted = _counted(unknown.not_rejected, "photos with their own product removed")
+    asked = "photos with their own product removed"
     if unknown.basis == "unknowns":
-        new = percent(evaluation.leave_one_out.not_rejected.value)
-        accepted = _counted(unknown.not_rejected, "photos of unknown things")
+        asked = "photos of unknown things"
+    accepted = _counted(unknown.false_accept_rate, asked)
+    if offered := unknown.not_rejected.count - unknown.false_accept_rate.count:
+        accepted += f"; {offered} more are answered with a choice"
+    if unknown.basis == "unknowns":
+        new = percent(evaluation.leave_one_out.false_accept_rate.value)
         accepted += f". Of new products on the same shelf: {new}"
     return [
         KeyFigure(
@@ -102,10 +106,10 @@ def key_figures(evaluation: Evaluation) -> list[KeyFigure]:
             _rating(1 - enrolled.false_reject_rate.value, 0.9, 0.75),
         ),
         KeyFigure(
-            percent(unknown.not_rejected.value),
+            percent(unknown.false_accept_rate.value),
             "of unknown things are mistaken for a product",
             accepted,
-            _rating(1 - unknown.not_rejected.value, 0.98, 0.9),
+            _rating(1 - unknown.false_accept_rate.value, 0.98, 0.9),
         ),
     ]
 

@@ -18,7 +18,8 @@ function headline(answer) {
   if (answer.decision === "match") return answer.matches[0].name;
   if (answer.decision === "ambiguous") {
     const known = answer.candidates.map((id) => names.get(id) ?? id);
-    return "One of these: " + known.slice(0, 3).join(", ");
+    if (known.length === 1) return "Not sure. Perhaps: " + known[0];
+    return "Not sure. One of these: " + known.slice(0, 3).join(", ");
   }
   return answer.matches.length ? "Not in this catalog; the nearest are" : "The catalog is empty";
 }
@@ -45,7 +46,7 @@ function item(match) {
 function show(answer) {
   const percent = Math.floor(answer.confidence * 100);
   const sure = answer.decision === "match" ? "sure" : "sure of the first";
-  const basis = answer.basis === "measured" ? "" : ", by default thresholds";
+  const basis = answer.basis === "measured" ? "" : ", not measured with this store's photos yet";
   const list = element("ol");
   list.append(...answer.matches.map(item));
   section.replaceChildren(

@@ -1,13 +1,12 @@
 /** A catalog: products, their rows, and the nearest of them. Spec: "The catalog file". */
 
 import { adapted, readAdaptation } from "./adaptation.js";
-import { decide } from "./answer.js";
+import { MATCH_CANDIDATES, decide, readCalibration } from "./answer.js";
 import { mixedScores } from "./category_axes.js";
 import { WebAppError, say } from "./strings.js";
 import { isTexts, parseText, readTensors } from "./tensors.js";
 import { best, dot } from "./vectors.js";
 
-const MATCH_CANDIDATES = 10; // products with the best rows whose score is computed
 const MEAN_SHARE = 0.75;
 const BEST_ROW_FALL = 4;
 const LENGTH_ERROR = 1e-3; // of a row of length 1
@@ -151,7 +150,11 @@ export class Catalog {
 
   /** Match and decide; `matches` are the first k. @returns {import("./answer.js").Answer} */
   answer(vector, k) {
-    const answer = decide(this.match(vector, Math.max(k, MATCH_CANDIDATES)), this.calibration);
+    const answer = decide(
+      this.match(vector, Math.max(k, MATCH_CANDIDATES)),
+      this.length,
+      this.calibration,
+    );
     return { ...answer, matches: answer.matches.slice(0, k) };
   }
 
@@ -198,44 +201,6 @@ function isId(id) {
   // Line breaks, controls, halves of characters, and what changes the direction of a line.
   const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
   return length > 0 && length <= ID_LIMIT && !unprintable.test(id);
-}
-
-const LOWEST_MEASURED = -0.5;
-const LOWEST_CAP = 0.9;
-
-/** The calibration, with values in their ranges; others are no calibration. */
-function readCalibration(text) {
-  let calibration = null;
-  try {
-    calibration = JSON.parse(text);
-  } catch {
-    // Refused below.
-  }
-  const number = (value) => typeof value === "number" && Math.abs(value) <= 1e9;
-  const within = (value, low, high) =>
-    value === undefined || (number(value) && low <= value && value <= high);
-  const { threshold, margin, confidence, basis = "default" } = Object(calibration);
-  const interval = Object(calibration).threshold_interval;
-  const isObject = calibration !== null && typeof calibration === "object";
-  const curve =
-    !confidence ||
-    (Array.isArray(confidence) &&
-      confidence.length === 3 &&
-      confidence.every(number) &&
-      Math.min(confidence[1], confidence[2]) >= 0);
-  // No measuring gives a threshold of opposite directions, or one outside its own interval.
-  const lowest = basis === "measured" ? LOWEST_MEASURED : -1;
-  const inside =
-    !(Array.isArray(interval) && interval.length === 2 && interval.every(number)) ||
-    within(threshold, Math.min(interval[0], LOWEST_CAP) - 1e-3, interval[1] + 1e-3);
-  const sound =
-    within(threshold, lowest, 1) &&
-    within(margin, 0, 2) &&
-    inside &&
-    curve &&
-    typeof basis === "string";
-  if (!isObject || Array.isArray(calibration) || !sound) throw new WebAppError(say.catalogTables);
-  return calibration;
 }
 
 function readCategoryAxes(tensors, dim) {

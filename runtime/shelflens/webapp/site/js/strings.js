@@ -54,12 +54,16 @@ export const say = {
   // The answer.
   match: "Found it",
   ambiguous: "Which one is it?",
-  ambiguousWhy: (n) => `${n} products look alike here. Choose the one you hold.`,
+  perhaps: "Not sure. Is it this?",
+  ambiguousWhy: (n) =>
+    n === 1
+      ? "Tap it if it is the one you hold, or take another photo."
+      : `It may be each of these ${n} products. Choose the one you hold.`,
   chosen: "Your choice",
   unknown: "Not in this catalog",
   unknownWhy: "None of the products is close enough. Try again from the front, in good light.",
   confidence: (confidence) => `${share(confidence)} sure`,
-  basis: { default: "default thresholds", measured: "measured thresholds" },
+  basis: { default: "not measured with this store’s photos yet", measured: "measured with this store’s photos" },
   nearest: "The nearest products",
   similar: "Similar products",
   yourPhoto: "Your photo",

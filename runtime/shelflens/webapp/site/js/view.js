@@ -37,7 +37,7 @@ export function productCard(product, actions, { note, kicker, confidence = null,
 export function choiceCard(answer, actions) {
   const why = say.ambiguousWhy(answer.candidates.length);
   return [
-    verdict("ambiguous", say.ambiguous, why, actions.photo),
+    verdict("ambiguous", answer.candidates.length === 1 ? say.perhaps : say.ambiguous, why, actions.photo),
     el(
       "ul.choices",
       {},

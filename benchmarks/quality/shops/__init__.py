@@ -1,0 +1,1 @@
+"""The decision on shops that its coefficients were not fitted on."""

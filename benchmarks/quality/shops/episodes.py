@@ -1,0 +1,129 @@
+"""Episodes: part of a domain enrolled, photos of it and of what is not, and how they score."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.measuring import Vectors
+from benchmarks.quality.shops.stock import Shop
+from shelflens import Catalog
+from shelflens.calibration.scores import Scores
+from shelflens.catalog.likeness import mean_nearest
+from shelflens.catalog.scores import MATCH_CANDIDATES
+
+KNOWN, SAME_SHELF, ELSEWHERE = range(3)
+MAX_PHOTOS = 80
+"""Per group of an episode."""
+SHARES = (0.5, 0.25, 0.25)
+"""What the three groups weigh."""
+ENROLLED = (3, 0.75)
+"""Fewest products enrolled, and the largest share of the domain's."""
+IMAGES = (1, 1, 1, 2, 3)
+"""Images per product, drawn from these."""
+_CHECKED = 3
+"""Photos per episode whose scores are compared with those of `Catalog.answer`."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """How the photos of one episode score."""
+
+    scores: Scores
+    group: NDArray[np.int64]
+    """`KNOWN`, `SAME_SHELF` or `ELSEWHERE`, [m]."""
+    nearest: float
+    """Mean similarity of the catalog's products to the nearest other product."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A catalog and photos to ask it about."""
+
+    catalog: Catalog
+    vectors: Vectors
+    """float32 [m, d]."""
+    labels: list[str]
+    """What each shows, [m]; empty for elsewhere."""
+    group: NDArray[np.int64]
+    """[m]."""
+
+
+def episodes_of(shop: Shop, shops: list[Shop], count: int, seed: int) -> list[Photos]:
+    """Scored episodes of one domain."""
+    generator = np.random.default_rng([seed, zlib.crc32(shop.name.encode())])
+    elsewhere = shop.elsewhere(shops)
+    return [scored(episode(shop, elsewhere, generator)) for _ in range(count)]
+
+
+def episode(shop: Shop, elsewhere: Vectors, generator: np.random.Generator) -> Episode:
+    """Enrol some products of a domain, and pick photos."""
+    products = generator.permutation(np.unique(shop.products))
+    fewest, share = ENROLLED
+    size = int(np.exp(generator.uniform(np.log(fewest), np.log(share * len(products)))))
+    images = int(generator.choice(IMAGES))
+    role = str(generator.choice(["reference", "shot"])) if images == 1 else "shot"
+    return enrol(shop, elsewhere, generator, products[:size], role, images, MAX_PHOTOS)
+
+
+def enrol(
+    shop: Shop,
+    elsewhere: Vectors,
+    generator: np.random.Generator,
+    enrolled: NDArray[np.str_],
+    role: str,
+    images: int,
+    max_photos: int,
+) -> Episode:
+    """A catalog of these products, and photos of each group.
+
+    Args:
+        shop: The domain.
+        elsewhere: float32 [n, d], photos of other domains.
+        generator: Draws the images and the photos.
+        enrolled: Product ids.
+        role: Of the images enrolled.
+        images: Per product.
+        max_photos: Per group.
+    """
+    rows: list[int] = []
+    for product in enrolled:
+        own = np.flatnonzero((shop.products == product) & (shop.roles == role))
+        if not len(own):
+            own = np.flatnonzero((shop.products == product) & (shop.roles != "query"))
+        rows += generator.permutation(own)[:images].tolist()
+    asked = shop.roles == "query"
+    known = np.flatnonzero(asked & np.isin(shop.products, enrolled))
+    rest = np.flatnonzero(asked & ~np.isin(shop.products, enrolled))
+    known, rest = (generator.permutation(part)[:max_photos] for part in (known, rest))
+    outside = elsewhere[generator.permutation(len(elsewhere))[:max_photos]]
+    return Episode(
+        Catalog(shop.products[rows].tolist(), shop.vectors[rows], space=shop.name),
+        np.concatenate([shop.vectors[known], shop.vectors[rest], outside]),
+        [*shop.products[known].tolist(), *shop.products[rest].tolist(), *[""] * len(outside)],
+        np.repeat([KNOWN, SAME_SHELF, ELSEWHERE], [len(known), len(rest), len(outside)]),
+    )
+
+
+def scored(asked: Episode) -> Photos:
+    """The scores of all photos; of a few also as `Catalog.answer` gives them."""
+    matches = asked.catalog.match_many(asked.vectors, MATCH_CANDIDATES)
+    scores = Scores.of(matches, asked.labels, len(asked.catalog))
+    for index in range(_CHECKED):
+        answer = asked.catalog.answer(asked.vectors[index])
+        posterior = asked.catalog.calibration.posterior
+        first, *_, none = posterior.probabilities(scores.scores[index], scores.products)
+        np.testing.assert_allclose([answer.confidence, answer.unknown_probability], [first, none],
+                                   atol=1e-6)  # fmt: skip
+    return Photos(scores, asked.group, mean_nearest(asked.catalog))
+
+
+def weights(parts: list[Photos]) -> NDArray[np.float64]:
+    """What each photo of a domain's episodes weighs, [m] of all; they sum to 1."""
+    group = np.concatenate([part.group for part in parts])
+    counts = np.bincount(group, minlength=len(SHARES))
+    found: NDArray[np.float64] = (np.array(SHARES) / counts)[group]
+    return found

@@ -1,0 +1,47 @@
+"""Two rules of decision, for the photos of many episodes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.quality.shops.episodes import Photos
+from benchmarks.quality.shops.fit import Fitted
+from shelflens.catalog.answer import MIN_UNKNOWN
+from shelflens.model.card import read_tflite_card
+from shelflens.model.embedder import BUNDLED_MODEL
+
+MINIMUMS = (0.9, 0.93, 0.95)
+"""Least probabilities of a match that were compared."""
+MARGIN_CAP, SLOPE = 0.2, 20.0
+"""Of the rule before: the largest margin that counts, and the rise of the log odds."""
+CARD = read_tflite_card(BUNDLED_MODEL).calibration
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Of m photos."""
+
+    match: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
+    confidence: NDArray[np.float64]
+
+
+def posterior(part: Photos, fitted: Fitted, minimum: float) -> Decisions:
+    """As `decide` answers."""
+    scores = part.scores
+    probabilities = fitted.of(part).probabilities(scores.scores, scores.products)
+    first, unknown = probabilities[:, 0], probabilities[:, -1] >= MIN_UNKNOWN
+    return Decisions((first >= minimum) & ~unknown, unknown, first)
+
+
+def score_and_margin(part: Photos) -> Decisions:
+    """As `decide` answered before the posterior: a threshold, a margin, a logistic curve."""
+    first, second = part.scores.scores[:, 0], part.scores.scores[:, 1]
+    margin = np.minimum(first - second, MARGIN_CAP)
+    threshold, min_margin = CARD["threshold"], CARD["margin"]
+    odds = SLOPE * (first - threshold + margin - min_margin)
+    unknown = first < threshold
+    return Decisions(~unknown & (margin >= min_margin), unknown, 1 / (1 + np.exp(-odds)))

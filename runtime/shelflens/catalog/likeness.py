@@ -1,0 +1,91 @@
+"""How much the products of a catalog look alike, and what a new catalog takes from that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.catalog import Catalog
+
+MAX_ASKED = 300
+"""Products whose nearest product is looked up, spread over the catalog."""
+
+TYPICAL = 0.35
+"""Mean similarity to the nearest product, in the shops that the default posterior is fitted on."""
+
+RISE = 2.41
+"""Of the log weight of "not enrolled", per unit above that: where products look alike, so does what
+is not enrolled. Fitted with the default posterior."""
+
+
+LOOK_ALIKE, SAME_PICTURE = 0.8, 0.995
+"""Similarity from which a photo seldom tells two products apart, and of one picture twice."""
+
+
+def nearest_products(catalog: Catalog) -> list[tuple[str, str, float]]:
+    """Products, spread over the catalog, with the nearest other one and the similarity to it."""
+    if len(catalog) < 2:
+        return []
+    chosen = np.unique(np.linspace(0, len(catalog) - 1, MAX_ASKED).astype(int)).tolist()
+    asked = np.stack([catalog.mean_direction(index) for index in chosen])
+    asked = catalog.adaptation.undone(asked)  # a query is adapted when it is asked
+    found = []
+    for index, matches in zip(chosen, catalog.match_many(asked, 2), strict=True):
+        own = catalog.at(index).id
+        nearest = next(match for match in matches if match.id != own)
+        found.append((own, nearest.id, nearest.score))
+    return found
+
+
+def mean_nearest(catalog: Catalog) -> float:
+    """Mean similarity of products to the nearest other product, -1 to 1.
+
+    `TYPICAL` for a catalog of one product, in which nothing can be compared.
+    """
+    scores = [score for _, _, score in nearest_products(catalog)]
+    return float(np.mean(scores)) if scores else TYPICAL
+
+
+def look_alikes(catalog: Catalog) -> str:
+    """One sentence for people on products that look alike; empty where none do."""
+    found = sorted(nearest_products(catalog), key=lambda row: -row[2])
+    for limit, what in ((SAME_PICTURE, "have the picture of another"), (LOOK_ALIKE, "look alike")):
+        alike = [row for row in found if row[2] >= limit]
+        if alike:
+            among = f" of {len(found)} looked at" if len(found) < len(catalog) else ""
+            first, second, _ = alike[0]
+            return (
+                f"{len(alike)} products{among} {what} ({first} and {second}): expect a choice of "
+                "both where the photo does not show the difference"
+            )
+    return ""
+
+
+def with_likeness(calibration: Calibration, nearest: float, rise: float = RISE) -> Calibration:
+    """The calibration with its offset moved by how much the products look alike.
+
+    Args:
+        calibration: A default, of shops of many kinds.
+        nearest: From `mean_nearest`.
+        rise: Of the offset, per unit of it.
+    """
+    offset = calibration.posterior.offset + rise * (nearest - TYPICAL)
+    return replace(calibration, posterior=replace(calibration.posterior, offset=round(offset, 4)))
+
+
+def default_calibration(catalog: Catalog, values: Mapping[str, Any]) -> Calibration:
+    """What a catalog goes by of which nothing was measured.
+
+    Args:
+        catalog: Its products say how much they look alike.
+        values: The model card's calibration. A posterior in it was measured in one shop, with the
+            likeness of its products, and stays.
+    """
+    calibration = Calibration.from_dict(values)
+    if "posterior" in values:
+        return calibration
+    return with_likeness(calibration, mean_nearest(catalog))

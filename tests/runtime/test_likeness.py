@@ -1,0 +1,79 @@
+"""How alike a catalog's products are, and what its default takes from that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelflens import Calibration, Catalog
+from shelflens.catalog.adaptation import Adaptation
+from shelflens.catalog.likeness import (
+    RISE,
+    TYPICAL,
+    default_calibration,
+    look_alikes,
+    mean_nearest,
+)
+from shelflens.catalog.posterior import Posterior
+
+QUANTIZED = 0.01
+"""Largest error of a cosine of int8 rows."""
+
+
+@given(seed=st.integers(0, 1000), products=st.integers(2, 40))
+def test_it_is_the_mean_of_the_nearest_in_any_order(seed: int, products: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows = generator.normal(size=(products, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    cosines = rows @ rows.T - 9 * np.eye(products)
+    ids = [f"p{n}" for n in range(products)]
+    order = generator.permutation(products)
+    mixed = Catalog([ids[n] for n in order], rows[order], space="s")
+    for catalog in (Catalog(ids, rows, space="s"), mixed):
+        assert mean_nearest(catalog) == pytest.approx(cosines.max(axis=1).mean(), abs=QUANTIZED)
+
+
+def test_one_picture_under_two_ids_is_as_alike_as_can_be() -> None:
+    row = np.eye(1, 16, dtype=np.float32)
+    assert mean_nearest(Catalog(["a", "b"], row[[0, 0]], space="s")) == pytest.approx(1, abs=1e-3)
+    assert mean_nearest(Catalog(["a"], row, space="s")) == TYPICAL
+
+
+def test_rows_of_an_adapted_catalog_are_not_adapted_again() -> None:
+    generator = np.random.default_rng(1)
+    basis, _ = np.linalg.qr(generator.normal(size=(16, 16)))
+    adaptation = Adaptation.of(basis * generator.uniform(0.2, 1, 16) @ basis.T)
+    rows = generator.normal(size=(12, 16)).astype(np.float32)
+    catalog = Catalog([f"p{n}" for n in range(12)], rows, space="s", adaptation=adaptation)
+    stored = catalog.vectors / np.linalg.norm(catalog.vectors, axis=1, keepdims=True)
+    expected = (stored @ stored.T - 9 * np.eye(12)).max(axis=1).mean()
+    assert mean_nearest(catalog) == pytest.approx(expected, abs=QUANTIZED)
+
+
+def test_look_alikes_make_the_default_more_careful_and_a_posterior_of_the_card_stays() -> None:
+    rows = np.eye(4, 16, dtype=np.float32)
+    apart = Catalog(["a", "b", "c", "d"], rows, space="s")
+    alike = Catalog(["a", "b", "c", "d"], rows + 0.5, space="s")
+    offsets = [default_calibration(shop, {}).posterior.offset for shop in (apart, alike)]
+    expected = [Posterior().offset + RISE * (mean_nearest(s) - TYPICAL) for s in (apart, alike)]
+    assert offsets == pytest.approx(expected, abs=1e-3)
+    assert offsets[0] < offsets[1]
+    measured = {"posterior": asdict(Posterior(12.0, 4.0, 5.0, 0.0))}
+    assert default_calibration(alike, measured) == Calibration.from_dict(measured)
+
+
+def test_look_alikes_are_named_and_others_are_not() -> None:
+    rows = np.eye(4, 16, dtype=np.float32)
+    assert look_alikes(Catalog(["a", "b", "c", "d"], rows, space="s")) == ""
+    assert look_alikes(Catalog(["a"], rows[:1], space="s")) == ""
+    near = rows.copy()
+    near[1] = near[0] + 0.5 * near[1]
+    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
+    assert said.startswith("2 products look alike (")
+    near[1] = near[0]
+    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
+    assert said.startswith("2 products have the picture of another (")
