@@ -20,7 +20,8 @@ from benchmarks import quoted
 from benchmarks.provenance import FIELDS, RESULTS, ROOT, header
 from shelflens.catalog.answer import CANDIDATE_SHARE, MIN_UNKNOWN
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.posterior import SECOND_FLOOR
+from shelflens.catalog.neighbours import RISE
+from shelflens.catalog.posterior import SECOND_FLOOR, TAIL
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 
@@ -133,7 +134,9 @@ def test_a_stale_figure_is_found() -> None:
 def test_the_code_has_the_fitted_coefficients() -> None:
     fitted = load(RESULTS / "shops.json")
     default = Calibration()
+    rise = fitted["coefficients"].pop("rise")
     assert asdict(default.posterior) == fitted["coefficients"], "benchmarks.quality.shops --fit"
+    assert rise == RISE
     assert default.min_probability == fitted["min_probability"]
     script = ROOT / "runtime" / "shelflens" / "webapp" / "site" / "js" / "answer.js"
     text = script.read_text(encoding="utf-8")
@@ -142,6 +145,7 @@ def test_the_code_has_the_fitted_coefficients() -> None:
     values = dict(pair.split(": ") for pair in found[1].split(", "))
     assert {key: float(value) for key, value in values.items()} == fitted["coefficients"]
     assert f"DEFAULT_MIN_PROBABILITY = {default.min_probability:g};" in text
+    assert f"TAIL = {TAIL:g};" in text
     assert f"SECOND_FLOOR = {SECOND_FLOOR:g};" in text
     assert f"MIN_UNKNOWN = {MIN_UNKNOWN:g};" in text
     assert f"CANDIDATE_SHARE = {CANDIDATE_SHARE:g};" in text

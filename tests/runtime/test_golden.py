@@ -119,10 +119,10 @@ def test_a_measured_threshold_of_an_earlier_rule_is_kept(tmp_path: Path) -> None
     texts = {"space": metadata["space"], "calibration": json.dumps(former)}
     write_container(tmp_path / "former.catalog", tensors, texts)
     opened = Catalog.open(tmp_path / "former.catalog")
-    least = opened.calibration.min_probability
+    needed = opened.calibration.min_probability
     assert opened.calibration.threshold == 0.7
-    assert opened.calibration.posterior == Posterior().with_alone(0.7, least)
-    assert opened.calibration.posterior.score_for(least, 1) == pytest.approx(0.7)
+    assert opened.calibration.posterior == Posterior().with_alone(0.7, needed)
+    assert opened.calibration.posterior.score_for(needed, 1) == pytest.approx(0.7)
     answer = opened.answer(opened.vectors[2])
     assert (answer.decision, answer.basis) == ("match", "measured")
     opened.save(tmp_path / "again.catalog")

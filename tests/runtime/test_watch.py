@@ -31,7 +31,7 @@ from tests.support.rendered_video import (
     render_frames,
 )
 
-TRAIL_MIX, MILK = "trail-mix-tropical-brisra-1.jpg", "farm-milk-low-fat-stenvi-1.jpg"
+CHICKPEAS, HONEY = "chickpeas-no-salt-tinlo-1.jpg", "raw-honey-acacia-norsa-ash-1.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,12 @@ def test_one_answer_for_each_product_shown(
 ) -> None:
     shots = [
         Shot(EMPTY, 1),
-        Shot(TRAIL_MIX, 3, enter=0.5),
+        Shot(CHICKPEAS, 3, enter=0.5),
         Shot(EMPTY, 2, enter=0.5),
-        Shot(MILK, 3, enter=0.5),
+        Shot(HONEY, 3, enter=0.5),
     ]
     found = answers(shots, catalog, embedder, fps=fps)
-    assert said(found) == ["unknown", product_of(TRAIL_MIX), "unknown", product_of(MILK)]
+    assert said(found) == ["unknown", product_of(CHICKPEAS), product_of(HONEY)]
     first = found[1]
     assert 1.5 < first.at < 3.0  # it lay still from 1.5 s on
     assert first.frames == (3 if fps > 5 else first.frames)
@@ -85,20 +85,20 @@ def test_one_answer_for_each_product_shown(
 
 
 def test_a_product_that_comes_back_is_answered_again(catalog: Catalog, embedder: Embedder) -> None:
-    shots = [Shot(TRAIL_MIX, 2), Shot(EMPTY, 2, enter=0.4), Shot(TRAIL_MIX, 2, enter=0.4)]
+    shots = [Shot(CHICKPEAS, 2), Shot(EMPTY, 2, enter=0.4), Shot(CHICKPEAS, 2, enter=0.4)]
     assert said(answers(shots, catalog, embedder)) == [
-        product_of(TRAIL_MIX), "unknown", product_of(TRAIL_MIX)
+        product_of(CHICKPEAS), "unknown", product_of(CHICKPEAS)
     ]  # fmt: skip
 
 
 def test_a_swap_without_a_pause_gives_both(catalog: Catalog, embedder: Embedder) -> None:
-    shots = [Shot(TRAIL_MIX, 2), Shot(MILK, 2, enter=0.4)]
-    assert said(answers(shots, catalog, embedder)) == [product_of(TRAIL_MIX), product_of(MILK)]
+    shots = [Shot(CHICKPEAS, 2), Shot(HONEY, 2, enter=0.4)]
+    assert said(answers(shots, catalog, embedder)) == [product_of(CHICKPEAS), product_of(HONEY)]
 
 
 def test_a_hard_cut_gives_both(catalog: Catalog, embedder: Embedder) -> None:
-    shots = [Shot(TRAIL_MIX, 2), Shot(MILK, 2)]
-    assert said(answers(shots, catalog, embedder)) == [product_of(TRAIL_MIX), product_of(MILK)]
+    shots = [Shot(CHICKPEAS, 2), Shot(HONEY, 2)]
+    assert said(answers(shots, catalog, embedder)) == [product_of(CHICKPEAS), product_of(HONEY)]
 
 
 def test_what_passes_by_is_not_answered(catalog: Catalog, embedder: Embedder) -> None:
@@ -109,12 +109,12 @@ def test_what_passes_by_is_not_answered(catalog: Catalog, embedder: Embedder) ->
 def test_a_hand_that_shifts_the_product_gets_no_second_answer(
     catalog: Catalog, embedder: Embedder
 ) -> None:
-    shaking = [Shot(TRAIL_MIX, 2), *[Shot(TRAIL_MIX, 0.3, tremble=12), Shot(TRAIL_MIX, 0.8)] * 4]
-    assert said(answers(shaking, catalog, embedder)) == [product_of(TRAIL_MIX)]
+    shaking = [Shot(CHICKPEAS, 2), *[Shot(CHICKPEAS, 0.3, tremble=12), Shot(CHICKPEAS, 0.8)] * 4]
+    assert said(answers(shaking, catalog, embedder)) == [product_of(CHICKPEAS)]
 
 
 def test_out_of_focus_is_not_answered_and_said(catalog: Catalog, embedder: Embedder) -> None:
-    sharp = Image.fromarray(photo_frame(TRAIL_MIX).astype(np.uint8))
+    sharp = Image.fromarray(photo_frame(CHICKPEAS).astype(np.uint8))
     dim = np.asarray(sharp.filter(ImageFilter.GaussianBlur(6)))
     watcher = Watcher(catalog, embedder)
     assert all(watcher.see(Frame(dim, n / 15)) is None for n in range(45))
@@ -123,22 +123,22 @@ def test_out_of_focus_is_not_answered_and_said(catalog: Catalog, embedder: Embed
     # The lens finds its focus: the same scene is answered at once.
     held = np.asarray(sharp)
     found = [sighting for n in range(45, 90) if (sighting := watcher.see(Frame(held, n / 15)))]
-    assert said(found) == [product_of(TRAIL_MIX)]
+    assert said(found) == [product_of(CHICKPEAS)]
 
 
 def test_the_lamp_is_no_new_scene(catalog: Catalog, embedder: Embedder) -> None:
-    held = photo_frame(TRAIL_MIX)
+    held = photo_frame(CHICKPEAS)
     levels = [1.0] * 30 + [0.9] * 30 + [1.05] * 30
     frames = (
         Frame(np.clip(held * level, 0, 255).astype(np.uint8), n / 15)
         for n, level in enumerate(levels)
     )
-    assert said(list(watch(frames, catalog, embedder))) == [product_of(TRAIL_MIX)]
+    assert said(list(watch(frames, catalog, embedder))) == [product_of(CHICKPEAS)]
 
 
 def test_an_unfinished_burst_is_answered_at_the_end(catalog: Catalog, embedder: Embedder) -> None:
-    found = answers([Shot(TRAIL_MIX, 0.45)], catalog, embedder)
-    assert said(found) == [product_of(TRAIL_MIX)]
+    found = answers([Shot(CHICKPEAS, 0.45)], catalog, embedder)
+    assert said(found) == [product_of(CHICKPEAS)]
     assert found[0].frames < 3
 
 
@@ -146,7 +146,7 @@ def test_the_burst_is_fused(catalog: Catalog, embedder: Embedder) -> None:
     """The answer is that of `fuse` to the frames that were taken."""
     from shelflens.catalog.fuse import fuse
 
-    frames = list(render_frames([Shot(TRAIL_MIX, 2)], fps=10))
+    frames = list(render_frames([Shot(CHICKPEAS, 2)], fps=10))
     (found,) = watch((Frame(pixels, n / 10) for n, pixels in enumerate(frames)), catalog, embedder)
     taken = frames[found.frame - 3 : found.frame]
     assert found.frames == 3
@@ -154,26 +154,26 @@ def test_the_burst_is_fused(catalog: Catalog, embedder: Embedder) -> None:
 
 
 def test_a_sighting_is_json(catalog: Catalog, embedder: Embedder) -> None:
-    (found,) = answers([Shot(TRAIL_MIX, 2)], catalog, embedder)
+    (found,) = answers([Shot(CHICKPEAS, 2)], catalog, embedder)
     values = found.to_dict()
     assert set(values) == {
         "frame", "at", "frames", "still_ms", "latency_ms", "id", "name",
         "decision", "confidence", "unknown_probability", "basis", "matches",
     }  # fmt: skip
-    assert values["id"] == values["matches"][0]["id"] == product_of(TRAIL_MIX)
+    assert values["id"] == values["matches"][0]["id"] == product_of(CHICKPEAS)
 
 
 def test_unreadable_frames_are_told_and_left_out(catalog: Catalog, embedder: Embedder) -> None:
     held = [
         Frame(pixels, n / 15)
-        for n, pixels in enumerate(render_frames([Shot(TRAIL_MIX, 2)], fps=15))
+        for n, pixels in enumerate(render_frames([Shot(CHICKPEAS, 2)], fps=15))
     ]
     frames: list[Frame | None] = [*held[:10], Frame(b"no picture", 0.65), None, *held[10:]]
     problems: list[tuple[int, str]] = []
     found = list(
         watch(frames, catalog, embedder, on_error=lambda n, e: problems.append((n, str(e))))
     )
-    assert said(found) == [product_of(TRAIL_MIX)]
+    assert said(found) == [product_of(CHICKPEAS)]
     assert [number for number, _ in problems] == [11]
     with pytest.raises(PhotoError):
         list(watch(frames, catalog, embedder))
@@ -182,17 +182,17 @@ def test_unreadable_frames_are_told_and_left_out(catalog: Catalog, embedder: Emb
 def test_another_catalog_is_asked_about_what_is_being_shown(
     catalog: Catalog, embedder: Embedder
 ) -> None:
-    without = catalog.remove([product_of(TRAIL_MIX)])
+    without = catalog.remove([product_of(CHICKPEAS)])
     watcher = Watcher(without, embedder)
     frames = [
         Frame(pixels, n / 15)
-        for n, pixels in enumerate(render_frames([Shot(TRAIL_MIX, 4)], fps=15))
+        for n, pixels in enumerate(render_frames([Shot(CHICKPEAS, 4)], fps=15))
     ]
     before = [sighting for frame in frames[:30] if (sighting := watcher.see(frame))]
     watcher.use(catalog, embedder)
     after = [sighting for frame in frames[30:] if (sighting := watcher.see(frame))]
-    assert product_of(TRAIL_MIX) not in said(before)
-    assert said(after) == [product_of(TRAIL_MIX)]
+    assert product_of(CHICKPEAS) not in said(before)
+    assert said(after) == [product_of(CHICKPEAS)]
 
 
 def test_a_catalog_of_another_space_is_refused(catalog: Catalog, embedder: Embedder) -> None:
@@ -205,9 +205,9 @@ def test_a_catalog_of_another_space_is_refused(catalog: Catalog, embedder: Embed
 
 
 def test_a_clock_that_goes_back_starts_again(catalog: Catalog, embedder: Embedder) -> None:
-    held = list(render_frames([Shot(TRAIL_MIX, 2)], fps=15))
+    held = list(render_frames([Shot(CHICKPEAS, 2)], fps=15))
     frames = [Frame(pixels, n / 15) for n, pixels in enumerate(held)] * 2
-    assert said(list(watch(frames, catalog, embedder))) == [product_of(TRAIL_MIX)] * 2
+    assert said(list(watch(frames, catalog, embedder))) == [product_of(CHICKPEAS)] * 2
 
 
 def test_the_defaults_fit_the_demo_photos(embedder: Embedder) -> None:
@@ -234,7 +234,7 @@ def test_the_defaults_fit_the_demo_photos(embedder: Embedder) -> None:
 
 
 def test_sharpness_does_not_depend_on_the_light() -> None:
-    pixels = photo_frame(TRAIL_MIX)
+    pixels = photo_frame(CHICKPEAS)
     bright, dim = (sharpness((pixels * gain).astype(np.uint8)) for gain in (1.0, 0.3))
     assert dim == pytest.approx(bright, rel=0.1)
     assert sharpness(np.full((224, 224, 3), 90, np.uint8)) == 0

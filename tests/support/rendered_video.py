@@ -40,7 +40,7 @@ class Shot:
     """Motion blur in pixels of 320, while held."""
 
 
-HELD = (Shot("trail-mix-tropical-brisra-1.jpg", 3.0),)
+HELD = (Shot("chickpeas-no-salt-tinlo-1.jpg", 3.0),)
 """One product, held."""
 
 

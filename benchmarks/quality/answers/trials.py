@@ -16,7 +16,7 @@ from shelflens.calibration.fit import FALSE_ACCEPT_RATE, fit_calibration
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.answer import decide
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.likeness import mean_nearest, with_likeness
+from shelflens.catalog.neighbours import mean_nearest, with_neighbours
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import read_dataset
 
@@ -63,7 +63,7 @@ class Embeddings:
         vectors, ids = self.pick("train", np.array(rows))
         catalog = Catalog(ids, vectors, space="answers", calibration=self.default)
         # As `build_catalog` does.
-        built = with_likeness(self.default, mean_nearest(catalog))
+        built = with_neighbours(self.default, mean_nearest(catalog))
         return catalog.with_calibration(built), half
 
 

@@ -14,7 +14,7 @@ from shelflens.calibration.calibrate import calibrate
 from shelflens.calibration.judge import judge, mean_judgement
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.likeness import mean_nearest, with_likeness
+from shelflens.catalog.neighbours import mean_nearest, with_neighbours
 
 SPLITS = 10
 PHOTOS = 50
@@ -33,7 +33,7 @@ def calibrated(shop: Shop, shops: list[Shop], fitted: Fitted) -> dict[str, Any]:
         generator = np.random.default_rng([split, zlib.crc32(shop.name.encode())])
         products = generator.permutation(np.unique(shop.products))
         asked = enrol(shop, elsewhere, generator, products[: len(products) // 2], "shot", 3, 400)
-        now = with_likeness(default, mean_nearest(asked.catalog), fitted.rise)
+        now = with_neighbours(default, mean_nearest(asked.catalog), fitted.rise)
         catalog = asked.catalog.with_calibration(now)
         groups = [np.flatnonzero(asked.group == part) for part in (KNOWN, SAME_SHELF, ELSEWHERE)]
         counts = (min(PHOTOS, len(groups[0]) // 2), PHOTOS // 2, PHOTOS // 2)

@@ -12,7 +12,7 @@ from benchmarks.quality.measuring import Vectors
 from benchmarks.quality.shops.stock import Shop
 from shelflens import Catalog
 from shelflens.calibration.scores import Scores
-from shelflens.catalog.likeness import mean_nearest
+from shelflens.catalog.neighbours import mean_nearest
 from shelflens.catalog.scores import MATCH_CANDIDATES
 
 KNOWN, SAME_SHELF, ELSEWHERE = range(3)

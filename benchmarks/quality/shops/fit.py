@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.shops.episodes import Photos, weights
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.likeness import TYPICAL, with_likeness
+from shelflens.catalog.neighbours import TYPICAL, with_neighbours
 from shelflens.catalog.posterior import Posterior, closeness, second_closeness
 
 _STEPS = 60
@@ -24,7 +24,7 @@ class Fitted:
 
     posterior: Posterior
     rise: float
-    """Of the offset, per unit of likeness (`shelflens.catalog.likeness`)."""
+    """Of the offset, per unit of similarity (`shelflens.catalog.neighbours`)."""
 
     def values(self) -> dict[str, float]:
         """By name."""
@@ -33,7 +33,7 @@ class Fitted:
     def of(self, part: Photos) -> Posterior:
         """As a catalog of these products is built with."""
         default = Calibration(posterior=self.posterior)
-        return with_likeness(default, part.nearest, self.rise).posterior
+        return with_neighbours(default, part.nearest, self.rise).posterior
 
 
 def fit(domains: Sequence[list[Photos]]) -> Fitted:

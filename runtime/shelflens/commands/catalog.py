@@ -10,8 +10,8 @@ from shelflens.catalog.audit import detailed
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
-from shelflens.catalog.likeness import look_alikes
 from shelflens.catalog.lock import opened_to_change, write_lock
+from shelflens.catalog.neighbours import look_alikes
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration
 from shelflens.commands.arguments import (
@@ -146,7 +146,7 @@ def _build(args: argparse.Namespace) -> int:
         catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{how and f'; {how}'}{_skipped(dataset, images)}")
     if alike := look_alikes(catalog):
-        print(printable(f"  {alike}"))
+        print(printable(alike))
     return 1 if report_products(dataset, images) else 0
 
 
@@ -290,11 +290,8 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _size(catalog: Catalog, path: Path) -> str:
-    size = path.stat().st_size
-    return (
-        f"{len(catalog)} products, {catalog.row_count} images, {size / 1024:.0f} KiB, "
-        f"space {catalog.space}"
-    )
+    count = f"{len(catalog)} products, {catalog.row_count} images"
+    return f"{count}, {path.stat().st_size / 1024:.0f} KiB, space {catalog.space}"
 
 
 def _skipped(dataset: Dataset, images: list[LabelledImage]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shelflens import Calibration, Catalog
 from shelflens.catalog.adaptation import Adaptation
-from shelflens.catalog.likeness import (
+from shelflens.catalog.neighbours import (
     RISE,
     TYPICAL,
     default_calibration,
@@ -73,7 +73,7 @@ def test_look_alikes_are_named_and_others_are_not() -> None:
     near = rows.copy()
     near[1] = near[0] + 0.5 * near[1]
     said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("2 products look alike (")
+    assert said.startswith("  2 products look alike (")
     near[1] = near[0]
     said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("2 products have the picture of another (")
+    assert said.startswith("  2 products have the picture of another (")

@@ -51,7 +51,7 @@ def mean_nearest(catalog: Catalog) -> float:
 
 
 def look_alikes(catalog: Catalog) -> str:
-    """One sentence for people on products that look alike; empty where none do."""
+    """A line for people on products that look alike; empty where none do."""
     found = sorted(nearest_products(catalog), key=lambda row: -row[2])
     for limit, what in ((SAME_PICTURE, "have the picture of another"), (LOOK_ALIKE, "look alike")):
         alike = [row for row in found if row[2] >= limit]
@@ -59,13 +59,13 @@ def look_alikes(catalog: Catalog) -> str:
             among = f" of {len(found)} looked at" if len(found) < len(catalog) else ""
             first, second, _ = alike[0]
             return (
-                f"{len(alike)} products{among} {what} ({first} and {second}): expect a choice of "
-                "both where the photo does not show the difference"
+                f"  {len(alike)} products{among} {what} ({first} and {second}): expect a choice "
+                "of both where the photo does not show the difference"
             )
     return ""
 
 
-def with_likeness(calibration: Calibration, nearest: float, rise: float = RISE) -> Calibration:
+def with_neighbours(calibration: Calibration, nearest: float, rise: float = RISE) -> Calibration:
     """The calibration with its offset moved by how much the products look alike.
 
     Args:
@@ -83,9 +83,9 @@ def default_calibration(catalog: Catalog, values: Mapping[str, Any]) -> Calibrat
     Args:
         catalog: Its products say how much they look alike.
         values: The model card's calibration. A posterior in it was measured in one shop, with the
-            likeness of its products, and stays.
+            similarity of its products, and stays.
     """
     calibration = Calibration.from_dict(values)
     if "posterior" in values:
         return calibration
-    return with_likeness(calibration, mean_nearest(catalog))
+    return with_neighbours(calibration, mean_nearest(catalog))
