@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from shelflens import Calibration, Catalog, CatalogError, SpaceError
-from shelflens.catalog import container
+from shelflens.catalog import container, content
 
 Unit = Callable[..., NDArray[np.float32]]
 
@@ -341,7 +341,10 @@ def test_a_flipped_bit_in_a_large_file_is_refused_at_open(
         Catalog.open(tmp_path / "flipped.catalog")
 
 
-def test_damage_since_the_open_is_not_written_back(tmp_path: Path, large: Path) -> None:
+def test_damage_since_the_open_is_not_written_back(
+    tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "READ_LIMIT", 0)  # mapped
     path = tmp_path / "store.catalog"
     path.write_bytes(large.read_bytes())
     opened = Catalog.open(path)
@@ -349,12 +352,44 @@ def test_damage_since_the_open_is_not_written_back(tmp_path: Path, large: Path) 
     with path.open("r+b") as stream:  # in place: what is mapped changes too
         stream.seek(path.stat().st_size // 2)
         stream.write(b"\x55\xaa")
-    for damaged in (opened, changed):
+    for damaged in (opened, changed, opened):
         with pytest.raises(CatalogError, match="checksum of rows differs"):
             damaged.save(tmp_path / "again.catalog")
+        with pytest.raises(CatalogError, match="checksum of rows differs"):
+            damaged.match(np.ones(256, np.float32))
     assert not (tmp_path / "again.catalog").exists()
     with pytest.raises(CatalogError, match="checksum of rows differs"):
         Catalog.open(path)
+
+
+@pytest.mark.parametrize("limit", [0, content.READ_LIMIT])
+def test_a_file_overwritten_in_place_ends_no_process(
+    tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """As by `cp`: mapped, it is an error of one line; read, nothing happens."""
+    monkeypatch.setattr(content, "READ_LIMIT", limit)
+    path = tmp_path / "store.catalog"
+    path.write_bytes(large.read_bytes())
+    opened, query = Catalog.open(path), np.ones(256, np.float32)
+    changed, answer = opened.remove(["7"]), opened.answer(query)
+    path.touch()  # nobody wrote: it is checked once more, and used
+    assert opened.answer(query) == answer
+    with path.open("r+b") as stream:
+        stream.truncate(100)
+    if limit:
+        assert opened.answer(query) == answer
+        opened.verify()
+        return
+    for use in (
+        lambda: opened.answer(query),
+        lambda: opened.index_of("7"),
+        lambda: opened.row_scores(query[np.newaxis]),
+        opened.verify,
+        lambda: changed.save(tmp_path / "again.catalog"),
+    ):
+        with pytest.raises(CatalogError, match="overwritten in place|got shorter"):
+            use()
+    assert [file.name for file in tmp_path.iterdir()] == ["store.catalog"]
 
 
 def test_an_opened_catalog_stays_what_it_was(tmp_path: Path, large: Path) -> None:

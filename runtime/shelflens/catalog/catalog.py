@@ -98,9 +98,12 @@ class Catalog:
             CatalogError: the file that the catalog came from is damaged since it was opened.
             OSError: no permission, no space, no such folder.
         """
+        content = None
         if self.source is not None:
-            self.source.verify()  # damage must not get checksums that fit it
-        write_container(Path(path), self.contents.tensors(), self.contents.metadata())
+            self.source.require_unchanged()  # damage must not get checksums that fit it
+            content = self.source.content
+        tensors, metadata = self.contents.tensors(), self.contents.metadata()
+        write_container(Path(path), tensors, metadata, content=content)
 
     def verify(self) -> None:
         """Read what was opened whole: checksums, rows, and the record of every product.
@@ -110,6 +113,10 @@ class Catalog:
         """
         if self.source is not None:
             self.source.verify()
+
+    def _require_unchanged(self) -> None:
+        if self.source is not None:
+            self.source.require_unchanged()
 
     def require(self, space: str) -> None:
         """Refuse a model of another embedding space, whose scores would mean nothing.
@@ -189,6 +196,7 @@ class Catalog:
         Raises:
             CatalogError: no product of this id.
         """
+        self._require_unchanged()
         return self.contents.products.index_of(product_id)
 
     def mentions(self, text: str) -> bool:
@@ -210,6 +218,7 @@ class Catalog:
 
     def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score of every row: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        self._require_unchanged()
         return self.contents.rows.scores(queries)
 
     def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -248,6 +257,7 @@ class Catalog:
         if not len(vectors):
             return []
         queries = np.stack([self.unit(vector) for vector in vectors])
+        self._require_unchanged()
         found = nearest_products(self.contents, queries, k)
         return [[self.at(index, score) for index, score in nearest] for nearest in found]
 

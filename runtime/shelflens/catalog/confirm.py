@@ -86,7 +86,7 @@ def confirm(
         similarity[:, gone[-1]] = -2
     if len(owned) in gone:
         return unchanged
-    number = catalog.provenance.next_number(catalog.row_count)
+    number = catalog.provenance.next_number()
     dropped = [
         DroppedRow.of(
             product_id,
@@ -128,7 +128,7 @@ def unconfirm(
     if not confirmed:
         raise CatalogError(f"product {product_id!r}: no confirmed photo to take back")
     dropped = catalog.provenance.dropped
-    rows = Rows(np.empty((0, catalog.dim), np.int8), np.empty(0, np.float32))
+    rows = Rows.empty(catalog.dim)
     if everything:
         kept = tuple(row for row in dropped if row.id != product_id)
         return _replaced(catalog, confirmed, [], rows, [], kept), len(confirmed)
@@ -160,7 +160,7 @@ def _replaced(
     confirmations: Sequence[int],
     dropped: tuple[DroppedRow, ...],
 ) -> Catalog:
-    """Other rows, and what they can bring back; see `Contents.replaced`."""
-    contents = catalog.contents.replaced(gone, ids, rows, confirmations)
+    """Other rows, and what they can bring back; see `Contents.edited`."""
+    contents = catalog.contents.edited(gone, ids, rows, confirmations)
     provenance = replace(contents.provenance, dropped=dropped[-UNDO_LIMIT:])
     return catalog.with_contents(replace(contents, provenance=provenance))

@@ -66,8 +66,8 @@ def _copy(catalog: Catalog, stream: BinaryIO) -> None:
     if source is None:  # never of an opened one
         raise CatalogError("this catalog is no file")
     source.verify()
-    stream.write(source.content.data)
-    source.verify()
+    source.content.copy(0, len(source.content.bytes), stream)
+    source.require_unchanged()
 
 
 def _second_name(target: Path) -> Path | None:

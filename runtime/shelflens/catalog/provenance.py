@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.splice import Runs, spliced
+
 UNDO_LIMIT = 64
 """Rows that were pushed out and can come back. They stand in the header, which may not grow
 beyond 1 MiB; 64 rows of 256 dimensions are 25 KB."""
@@ -79,10 +81,11 @@ class Provenance:
         """How many rows are confirmed photos."""
         return 0 if self.confirmations is None else int((self.confirmations > 0).sum())
 
-    def next_number(self, n: int) -> int:
+    def next_number(self) -> int:
         """The number of the next confirmation."""
-        used = [0, *self.of_rows(n).tolist(), *(row.by for row in self.dropped)]
-        return int(max(used)) + 1
+        numbers = self.confirmations
+        newest = 0 if numbers is None or not len(numbers) else int(numbers.max())
+        return max([newest, *(row.by for row in self.dropped)]) + 1
 
     def taken(self, rows: Sequence[int] | NDArray[np.int64]) -> Provenance:
         """For these rows, in this order."""
@@ -90,12 +93,19 @@ class Provenance:
             return self
         return replace(self, confirmations=self.confirmations[rows])
 
-    def grown(self, n: int, more: Sequence[int]) -> Provenance:
-        """With further rows behind the n there are, each with its number."""
+    def edited(self, n: int, runs: Runs, more: Sequence[int]) -> Provenance:
+        """With other rows.
+
+        Args:
+            n: Rows before.
+            runs: Which stay, and where the new ones come.
+            more: The number of each new one.
+        """
         if self.confirmations is None and not any(more):
             return self
-        added = np.array(more, np.uint64)
-        return replace(self, confirmations=np.concatenate([self.of_rows(n), added]))
+        return replace(
+            self, confirmations=spliced(self.of_rows(n), np.array(more, np.uint64), runs)
+        )
 
     def without(self, ids: set[str]) -> Provenance:
         """With what was pushed out of these products forgotten."""

@@ -6,27 +6,22 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from shelflens.catalog.container import (
-    Container,
-    Identity,
-    damaged,
-    open_container,
-    verify_container,
-)
+from shelflens.catalog.container import Container, open_container, verify_container
+from shelflens.catalog.content import Content, Identity, damaged
 from shelflens.catalog.contents import Contents
+from shelflens.catalog.id_index import INDEXED_PRODUCTS
+from shelflens.catalog.row_check import RowCheck
+from shelflens.catalog.sums import Sums
 from shelflens.errors import CatalogError
 
-CHECKED_PRODUCTS = 256
+CHECKED_PRODUCTS = INDEXED_PRODUCTS
 """Records of so many products are checked when a file is opened. Parsing a million takes seconds,
 so those of larger catalogs are checked one by one when they are asked for, and all of them before
-a catalog is written, replaced in use, or verified."""
+a catalog is replaced in use, or verified."""
 
 _MAX_REMEMBERED = 64
-_verified: dict[Identity, None] = {}
-"""Mapped files whose bytes were checked in this process; by device, inode, times and size."""
+_verified: dict[Identity, Sums] = {}
+"""Files that were checked in this process, and their checksums."""
 
 _REFUSED = (CatalogError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -36,7 +31,7 @@ class Source:
     """An opened file and what it holds; both stay as they are when the path gets another file."""
 
     path: Path
-    content: NDArray[np.uint8]
+    content: Content
     """The bytes of the file."""
     container: Container
     contents: Contents
@@ -54,41 +49,54 @@ class Source:
         """
         self._check(None)
 
+    def require_unchanged(self) -> None:
+        """Refuse a mapped file that somebody wrote into; cheap where nobody did.
+
+        Raises:
+            CatalogError: it got shorter, or differs from its checksums.
+        """
+        if not self.content.is_unchanged():
+            verify_container(self.path, self.container, self.content)
+
     def _check(self, max_products: int | None) -> None:
+        rows = RowCheck(self.content, self.contents.rows)
+        # First: a checksum that differs says more than what the damage did.
+        verify_container(self.path, self.container, self.content, visit=rows.visit)
         try:
-            self.contents.check(max_products)
+            rows.require_sound()
+            if max_products is None or len(self.contents.products) <= max_products:
+                self.contents.products.check()
         except _REFUSED as error:
-            # A checksum that differs says more than what the damage did.
-            verify_container(self.path, *self.container)
             raise damaged(self.path, _reason(error)) from error
-        verify_container(self.path, *self.container)
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
     """Open a catalog file by one descriptor, and check it.
 
     Header, tables, calibration, rows and checksums are checked at once, the records of products up
-    to `CHECKED_PRODUCTS`. A mapped file (above 4 MiB) that this process has checked already is not
-    read again while it is the same.
+    to `CHECKED_PRODUCTS`. A file above 4 MiB that this process has checked already is not checked
+    again while it is the same.
 
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
     """
     file = Path(path)
-    container, content, identity = open_container(file)
+    container, content = open_container(file)
     try:
         contents = Contents.read(*container)
     except _REFUSED as error:
-        verify_container(file, *container)
+        verify_container(file, container, content)
         raise damaged(file, _reason(error)) from error
-    source = Source(file, content, container, contents)
-    if identity is None or identity not in _verified:
-        source._check(CHECKED_PRODUCTS)
-        if identity is not None:
-            if len(_verified) >= _MAX_REMEMBERED:
-                _verified.clear()
-            _verified[identity] = None
+    source, identity = Source(file, content, container, contents), content.identity
+    if identity is not None and (sums := _verified.get(identity)) is not None:
+        content.keep_sums(sums)
+        return source
+    source._check(CHECKED_PRODUCTS)
+    if identity is not None:
+        if len(_verified) >= _MAX_REMEMBERED:
+            _verified.clear()
+        _verified[identity] = content.sums
     return source
 
 

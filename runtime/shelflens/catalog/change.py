@@ -1,0 +1,88 @@
+"""What a change of rows does to the products: which stay, go, come, and get another record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.products import ProductTable, encoded
+from shelflens.catalog.splice import Runs, runs_of, spliced
+
+
+@dataclass(frozen=True)
+class ProductChange:
+    """The other products; only those that are named are parsed."""
+
+    owners: NDArray[np.int64]
+    """int64 [m], the product of every new row; new products are numbered on from p."""
+    gone: NDArray[np.int64]
+    """Rows that go, rising."""
+    runs: Runs
+    """Which products stay, and where new and rewritten ones come."""
+    records: list[tuple[str, bytes]]
+    """Ids and records of these."""
+    row_counts: NDArray[np.int64]
+    """Rows of every product then."""
+
+
+def changed_products(
+    products: ProductTable,
+    gone: Sequence[int],
+    ids: Sequence[str],
+    attributes: Mapping[str, Mapping[str, str]],
+) -> ProductChange:
+    """The products when rows go and come; those without rows go, new ones come last.
+
+    Args:
+        products: p products.
+        gone: Indices of rows.
+        ids: The product of every new row.
+        attributes: Of new products, and of known ones, whose are overwritten column by column.
+    """
+    p, owners = len(products), products.find(ids)
+    new_ids = list(dict.fromkeys(key for key, owner in zip(ids, owners, strict=True) if owner < 0))
+    number = {product_id: p + index for index, product_id in enumerate(new_ids)}
+    for index in np.flatnonzero(owners < 0).tolist():
+        owners[index] = number[ids[index]]
+    rows = np.unique(np.array(gone, np.int64))
+    first_row = products.first_row.view(np.int64)
+    counts = np.diff(first_row)
+    np.subtract.at(counts, np.searchsorted(first_row, rows, side="right") - 1, 1)
+    np.add.at(counts, owners[owners < p], 1)
+    records = _rewritten(products, counts, attributes)
+    rewritten = sorted(records)
+    leaving = np.union1d(np.flatnonzero(counts == 0), rewritten).astype(np.int64)
+    runs = runs_of(p, leaving, np.array(rewritten + [p] * len(new_ids), np.int64))
+    new_counts = np.bincount(owners[owners >= p] - p, minlength=len(new_ids))
+    return ProductChange(
+        owners,
+        rows,
+        runs,
+        [
+            *(records[index] for index in rewritten),
+            *((key, encoded(key, attributes.get(key, {}))) for key in new_ids),
+        ],
+        spliced(counts, np.concatenate([counts[rewritten], new_counts[: len(new_ids)]]), runs),
+    )
+
+
+def _rewritten(
+    products: ProductTable,
+    counts: NDArray[np.int64],
+    attributes: Mapping[str, Mapping[str, str]],
+) -> dict[int, tuple[str, bytes]]:
+    """Id and new record of the known products whose attributes change, by index."""
+    found = zip(attributes, products.find(list(attributes)).tolist(), strict=True)
+    records = {}
+    for product_id, index in found:
+        if index < 0 or not counts[index]:
+            continue
+        record = encoded(
+            product_id, {**products.record(index)["attributes"], **attributes[product_id]}
+        )
+        if record != products.record_bytes(index):
+            records[index] = product_id, record
+    return records

@@ -1,0 +1,94 @@
+"""Finding a product by its id without reading the products: the optional tensor `id_hashes`.
+
+One number per product, rising: the first four bytes of the SHA-256 of its id, times 2^32, plus the
+product's index. Products of one id are looked for among the few of the same hash; where there are
+none, the id is not there. A hash that is hard to aim at keeps them few whatever the ids are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.splice import Runs
+
+Index = NDArray[np.uint64]
+"""uint64 [p], rising."""
+
+INDEXED_PRODUCTS = 256
+"""Larger catalogs have an index in the file; smaller ones are parsed when they are opened."""
+
+_SHIFT = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def hashes_of(ids: Iterable[str]) -> NDArray[np.uint64]:
+    """The hash of every id, times 2^32, uint64 [m]."""
+    digest = hashlib.sha256
+    heads = b"".join(digest(product_id.encode()).digest()[:4] for product_id in ids)
+    return np.frombuffer(heads, ">u4").astype(np.uint64) << _SHIFT
+
+
+def index_of_ids(ids: Iterable[str]) -> Index:
+    """The index of products in the order of the catalog."""
+    index = hashes_of(ids)
+    index |= np.arange(len(index), dtype=np.uint64)
+    index.sort()
+    return index
+
+
+def check_index(index: NDArray[np.uint64], p: int) -> None:
+    """Refuse an index that does not hold every one of p products once, in order of the hashes."""
+    if index.shape != (p,) or index.dtype != np.dtype("<u8"):
+        raise ValueError("the table 'id_hashes' does not fit the products")
+    products = index & _LOW
+    held = np.zeros(p, np.bool_)
+    if p and int(products.max()) < p:
+        held[products.view(np.int64)] = True
+    if not held.all() or not (index[1:] > index[:-1]).all():
+        raise ValueError("the index of ids is none")
+
+
+def candidates(index: Index, hashed: int) -> Iterator[int]:
+    """Products whose id has this hash (times 2^32), as `hashes_of` gives it."""
+    # NumPy would make floats of a Python number beside uint64.
+    entry = int(np.searchsorted(index, np.uint64(hashed)))
+    while entry < len(index) and int(index[entry]) >> 32 == hashed >> 32:
+        yield int(index[entry]) & 0xFFFFFFFF
+        entry += 1
+
+
+def moved_index(index: Index, runs: Runs, ids: Sequence[str]) -> Index:
+    """The index after a change.
+
+    Args:
+        index: The old one.
+        runs: Which products stay, and where the new ones come.
+        ids: Of the new ones.
+    """
+    if len(runs) and runs[0, 0] == 0 and runs[0, 1] == len(index):
+        kept = index  # all stay where they are
+    else:
+        moved = np.full(len(index), -1, np.int32)
+        target = 0
+        for start, count, added in runs.tolist():
+            moved[start : start + count] = np.arange(target, target + count, dtype=np.int32)
+            target += count + added
+        now = moved[(index & _LOW).view(np.int64)]
+        kept = index[now >= 0]
+        kept &= ~_LOW
+        kept |= now[now >= 0].astype(np.uint64)
+    ends = np.cumsum(runs[:, 1:].sum(axis=1))
+    at = [
+        position
+        for end, added in zip(ends.tolist(), runs[:, 2].tolist(), strict=True)
+        for position in range(end - added, end)
+    ]
+    new = np.sort(hashes_of(ids) | np.array(at, np.uint64))
+    changed = np.insert(kept, np.searchsorted(kept, new), new)
+    # Nearly in order: only products of equal hashes can have changed places.
+    changed.sort(kind="stable")
+    return changed
