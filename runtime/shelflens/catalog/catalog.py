@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Answer, Match, decide, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.container import write_container
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.nearest import nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
-from shelflens.catalog.source import Source, open_source
+from shelflens.catalog.source import Source, open_source, save_contents
 from shelflens.errors import CatalogError, SpaceError
 from shelflens.product_ids import check_rows
 
@@ -28,9 +27,8 @@ from shelflens.product_ids import check_rows
 class Catalog:
     """Products and the embeddings of their images.
 
-    A catalog does not change: `add`, `remove`, `with_calibration` give a new one, and `save`
-    replaces a file at once, so a reader sees the old catalog or the new one. Rows are grouped by
-    product; products keep the order in which they came. A product's index is that in `ids`.
+    A catalog does not change: `add`, `remove`, `with_calibration` give a new one. Rows are grouped
+    by product; products keep the order in which they came. A product's index is that in `ids`.
     """
 
     contents: Contents
@@ -98,12 +96,7 @@ class Catalog:
             CatalogError: the file that the catalog came from is damaged since it was opened.
             OSError: no permission, no space, no such folder.
         """
-        content = None
-        if self.source is not None:
-            self.source.require_unchanged()  # damage must not get checksums that fit it
-            content = self.source.content
-        tensors, metadata = self.contents.tensors(), self.contents.metadata()
-        write_container(Path(path), tensors, metadata, content=content)
+        save_contents(path, self.contents, self.source)
 
     def verify(self) -> None:
         """Read what was opened whole: checksums, rows, and the record of every product.

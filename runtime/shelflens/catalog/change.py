@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.products import ProductTable, encoded
+from shelflens.catalog.products import ProductTable
+from shelflens.catalog.records import encoded
 from shelflens.catalog.splice import Runs, runs_of, spliced
 
 

@@ -101,7 +101,7 @@ class Content:
     def offset_of(self, array: NDArray[Any]) -> int | None:
         """Where an array lies in the file; None for one that does not."""
         first = array.__array_interface__["data"][0] - self.bytes.__array_interface__["data"][0]
-        inside = 0 <= first and first + array.nbytes <= len(self.bytes)
+        inside = first >= 0 and first + array.nbytes <= len(self.bytes)
         return first if inside and array.flags.c_contiguous else None
 
     def copy(self, start: int, stop: int, stream: BinaryIO) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.change import changed_products
 from shelflens.catalog.checks import (
     check_calibration,
     check_confirmed,
     check_dropped,
     check_tables,
 )
-from shelflens.catalog.change import changed_products
 from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
@@ -109,12 +108,13 @@ class Contents:
         new = [
             index
             for index, owner in enumerate(self.products.find(ids).tolist())
-            if owner < 0 or not self._has_row(owner, rows.values[index])
+            if owner < 0 or not self.has_row(owner, rows.values[index])
         ]
         new_ids = [ids[index] for index in new]
         return self.edited([], new_ids, rows.taken(new), [0] * len(new), attributes)
 
-    def _has_row(self, product: int, row: NDArray[np.int8]) -> bool:
+    def has_row(self, product: int, row: NDArray[np.int8]) -> bool:
+        """Whether a product has this row, int8 [d]."""
         owned = self.products.rows_of(product)
         return bool((self.rows.values[owned.start : owned.stop] == row).all(axis=1).any())
 
@@ -125,7 +125,9 @@ class Contents:
             CatalogError: an id that is not there.
         """
         owners = self.products.find(ids).tolist()
-        if missing := [product_id for product_id, owner in zip(ids, owners, strict=True) if owner < 0]:
+        if missing := [
+            product_id for product_id, owner in zip(ids, owners, strict=True) if owner < 0
+        ]:
             raise CatalogError(
                 f"no product {missing[0]!r} in the catalog; shelflens catalog info lists them"
             )
@@ -157,7 +159,7 @@ class Contents:
             self._position(owner, number)
             for owner, number in zip(change.owners.tolist(), numbers, strict=True)
         ]
-        order = np.lexsort((numbers, change.owners, at))
+        order = np.lexsort((np.array(numbers, np.int64), change.owners, np.array(at, np.int64)))
         runs = runs_of(len(self.rows), change.gone, np.array(at, np.int64)[order])
         ordered = [numbers[index] for index in order.tolist()]
         return replace(

@@ -61,6 +61,26 @@ def candidates(index: Index, hashed: int) -> Iterator[int]:
         entry += 1
 
 
+def matching_hashes(before: Index, after: Index) -> NDArray[np.int64]:
+    """For every product of one catalog, the product of another one whose id has the same hash.
+
+    Args:
+        before: Index of the other one, of q products.
+        after: Index of this one, of p products.
+
+    Returns:
+        int64 [p], below q; -1 for a hash that is not there, or there more than once.
+    """
+    hashes = before >> _SHIFT
+    asked = after >> _SHIFT
+    first, last = (np.searchsorted(hashes, asked, side=side) for side in ("left", "right"))
+    found = np.full(len(after), -1, np.int64)
+    once = last - first == 1
+    owners = (before[first[once]] & _LOW).view(np.int64)
+    found[(after[once] & _LOW).view(np.int64)] = owners
+    return found
+
+
 def moved_index(index: Index, runs: Runs, ids: Sequence[str]) -> Index:
     """The index after a change.
 

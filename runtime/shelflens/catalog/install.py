@@ -33,8 +33,7 @@ def install(new: str | os.PathLike[str], path: str | os.PathLike[str]) -> Catalo
         catalog = Catalog.open(new)
         with atomic_writer(target) as stream:
             _copy(catalog, stream)
-            if kept := _second_name(target):
-                kept.replace(previous_path(target))  # a kill from here on loses nothing
+            keep_previous(target)
         return Catalog.open(target)
 
 
@@ -58,6 +57,12 @@ def rollback(path: str | os.PathLike[str]) -> Catalog:
             kept.replace(previous)
             sync_folder(target.parent)
         return Catalog.open(target)
+
+
+def keep_previous(target: Path) -> None:
+    """Give the file that is about to be replaced its second name, `previous_path`."""
+    if kept := _second_name(target):
+        kept.replace(previous_path(target))  # a kill from here on loses nothing
 
 
 def _copy(catalog: Catalog, stream: BinaryIO) -> None:

@@ -7,7 +7,6 @@ A change leaves the bytes of the products that stay as they are.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,9 +25,9 @@ from shelflens.catalog.id_index import (
     index_of_ids,
     moved_index,
 )
+from shelflens.catalog.records import encoded, parsed_record, record_start
 from shelflens.catalog.splice import Array, Runs, Spliced, bounds_of, joined, spliced
 from shelflens.errors import CatalogError
-from shelflens.product_ids import check_id
 
 _PARSED_AT_ONCE = 1024
 _SEARCH_BYTES = 1 << 20
@@ -77,13 +76,11 @@ class ProductTable:
         Raises:
             KeyError, ValueError: one is missing, or an index that is none.
         """
-        index = tensors.get("id_hashes")
+        index = joined(tensors["id_hashes"]) if "id_hashes" in tensors else None
+        first_byte, first_row = joined(tensors["first_byte"]), joined(tensors["first_row"])
         if index is not None:
-            check_index(joined(index), len(tensors["first_row"]) - 1)
-        return cls(
-            tensors["products"], *(joined(tensors[key]) for key in ("first_byte", "first_row")),
-            None if index is None else joined(index),
-        )
+            check_index(index, len(first_row) - 1)
+        return cls(tensors["products"], first_byte, first_row, index)
 
     def tensors(self) -> dict[str, Array]:
         """The tensors of the file."""
@@ -135,7 +132,7 @@ class ProductTable:
             first = bounds[0]
             data = self.records[first : bounds[-1]].tobytes()
             for index, (start, stop) in enumerate(pairwise(bounds), part):
-                yield _parsed(data[start - first : stop - first], index)
+                yield parsed_record(data[start - first : stop - first], index)
 
     @property
     def first_rows(self) -> NDArray[np.int64]:
@@ -152,7 +149,7 @@ class ProductTable:
         Raises:
             CatalogError: the record is damaged, or was never one.
         """
-        return _parsed(self.record_bytes(index), index)
+        return parsed_record(self.record_bytes(index), index)
 
     def record_bytes(self, index: int) -> bytes:
         """A product as the table has it."""
@@ -237,7 +234,7 @@ class ProductTable:
 
     def _searched(self, product_id: str) -> int:
         """The index of a product whose record begins as ours do, or -1."""
-        offset = self._find(_json({"id": product_id})[:-1])
+        offset = self._find(record_start(product_id))
         index = int(np.searchsorted(self.first_byte, np.uint64(offset))) if offset >= 0 else -1
         return index if 0 <= index < len(self) and self.record(index)["id"] == product_id else -1
 
@@ -253,42 +250,3 @@ class ProductTable:
             if offset >= 0:
                 return start + offset
         return -1
-
-
-_decoder = json.JSONDecoder()
-_TEXTS = {str}
-
-
-def encoded(product_id: str, attributes: Mapping[str, object]) -> bytes:
-    """A product's record."""
-    columns = {key: str(text) for key, text in attributes.items()}
-    return _json({"id": product_id, "attributes": columns})
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _parsed(data: bytes, index: int) -> dict[str, Any]:
-    try:
-        text = data.decode()
-        record, end = _decoder.raw_decode(text)
-        if end != len(text):
-            record = _decoder.decode(text)  # blanks are allowed, anything else is refused
-        check_id(record["id"])
-        attributes = record["attributes"]
-        if type(attributes) is not dict or not set(map(type, attributes.values())) <= _TEXTS:
-            raise ValueError("attributes that are not texts")
-        if b"\\u" in data:  # half a character cannot be shown
-            "".join([*attributes, *attributes.values()]).encode()
-    except (ValueError, KeyError, TypeError, RecursionError, CatalogError) as error:
-        raise CatalogError(
-            f"product {index} of the catalog: damaged ({_short(error)}); copy or build the "
-            "catalog again"
-        ) from error
-    found: dict[str, Any] = record
-    return found
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:80]

@@ -97,6 +97,4 @@ class Rows:
 
     def edited(self, runs: Runs, new: Rows) -> Rows:
         """With other rows: which stay, and where the new ones come."""
-        return Rows(
-            Spliced(self.values, new.values, runs), spliced(self.scales, new.scales, runs)
-        )
+        return Rows(Spliced(self.values, new.values, runs), spliced(self.scales, new.scales, runs))

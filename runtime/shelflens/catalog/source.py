@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from shelflens.catalog.container import Container, open_container, verify_container
+from shelflens.catalog.container import (
+    Container,
+    open_container,
+    verify_container,
+    write_container,
+)
 from shelflens.catalog.content import Content, Identity, damaged
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.id_index import INDEXED_PRODUCTS
@@ -23,7 +28,8 @@ _MAX_REMEMBERED = 64
 _verified: dict[Identity, Sums] = {}
 """Files that were checked in this process, and their checksums."""
 
-_REFUSED = (CatalogError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+REFUSED = (CatalogError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading odd contents raises."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,12 @@ class Source:
     def fingerprint(self) -> str:
         """SHA-256 of the content."""
         return self.container.metadata["fingerprint"]
+
+    @property
+    def header(self) -> bytes:
+        """The header as it stands in the file."""
+        length = int.from_bytes(self.content.bytes[:8].tobytes(), "little")
+        return self.content.bytes[8 : 8 + length].tobytes()
 
     def verify(self) -> None:
         """Read everything: checksums, rows, and the record of every product.
@@ -66,7 +78,7 @@ class Source:
             rows.require_sound()
             if max_products is None or len(self.contents.products) <= max_products:
                 self.contents.products.check()
-        except _REFUSED as error:
+        except REFUSED as error:
             raise damaged(self.path, _reason(error)) from error
 
 
@@ -85,7 +97,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     container, content = open_container(file)
     try:
         contents = Contents.read(*container)
-    except _REFUSED as error:
+    except REFUSED as error:
         verify_container(file, container, content)
         raise damaged(file, _reason(error)) from error
     source, identity = Source(file, content, container, contents), content.identity
@@ -98,6 +110,25 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             _verified.clear()
         _verified[identity] = content.sums
     return source
+
+
+def save_contents(path: str | os.PathLike[str], contents: Contents, source: Source | None) -> None:
+    """Write a catalog file; an old one stays whole until the new one is complete.
+
+    Args:
+        path: The file.
+        contents: What it shall hold.
+        source: The opened file that parts of them lie in, which are copied from file to file.
+
+    Raises:
+        CatalogError: that file is damaged since it was opened.
+        OSError: no permission, no space, no such folder.
+    """
+    content = None
+    if source is not None:
+        source.require_unchanged()  # damage must not get checksums that fit it
+        content = source.content
+    write_container(Path(path), contents.tensors(), contents.metadata(), content=content)
 
 
 def _reason(error: Exception) -> str:

@@ -42,17 +42,34 @@ def runs_of(n: int, gone: NDArray[np.int64], at: NDArray[np.int64]) -> Runs:
     return np.array([run for run in runs if run[1] or run[2]], np.int64).reshape(-1, 3)
 
 
+def runs_to(source: NDArray[np.int64]) -> Runs:
+    """Runs that make an array whose every item is an old one, or new.
+
+    Args:
+        source: The old index of every item, or -1 for a new one.
+    """
+    old = source >= 0
+    follows = np.zeros(len(source), np.bool_)
+    follows[1:] = old[:-1] & (source[1:] == source[:-1] + 1)
+    begins = old & ~follows
+    begins[:1] = True
+    firsts = np.flatnonzero(begins)
+    counts = np.add.reduceat(old.astype(np.int64), firsts) if len(firsts) else firsts
+    sizes = np.diff(firsts, append=len(source))
+    return np.stack([np.maximum(source[firsts], 0), counts, sizes - counts], axis=1)
+
+
 def check_runs(runs: Runs, old: int, new: int) -> None:
     """Refuse runs that leave an array, take an item twice, or do not take every new one once.
 
     Args:
-        runs: Any numbers from 0 to 2^53.
+        runs: Any numbers.
         old: Items of the old array.
         new: New items.
     """
     starts, counts, added = runs.T
     # Each by itself first: sums of hostile numbers could overflow.
-    inside = len(runs) <= old + new and bool((runs <= (old, old, new)).all())
+    inside = len(runs) <= old + new and bool(((runs >= 0) & (runs <= (old, old, new))).all())
     if not inside or int(added.sum()) != new or (counts + added == 0).any():
         raise ValueError("runs that do not fit their items")
     order = np.argsort(starts, kind="stable")

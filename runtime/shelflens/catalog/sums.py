@@ -122,7 +122,9 @@ class Sums:
             return zlib.crc32(self._read(start, stop)) if stop > start else 0
         begin, end, crc = self._starts[first], self._stops[last - 1], self._crcs[first]
         if start < begin:
-            crc = combined_crc(zlib.crc32(self._read(start, begin)), crc, self._stops[first] - begin)
+            crc = combined_crc(
+                zlib.crc32(self._read(start, begin)), crc, self._stops[first] - begin
+            )
         for index in range(first + 1, last):
             length = self._stops[index] - self._starts[index]
             crc = combined_crc(crc, self._crcs[index], length)

@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove | calibrate | confirm | ... | rollback`."""
+"""`shelflens catalog build | info | add | remove | calibrate | confirm | ... | merge`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
 from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.summary import summarize
-from shelflens.commands import calibration
+from shelflens.commands import calibration, exchange
 from shelflens.commands.arguments import (
     add_dataset,
     add_model,
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(
         dest="act",
         required=True,
-        metavar="build|info|add|remove|calibrate|confirm|unconfirm|install|rollback",
+        metavar="build|info|add|remove|calibrate|confirm|unconfirm|install|rollback|diff|apply|merge",
     )
 
     build = acts.add_parser("build", help="embed a dataset into a new catalog")
@@ -93,12 +93,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
     rollback.add_argument("catalog", metavar="STORE.catalog")
 
+    exchange.add_arguments(acts)
+
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
-    acts |= {"install": _install, "rollback": _rollback}
+    acts |= {"install": _install, "rollback": _rollback, **exchange.ACTS}
     return acts[args.act](args)
 
 
