@@ -13,6 +13,9 @@ from pathlib import Path
 
 from shelflens import Catalog, CatalogError
 from tests.attacks.damage import cut, flipped, large_catalog, mixed, tally
+from tests.attacks.deltas import broken as delta_broken
+from tests.attacks.deltas import kill_during_apply, odd_deltas, shop
+from tests.attacks.deltas import tally as delta_tally
 from tests.attacks.odd_contents import odd_contents, sound
 from tests.attacks.renames import mixed_opens
 from tests.attacks.writers import concurrent_adds, kill_during_save
@@ -47,8 +50,11 @@ def large_damage(folder: Path, long: bool) -> tuple[str, int]:
 
 
 def _counted(counts: Counter[str]) -> tuple[str, int]:
-    text = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count)
-    return text, counts["other answers"] + counts["raw exception"] + counts["slow"]
+    return _counts(counts), counts["other answers"] + counts["raw exception"] + counts["slow"]
+
+
+def _counts(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count)
 
 
 def odd(folder: Path, long: bool) -> tuple[str, int]:
@@ -79,13 +85,27 @@ def kills(folder: Path, long: bool) -> tuple[str, int]:
     return f"{count} kills, {broken} catalogs not whole", broken
 
 
+def deltas(folder: Path, long: bool) -> tuple[str, int]:
+    """Damaged and odd deltas, and SIGKILL while one is applied."""
+    delta, generator = shop(folder), random.Random(3)
+    whole = delta.read_bytes()
+    counts = delta_tally(folder, flipped(whole, iter(range(len(whole))), generator))
+    counts += delta_tally(folder, cut(whole, iter(range(len(whole)))))
+    counts += delta_tally(folder, mixed(whole, 10_000 if long else 300, generator))
+    counts += delta_tally(folder, (data for _, data in odd_deltas(delta)))
+    count = 200 if long else 20
+    lost = kill_during_apply(folder, kills=count)
+    text = f"{_counts(counts)}; {count} kills, {lost} catalogs neither old nor new"
+    return text, delta_broken(counts) + lost
+
+
 def renames(folder: Path, long: bool) -> tuple[str, int]:
     """Opens while files of equal size are renamed over each other."""
     opens, wrong, refused = mixed_opens(folder, seconds=60 if long else 5)
     return f"{opens:,} opens, {wrong} of two files, {refused} refused", wrong + refused
 
 
-ATTACKS: tuple[Attack, ...] = (small_damage, large_damage, odd, writers, kills, renames)
+ATTACKS: tuple[Attack, ...] = (small_damage, large_damage, odd, writers, kills, deltas, renames)
 
 
 def main() -> int:

@@ -84,6 +84,8 @@ def _sound(source: Source, delta: Delta, header: Header) -> list[Array]:
     metadata = header.metadata
     if metadata["fingerprint"] != delta.result:
         raise ValueError("the header is of another catalog")
+    if metadata["space"] != source.contents.space:
+        raise ValueError("it leads to another embedding space")
     _check_new(source.contents, delta)
     tensors: dict[str, Array] = {}
     for entry, array in rebuilt(source, delta, header):

@@ -45,6 +45,7 @@ def merge(first: Catalog, second: Catalog) -> Catalog:
     ]
     newest = first.provenance.next_number() - 1
     numbers = after.provenance.of_rows(len(after.rows))[new].astype(np.int64)
+    taken = set(numbers.tolist())
     numbers[numbers > 0] += newest
     row_ids = second.row_ids
     merged = before.edited(
@@ -53,6 +54,7 @@ def merge(first: Catalog, second: Catalog) -> Catalog:
     dropped = tuple(
         replace(row, number=row.number + newest, by=row.by + newest)
         for row in after.provenance.dropped
+        if row.by in taken
     )
     kept = (*before.provenance.dropped, *dropped)[-UNDO_LIMIT:]
     return first.with_contents(replace(merged, provenance=replace(merged.provenance, dropped=kept)))
