@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from shelflens.catalog.content import Content
 from shelflens.catalog.contents import group_rows
 from shelflens.catalog.id_index import hashes_of, index_of_ids
 from shelflens.catalog.provenance import Provenance
+from shelflens.catalog.records import parsed_record
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.splice import Spliced, check_runs, runs_of, runs_to
 from shelflens.catalog.sums import Sums, combined_crc, parts_of
@@ -74,7 +76,8 @@ class Model:
 
 def rounded(seed: int) -> NDArray[np.int8]:
     vector = np.random.default_rng(seed).normal(size=(1, DIM)).astype(np.float32)
-    return Rows.of(vector).values[0]
+    row: NDArray[np.int8] = Rows.of(vector).values[0]
+    return row
 
 
 ACTS = st.lists(
@@ -105,12 +108,12 @@ def test_any_changes_give_the_bytes_of_a_catalog_built_at_once(
         assert path.read_bytes() == path.with_name("at-once.catalog").read_bytes()
         opened = Catalog.open(path)
         opened.verify()
-        for product in IDS:
-            if product in opened.ids:
-                assert opened.index_of(product) == opened.ids.index(product)
+        for key in IDS:
+            if key in opened.ids:
+                assert opened.index_of(key) == opened.ids.index(key)
             else:
                 with pytest.raises(CatalogError, match="no product"):
-                    opened.index_of(product)
+                    opened.index_of(key)
 
 
 def _changed(
@@ -163,7 +166,7 @@ def test_confirming_and_undoing_gives_the_same_bytes(tmp_path: Path) -> None:
     Catalog([f"p{n % 9}" for n in range(40)], vectors, space="s").save(tmp_path / "a.catalog")
     grown = Catalog.open(tmp_path / "a.catalog")
     for seed in range(12):
-        grown, _ = confirm(grown, "p4", np.random.default_rng(99 + seed).normal(size=16), limit=3)
+        grown, _ = confirm(grown, "p4", vectors[seed] - vectors[seed + 20], limit=3)
         grown.save(tmp_path / "b.catalog")
         grown = Catalog.open(tmp_path / "b.catalog")
     assert (tmp_path / "a.catalog").read_bytes() != (tmp_path / "b.catalog").read_bytes()
@@ -184,10 +187,10 @@ def many(path: Path, count: int = 1500) -> Catalog:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The indices of the records that are parsed."""
     parsed: list[int] = []
-    original = products.parsed_record
+    original = parsed_record
 
     def count(data: bytes, index: int) -> dict[str, Any]:
         parsed.append(index)
@@ -277,9 +280,7 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, wrong: str) -> None:
         Catalog.open(tmp_path / "odd.catalog").verify()
 
 
-def test_ids_of_one_hash_are_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """32 bits of SHA-256 collide now and then; here always."""
     same = np.uint64(7 << 32)
     monkeypatch.setattr(products, "INDEXED_PRODUCTS", 0)
@@ -327,11 +328,7 @@ def test_the_checksum_of_any_range(cuts: list[int], item: int, ends: tuple[int, 
     bounds = sorted({0, *cuts, 5000})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shelflens.catalog.sums.CHUNK", 512)
-        parts = [
-            part
-            for start, stop in zip(bounds, bounds[1:], strict=False)
-            for part in parts_of(start, stop, item)
-        ]
+        parts = [part for start, stop in pairwise(bounds) for part in parts_of(start, stop, item)]
         sums = Sums(lambda start, stop: data[start:stop], parts)
         start, stop = sorted(ends)
         assert sums.of(start, stop) == zlib.crc32(data[start:stop])
@@ -352,7 +349,9 @@ def test_runs_are_what_inserting_and_deleting_gives(n: int, gone: set[int], at: 
     check_runs(runs, n, len(new))
     expected: list[int] = []
     for index in range(n + 1):
-        expected += [value for value, where in zip(new, positions, strict=True) if where == index]
+        expected += [
+            value for value, where in zip(new.tolist(), positions, strict=True) if where == index
+        ]
         expected += [index] if index < n and index not in lost else []
     made = Spliced(old, new, runs)
     assert made.array.tolist() == expected

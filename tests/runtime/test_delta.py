@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,9 @@ def made(
     """A catalog whose products overlap with those of other seeds: rows and records alike or not."""
     generator = np.random.default_rng(seed)
     pool = np.random.default_rng(0).normal(size=(60, dim)).astype(np.float32)
-    ids = [f"p{n}" for n in generator.permutation(30)[:count] for _ in range(generator.integers(1, 4))]
+    ids = [
+        f"p{n}" for n in generator.permutation(30)[:count] for _ in range(generator.integers(1, 4))
+    ]
     rows = np.stack([pool[generator.integers(0, 60)] for _ in ids])
     names = {key: {"name": f"{key} {generator.integers(0, 2)}"} for key in dict.fromkeys(ids)}
     if order:
@@ -107,7 +110,7 @@ def changed_bytes(base: Path, result: Path) -> int:
 def _items(tensors: dict[str, np.ndarray]) -> tuple[set[bytes], set[bytes]]:
     bounds = tensors["first_byte"].tolist()
     table = tensors["products"].tobytes()
-    records = {table[a:b] for a, b in zip(bounds, bounds[1:], strict=False)}
+    records = {table[a:b] for a, b in pairwise(bounds)}
     rows = {
         row.tobytes() + scale.tobytes()
         for row, scale in zip(tensors["rows"], tensors["scales"], strict=True)
@@ -169,8 +172,8 @@ def test_applied_twice_or_to_another_catalog_is_refused(
 def test_diff_refuses_what_a_delta_is_not_for(run: Run, tmp_path: Path) -> None:
     base = made(tmp_path / "a.catalog", 1, 20)
     base.save(tmp_path / "same.catalog")
-    Catalog(["a"], np.ones((1, 8)), space="t").save(tmp_path / "space.catalog")
-    Catalog(["a"], np.ones((1, 9)), space="s").save(tmp_path / "dim.catalog")
+    Catalog(["a"], np.ones((1, 8), np.float32), space="t").save(tmp_path / "space.catalog")
+    Catalog(["a"], np.ones((1, 9), np.float32), space="s").save(tmp_path / "dim.catalog")
     for name, message in (
         ("same", "there is nothing to ship"),
         ("space", "install the new file instead"),
@@ -245,15 +248,15 @@ def test_merge_keeps_both(tmp_path: Path) -> None:
 
 
 def test_merge_of_two_spaces_is_refused(run: Run, tmp_path: Path) -> None:
-    Catalog(["a"], np.ones((1, 8)), space="s").save(tmp_path / "a.catalog")
-    Catalog(["a"], np.ones((1, 8)), space="t").save(tmp_path / "b.catalog")
+    Catalog(["a"], np.ones((1, 8), np.float32), space="s").save(tmp_path / "a.catalog")
+    Catalog(["a"], np.ones((1, 8), np.float32), space="t").save(tmp_path / "b.catalog")
     words = ("catalog", "merge", tmp_path / "a.catalog", tmp_path / "b.catalog")
     status, _, err = run(*words, "--out", tmp_path / "c.catalog")
     assert status == 1
     assert "rows of two models cannot be compared" in err
     assert not (tmp_path / "c.catalog").exists()
     with pytest.raises(SpaceError):
-        merge(Catalog.open(tmp_path / "a.catalog"), Catalog(["a"], np.ones((1, 9)), space="s"))
+        merge(*(Catalog(["a"], np.ones((1, dim), np.float32), space="s") for dim in (8, 9)))
     status, _, err = run(*words, "--out", tmp_path / "a.catalog")
     assert "is read by this command" in err
 
