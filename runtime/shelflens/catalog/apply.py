@@ -26,9 +26,10 @@ from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.records import parsed_record
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.source import REFUSED, Source
-from shelflens.catalog.splice import Array, spliced
+from shelflens.catalog.splice import Array, spliced, spliced_bounds
 from shelflens.errors import CatalogError
 from shelflens.files import atomic_writer
+from shelflens.product_ids import ROW_LIMIT
 
 
 def apply(path: str | os.PathLike[str], delta_path: str | os.PathLike[str]) -> Catalog:
@@ -150,7 +151,7 @@ def _made(before: Contents, delta: Delta, header: Header) -> dict[str, Array]:
             _new_ids(delta), delta.record_lengths.tolist(), ends.tolist(), strict=True
         )
     ]
-    products = before.products.edited(delta.products, records, _row_counts(before, delta))
+    products = before.products.edited(delta.products, records, _first_row(before, delta))
     rows = before.rows.edited(delta.rows, Rows(delta.values, delta.scales))
     made = {**products.tensors(), "rows": rows.stored, "scales": rows.scales}
     if any(entry.name == "confirmed" for entry in header.entries):
@@ -163,15 +164,17 @@ def _made(before: Contents, delta: Delta, header: Header) -> dict[str, Array]:
     return made
 
 
-def _row_counts(before: Contents, delta: Delta) -> NDArray[np.int64]:
-    """Rows of every product of the result."""
-    counts = np.diff(before.products.first_row.view(np.int64))
+def _first_row(before: Contents, delta: Delta) -> NDArray[np.uint64]:
+    """Where the rows of every product of the result begin."""
     new = np.ones(len(delta.record_lengths), np.int64)
-    made = spliced(counts, new, delta.products).copy()
+    first = spliced_bounds(before.products.first_row, new, delta.products).view(np.int64)
     index, count = delta.row_counts.T
-    if len(index) and int(index.max()) >= len(made):
+    if len(index) and (int(index.max()) >= len(first) - 1 or (np.diff(index) < 1).any()):
         raise ValueError("rows of a product that is not there")
-    made[index] = count
-    if (made < 1).any() or (made > 1 << 31).any():
+    if (count < 1).any() or (count > ROW_LIMIT).any():
         raise ValueError("a product without rows")
-    return made
+    shift = np.cumsum(count - (first[index + 1] - first[index]))
+    stops = np.append(index[1:], len(first) - 1)[: len(index)]
+    for start, stop, by in zip(index.tolist(), stops.tolist(), shift.tolist(), strict=True):
+        first[start + 1 : stop + 1] += by
+    return first.view(np.uint64)

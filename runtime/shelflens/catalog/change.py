@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.products import ProductTable
 from shelflens.catalog.records import encoded
-from shelflens.catalog.splice import Runs, runs_of, spliced
+from shelflens.catalog.splice import Runs, runs_of, spliced_bounds
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class ProductChange:
     """Which products stay, and where new and rewritten ones come."""
     records: list[tuple[str, bytes]]
     """Ids and records of these."""
-    row_counts: NDArray[np.int64]
-    """Rows of every product then."""
+    first_row: NDArray[np.uint64]
+    """uint64, as in the product table, then."""
 
 
 def changed_products(
@@ -50,36 +50,42 @@ def changed_products(
         owners[index] = number[ids[index]]
     rows = np.unique(np.array(gone, np.int64))
     first_row = products.first_row.view(np.int64)
-    counts = np.diff(first_row)
-    np.subtract.at(counts, np.searchsorted(first_row, rows, side="right") - 1, 1)
-    np.add.at(counts, owners[owners < p], 1)
-    records = _rewritten(products, counts, attributes)
-    rewritten = sorted(records)
-    leaving = np.union1d(np.flatnonzero(counts == 0), rewritten).astype(np.int64)
-    runs = runs_of(p, leaving, np.array(rewritten + [p] * len(new_ids), np.int64))
-    new_counts = np.bincount(owners[owners >= p] - p, minlength=len(new_ids))
+    losing = np.searchsorted(first_row, rows, side="right") - 1
+    touched = np.union1d(losing, owners[owners < p]).astype(np.int64)
+    counts = first_row[touched + 1] - first_row[touched]
+    np.subtract.at(counts, np.searchsorted(touched, losing), 1)
+    np.add.at(counts, np.searchsorted(touched, owners[owners < p]), 1)
+    lost, recounted = touched[counts == 0], touched[counts > 0]
+    records = _rewritten(products, set(lost.tolist()), attributes)
+    rewritten = np.array(sorted(records), np.int64)
+    last = np.full(len(new_ids), p, np.int64)
+    new_counts = np.bincount(owners[owners >= p] - p, minlength=len(new_ids))[: len(new_ids)]
     return ProductChange(
         owners,
         rows,
-        runs,
+        runs_of(p, np.union1d(lost, rewritten), np.concatenate([rewritten, last])),
         [
-            *(records[index] for index in rewritten),
+            *(records[index] for index in rewritten.tolist()),
             *((key, encoded(key, attributes.get(key, {}))) for key in new_ids),
         ],
-        spliced(counts, np.concatenate([counts[rewritten], new_counts[: len(new_ids)]]), runs),
+        spliced_bounds(
+            products.first_row,
+            np.concatenate([counts[counts > 0], new_counts]),
+            runs_of(p, touched, np.concatenate([recounted, last])),
+        ),
     )
 
 
 def _rewritten(
     products: ProductTable,
-    counts: NDArray[np.int64],
+    lost: set[int],
     attributes: Mapping[str, Mapping[str, str]],
 ) -> dict[int, tuple[str, bytes]]:
     """Id and new record of the known products whose attributes change, by index."""
     found = zip(attributes, products.find(list(attributes)).tolist(), strict=True)
     records = {}
     for product_id, index in found:
-        if index < 0 or not counts[index]:
+        if index < 0 or index in lost:
             continue
         record = encoded(
             product_id, {**products.record(index)["attributes"], **attributes[product_id]}

@@ -164,9 +164,9 @@ class Contents:
         ordered = [numbers[index] for index in order.tolist()]
         return replace(
             self,
-            products=self.products.edited(change.runs, change.records, change.row_counts),
+            products=self.products.edited(change.runs, change.records, change.first_row),
             rows=self.rows.edited(runs, rows.taken(order)),
-            provenance=self.provenance.edited(len(self.rows), runs, ordered),
+            provenance=self.provenance.edited(runs, ordered),
         )
 
     def _position(self, product: int, number: int) -> int:

@@ -100,15 +100,11 @@ def moved_index(index: Index, runs: Runs, ids: Sequence[str]) -> Index:
         now = moved[(index & _LOW).view(np.int64)]
         kept = index[now >= 0]
         kept &= ~_LOW
-        kept |= now[now >= 0].astype(np.uint64)
-    ends = np.cumsum(runs[:, 1:].sum(axis=1))
-    at = [
-        position
-        for end, added in zip(ends.tolist(), runs[:, 2].tolist(), strict=True)
-        for position in range(end - added, end)
-    ]
-    new = np.sort(hashes_of(ids) | np.array(at, np.uint64))
-    changed = np.insert(kept, np.searchsorted(kept, new), new)
+        np.bitwise_or(kept, now[now >= 0], out=kept, dtype=np.uint64, casting="unsafe")
+    if ids:
+        ends = np.cumsum(runs[:, 1:].sum(axis=1))
+        at = np.repeat(ends - np.cumsum(runs[:, 2]), runs[:, 2]) + np.arange(len(ids))
+        new = np.sort(hashes_of(ids) | at.astype(np.uint64))
+        kept = np.insert(kept, np.searchsorted(kept, new), new)
     # Nearly in order: only products of equal hashes can have changed places.
-    changed.sort(kind="stable")
-    return changed
+    return np.sort(kept, kind="stable") if (kept[1:] < kept[:-1]).any() else kept

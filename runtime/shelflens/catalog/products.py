@@ -26,7 +26,7 @@ from shelflens.catalog.id_index import (
     moved_index,
 )
 from shelflens.catalog.records import encoded, parsed_record, record_start
-from shelflens.catalog.splice import Array, Runs, Spliced, bounds_of, joined, spliced
+from shelflens.catalog.splice import Array, Runs, Spliced, bounds_of, joined, spliced_bounds
 from shelflens.errors import CatalogError
 
 _PARSED_AT_ONCE = 1024
@@ -208,28 +208,30 @@ class ProductTable:
         self,
         runs: Runs,
         records: Sequence[tuple[str, bytes]],
-        row_counts: NDArray[np.int64],
+        first_row: NDArray[np.uint64],
     ) -> ProductTable:
         """With other products.
 
         Args:
             runs: Which products stay, and where the new ones come.
             records: Ids and records of the new ones.
-            row_counts: int64 [p], rows of every product then.
+            first_row: uint64 [p + 1], then.
         """
-        lengths = [len(record) for _, record in records]
-        first_new = bounds_of(lengths)
-        starts, stops = runs[:, 0], runs[:, 0] + runs[:, 1]
-        first, used = self.first_byte.view(np.int64), np.cumsum(runs[:, 2])
-        new_bytes = first_new.view(np.int64)[used] - first_new.view(np.int64)[used - runs[:, 2]]
-        byte_runs = np.stack([first[starts], first[stops] - first[starts], new_bytes], axis=1)
+        lengths = np.array([len(record) for _, record in records], np.int64)
+        new_first, used = bounds_of(lengths).view(np.int64), np.cumsum(runs[:, 2])
+        first, starts = self.first_byte.view(np.int64), runs[:, 0]
+        new_bytes = new_first[used] - new_first[used - runs[:, 2]]
+        old_bytes = first[starts + runs[:, 1]] - first[starts]
+        byte_runs = np.stack([first[starts], old_bytes, new_bytes], axis=1)
         new = np.frombuffer(b"".join(record for _, record in records), np.uint8)
-        sizes = spliced(np.diff(first), np.array(lengths, np.int64), runs)
         index = None
-        if len(row_counts) > INDEXED_PRODUCTS:
+        if len(first_row) - 1 > INDEXED_PRODUCTS:
             index = moved_index(self.index, runs, [product_id for product_id, _ in records])
         return ProductTable(
-            Spliced(self.records, new, byte_runs), bounds_of(sizes), bounds_of(row_counts), index
+            Spliced(self.records, new, byte_runs),
+            spliced_bounds(self.first_byte, lengths, runs),
+            first_row,
+            index,
         )
 
     def _searched(self, product_id: str) -> int:

@@ -76,6 +76,13 @@ class Provenance:
         """The number of each of n rows, uint64 [n]."""
         return np.zeros(n, np.uint64) if self.confirmations is None else self.confirmations
 
+    def numbers(self, rows: range) -> list[int]:
+        """The number of each of these rows."""
+        if self.confirmations is None:
+            return [0] * len(rows)
+        found: list[int] = self.confirmations[rows.start : rows.stop].tolist()
+        return found
+
     @property
     def confirmed(self) -> int:
         """How many rows are confirmed photos."""
@@ -93,19 +100,22 @@ class Provenance:
             return self
         return replace(self, confirmations=self.confirmations[rows])
 
-    def edited(self, n: int, runs: Runs, more: Sequence[int]) -> Provenance:
+    def edited(self, runs: Runs, more: Sequence[int]) -> Provenance:
         """With other rows.
 
         Args:
-            n: Rows before.
             runs: Which stay, and where the new ones come.
             more: The number of each new one.
         """
         if self.confirmations is None and not any(more):
             return self
-        return replace(
-            self, confirmations=spliced(self.of_rows(n), np.array(more, np.uint64), runs)
-        )
+        if self.confirmations is not None:
+            numbers = spliced(self.confirmations, np.array(more, np.uint64), runs)
+            return replace(self, confirmations=numbers)
+        numbers = np.zeros(int(runs[:, 1:].sum()), np.uint64)
+        ends = np.cumsum(runs[:, 1:].sum(axis=1))
+        numbers[np.repeat(ends - np.cumsum(runs[:, 2]), runs[:, 2]) + np.arange(len(more))] = more
+        return replace(self, confirmations=numbers)
 
     def without(self, ids: set[str]) -> Provenance:
         """With what was pushed out of these products forgotten."""

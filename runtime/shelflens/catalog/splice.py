@@ -157,3 +157,25 @@ def bounds_of(sizes: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint64]:
     bounds = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(np.asarray(sizes, np.int64), out=bounds[1:])
     return bounds.view(np.uint64)
+
+
+def spliced_bounds(
+    bounds: NDArray[np.uint64], sizes: NDArray[np.int64], runs: Runs
+) -> NDArray[np.uint64]:
+    """The bounds of parts after a change.
+
+    Args:
+        bounds: uint64 [p + 1], of the parts before.
+        sizes: int64 [m], sizes of the new parts.
+        runs: Which parts stay, and where the new ones come.
+    """
+    old, new = bounds.view(np.int64), np.zeros(int(runs[:, 1:].sum()) + 1, np.int64)
+    end = used = 0
+    for start, count, added in runs.tolist():
+        part = new[end + 1 : end + 1 + count]
+        np.add(old[start + 1 : start + 1 + count], new[end] - old[start], out=part)
+        end += count
+        np.cumsum(sizes[used : used + added], out=new[end + 1 : end + 1 + added])
+        new[end + 1 : end + 1 + added] += new[end]
+        end, used = end + added, used + added
+    return new.view(np.uint64)
