@@ -17,6 +17,7 @@ from tests.attacks.deltas import broken as delta_broken
 from tests.attacks.deltas import kill_during_apply, odd_deltas, shop
 from tests.attacks.deltas import tally as delta_tally
 from tests.attacks.odd_contents import odd_contents, sound
+from tests.attacks.overwrites import overwritten
 from tests.attacks.renames import mixed_opens
 from tests.attacks.writers import concurrent_adds, kill_during_save
 
@@ -99,13 +100,30 @@ def deltas(folder: Path, long: bool) -> tuple[str, int]:
     return text, delta_broken(counts) + lost
 
 
+def overwrites(folder: Path, long: bool) -> tuple[str, int]:
+    """A mapped catalog overwritten in place; a lookup that is under way then is not promised."""
+    count = 100 if long else 15
+    paused, steady = (overwritten(folder, times=count, pause=pause) for pause in (0.2, 0.0))
+    text = f"{count} times, {paused} ended that look up every 0.2 s, {steady} without a pause"
+    return text, max(0, paused - count // 4)
+
+
 def renames(folder: Path, long: bool) -> tuple[str, int]:
     """Opens while files of equal size are renamed over each other."""
     opens, wrong, refused = mixed_opens(folder, seconds=60 if long else 5)
     return f"{opens:,} opens, {wrong} of two files, {refused} refused", wrong + refused
 
 
-ATTACKS: tuple[Attack, ...] = (small_damage, large_damage, odd, writers, kills, deltas, renames)
+ATTACKS: tuple[Attack, ...] = (
+    small_damage,
+    large_damage,
+    odd,
+    writers,
+    kills,
+    deltas,
+    overwrites,
+    renames,
+)
 
 
 def main() -> int:

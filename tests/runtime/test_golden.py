@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shelflens import Calibration, Catalog, Embedder, build_catalog, load_image, read_dataset
+from shelflens.catalog.apply import apply
 from shelflens.catalog.container import FORMAT, read_container, write_container
 from shelflens.model.embedder import BUNDLED_MODEL
 
@@ -48,6 +49,39 @@ def test_every_format_number_opens_for_ever(version: int) -> None:
     assert (match.id, match.name) == ("milk", "Milk 1 l")
     assert match.score == pytest.approx(1.0, abs=1e-5)
     assert opened.answer(expected.vectors[3]).basis == "default"
+
+
+def test_the_golden_catalog_with_an_index_opens_for_ever(tmp_path: Path) -> None:
+    path = GOLDEN / "catalog-1-indexed.catalog"
+    opened = Catalog.open(path)
+    opened.verify()
+    assert "id_hashes" in read_container(path).tensors
+    assert [opened.index_of(f"p{n}") for n in range(300)] == list(range(300))
+    opened.save(tmp_path / "again.catalog")
+    assert (tmp_path / "again.catalog").read_bytes() == path.read_bytes()
+    vectors, attributes = opened.vectors, {"p7": {"name": "Äpple 🍏"}}
+    built = Catalog(
+        opened.ids,
+        vectors,
+        space="golden-1",
+        attributes=attributes,
+        calibration=Calibration(0.6, 0.03),
+    )
+    built.save(tmp_path / "built.catalog")
+    assert (tmp_path / "built.catalog").read_bytes() == path.read_bytes()
+
+
+def test_the_golden_delta_applies_for_ever(tmp_path: Path) -> None:
+    store = tmp_path / "store.catalog"
+    store.write_bytes((GOLDEN / "catalog-1.catalog").read_bytes())
+    applied = apply(store, GOLDEN / "delta-1.delta")
+    assert applied.fingerprint == (
+        "c6b3cd86f5428f9e0c37cdbf060e67255419e6505adde6f0e6f2ee59f4272660"
+    )
+    assert applied.ids == ["tea/green", "milk", "new"]
+    assert applied.attributes["milk"] == {"name": "Milk 1 l", "price": "1.30"}
+    assert applied.provenance.confirmed == 1
+    applied.verify()
 
 
 def test_calibrations_of_other_versions_open_and_decide_as_before(tmp_path: Path) -> None:
