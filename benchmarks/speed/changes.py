@@ -98,8 +98,8 @@ def measure(sizes: list[int], runs: int) -> list[dict[str, Any]]:
             run(["make", str(size)], folder)
             for step in STEPS:
                 found = [run([step], folder) for _ in range(runs)]
-                row = {key: statistics.median(one[key] for one in found) for key in found[0]}
-                row["cpu"] = min(one["cpu"] for one in found)
+                row = {key: statistics.median(taken[key] for taken in found) for key in found[0]}
+                row["cpu"] = min(taken["cpu"] for taken in found)
                 rounded = {key: round(value, 4 if value < 1 else 2) for key, value in row.items()}
                 rows.append({"products": size, "step": step, **rounded})
                 print(rows[-1], file=sys.stderr)

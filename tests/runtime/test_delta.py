@@ -161,11 +161,11 @@ def test_applied_twice_or_to_another_catalog_is_refused(
     assert "leads to already; nothing was changed" in err
     assert err.count("\n") == 1
     Catalog.open(base).remove(Catalog.open(base).ids[:1]).save(store)
-    other = store.read_bytes()
+    changed = store.read_bytes()
     status, _, err = run("catalog", "apply", store, delta)
     assert status == 1
     assert "for another catalog than" in err
-    assert store.read_bytes() == other
+    assert store.read_bytes() == changed
     assert previous_path(store).read_bytes() == before, "what was kept stays"
 
 
