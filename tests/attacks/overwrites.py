@@ -24,7 +24,7 @@ while True:
     try:
         catalog = catalog or Catalog.open(path)
         catalog.match(query)
-    except CatalogError:
+    except (CatalogError, OSError):
         catalog = None
     time.sleep(pause)
 """

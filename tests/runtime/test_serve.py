@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -536,3 +537,19 @@ def test_the_greeting_says_how_to_reach_it(built: Path, capsys: pytest.CaptureFi
     lines = greeting(reloader, Settings(host="0.0.0.0", cert=Path("c"), key=Path("k")), 443)
     assert "phone    https://" in "\n".join(lines)
     assert "note: without --token-file" in capsys.readouterr().err
+
+
+def test_a_catalog_that_is_copied_over_is_busy_and_no_missing_product(
+    tmp_path: Path, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 until the copy is complete; not 404, nor the end of the process."""
+    monkeypatch.setattr("shelflens.catalog.content.READ_LIMIT", 0)  # mapped, as a large one is
+    store = tmp_path / "store.catalog"
+    shutil.copyfile(built, store)
+    with client(store) as server:
+        assert server.get(f"/similar/{PRODUCT}").status_code == 200
+        os.truncate(store, 100)
+        for path in (f"/similar/{PRODUCT}", "/similar/nobody"):
+            assert problem(server.get(path), 503)["got"] == "a catalog that somebody copies over"
+        shutil.copyfile(built, store)
+        assert server.get(f"/similar/{PRODUCT}").status_code == 200

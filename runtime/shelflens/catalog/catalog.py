@@ -93,8 +93,8 @@ class Catalog:
         """Write the catalog; an old file stays whole until the new one is complete.
 
         Raises:
-            CatalogError: the file that the catalog came from is damaged since it was opened.
-            OSError: no permission, no space, no such folder.
+            OSError: no permission, no space, no such folder; or the file that the catalog came from
+                was overwritten in place since it was opened.
         """
         save_contents(path, self.contents, self.source)
 

@@ -91,8 +91,9 @@ def write_container(
         kind: What the file is.
 
     Raises:
-        CatalogError: a header that is too long, or the file that parts come from got shorter.
-        OSError: the file cannot be written; the old one is untouched.
+        CatalogError: a header that is too long.
+        OSError: the file cannot be written, or the file that parts come from got shorter; the old
+            one is untouched.
     """
     # Wide types first, so that every tensor starts at a multiple of its item size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))

@@ -7,6 +7,7 @@ small device may not have the memory for, are mapped, and looked at before every
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import stat
@@ -89,13 +90,13 @@ class Content:
         need no memory, and a file that got shorter is an error instead of the end of the process.
 
         Raises:
-            CatalogError: the file got shorter.
+            OSError: the file got shorter.
         """
         if self._descriptor is None or not hasattr(os, "pread"):
             return self.bytes[start:stop].data
         data = os.pread(self._descriptor, stop - start, start)
         if len(data) != stop - start:
-            raise damaged(self._path, "it got shorter while it was used", self._kind)
+            raise overwritten(self._path)
         return data
 
     def offset_of(self, array: NDArray[Any]) -> int | None:
@@ -131,15 +132,20 @@ class Content:
         read cannot change.
 
         Raises:
-            CatalogError: it got shorter, so that reading what is mapped would end the process.
+            OSError: it got shorter, so that reading what is mapped would end the process.
         """
         return self._descriptor is None or self._status().st_mtime_ns == self._time
 
     def _status(self) -> os.stat_result:
         status = os.fstat(self._descriptor or 0)
         if status.st_size < len(self.bytes):
-            raise damaged(self._path, "overwritten in place while it was used", self._kind)
+            raise overwritten(self._path)
         return status
+
+
+def overwritten(path: Path) -> OSError:
+    """The error of a file that was written into while it was used."""
+    return OSError(errno.ESTALE, "overwritten in place while it was used; open it again", str(path))
 
 
 def damaged(path: str | Path, what: str, kind: str = "catalog") -> CatalogError:

@@ -21,6 +21,7 @@ Index = NDArray[np.uint64]
 INDEXED_PRODUCTS = 256
 """Larger catalogs have an index in the file; smaller ones are parsed when they are opened."""
 
+_ANY = "surrogatepass"  # bytes that are no text, as of a command line, are an id that is not there
 _SHIFT = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 
@@ -28,7 +29,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 def hashes_of(ids: Iterable[str]) -> NDArray[np.uint64]:
     """The hash of every id, times 2^32, uint64 [m]."""
     digest = hashlib.sha256
-    heads = b"".join(digest(product_id.encode()).digest()[:4] for product_id in ids)
+    heads = b"".join(digest(product_id.encode(errors=_ANY)).digest()[:4] for product_id in ids)
     return np.frombuffer(heads, ">u4").astype(np.uint64) << _SHIFT
 
 

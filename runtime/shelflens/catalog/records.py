@@ -16,16 +16,16 @@ _TEXTS = {str}
 def encoded(product_id: str, attributes: Mapping[str, object]) -> bytes:
     """A product's record."""
     columns = {key: str(text) for key, text in attributes.items()}
-    return _json({"id": product_id, "attributes": columns})
+    return _json({"id": product_id, "attributes": columns}).encode()
 
 
 def record_start(product_id: str) -> bytes:
     """How a product's record begins, where `encoded` made it."""
-    return _json({"id": product_id})[:-1]
+    return _json({"id": product_id}).encode(errors="surrogatepass")[:-1]
 
 
-def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def parsed_record(data: bytes, index: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from shelflens.catalog.container import (
     verify_container,
     write_container,
 )
-from shelflens.catalog.content import Content, Identity, damaged
+from shelflens.catalog.content import Content, Identity, damaged, overwritten
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.id_index import INDEXED_PRODUCTS
 from shelflens.catalog.row_check import RowCheck
@@ -65,10 +65,13 @@ class Source:
         """Refuse a mapped file that somebody wrote into; cheap where nobody did.
 
         Raises:
-            CatalogError: it got shorter, or differs from its checksums.
+            OSError: it got shorter, or differs from its checksums.
         """
         if not self.content.is_unchanged():
-            verify_container(self.path, self.container, self.content)
+            try:
+                verify_container(self.path, self.container, self.content)
+            except CatalogError as error:
+                raise overwritten(self.path) from error
 
     def _check(self, max_products: int | None) -> None:
         rows = RowCheck(self.content, self.contents.rows)
@@ -121,8 +124,8 @@ def save_contents(path: str | os.PathLike[str], contents: Contents, source: Sour
         source: The opened file that parts of them lie in, which are copied from file to file.
 
     Raises:
-        CatalogError: that file is damaged since it was opened.
-        OSError: no permission, no space, no such folder.
+        OSError: that file was overwritten in place since it was opened; or no permission, no
+            space, no such folder.
     """
     content = None
     if source is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import threading
 from collections.abc import Callable
@@ -90,7 +91,12 @@ class WorkerPool:
             future.exception()  # retrieved, also when nobody waits for it any more
 
     def _run(self, task: Callable[[Resources], Result]) -> Result:
-        return task(self.resources())
+        try:
+            return task(self.resources())
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            raise busy("a catalog that somebody copies over") from error  # read when complete
 
     def resources(self) -> Resources:
         """Catalog and model as they are now; opens new files when there are any."""
