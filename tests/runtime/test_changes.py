@@ -256,6 +256,21 @@ def test_a_catalog_without_an_index_opens_and_gets_one(tmp_path: Path, counted: 
     assert "id_hashes" in read_container(tmp_path / "upgraded.catalog").tensors
 
 
+def test_a_table_that_shrinks_to_what_readers_parse_is_parsed(tmp_path: Path) -> None:
+    """An odd record among many is not seen at open; among few it is, so it is not written."""
+    many(tmp_path / "store.catalog", 260)
+    tensors, metadata = read_container(tmp_path / "store.catalog")
+    frame = ("format", "version", "fingerprint")
+    kept = {k: v for k, v in metadata.items() if k not in frame and not k.startswith("crc32.")}
+    table = tensors["products"].copy()
+    table[int(tensors["first_byte"][200])] = ord("[")
+    write_container(tmp_path / "odd.catalog", {**tensors, "products": table}, kept)
+    smaller = Catalog.open(tmp_path / "odd.catalog").remove([f"p{n}" for n in range(50)])
+    with pytest.raises(CatalogError, match="product 150 of the catalog: damaged"):
+        smaller.save(tmp_path / "smaller.catalog")
+    assert not (tmp_path / "smaller.catalog").exists()
+
+
 @pytest.mark.parametrize("wrong", ["order", "twice", "beyond", "short", "type", "hash"])
 def test_an_index_that_is_none_is_refused(tmp_path: Path, wrong: str) -> None:
     many(tmp_path / "store.catalog")

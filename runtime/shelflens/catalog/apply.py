@@ -25,7 +25,7 @@ from shelflens.catalog.install import keep_previous
 from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.records import parsed_record
 from shelflens.catalog.rows import Rows
-from shelflens.catalog.source import REFUSED, Source
+from shelflens.catalog.source import CHECKED_PRODUCTS, REFUSED, Source
 from shelflens.catalog.splice import Array, spliced, spliced_bounds
 from shelflens.errors import CatalogError
 from shelflens.files import atomic_writer
@@ -94,7 +94,7 @@ def _sound(source: Source, delta: Delta, header: Header) -> list[Array]:
         if not fits or checksum(array, source.content) != metadata.get(f"crc32.{entry.name}"):
             raise ValueError(f"{entry.name} is not what it should become")
         tensors[entry.name] = array
-    Contents.read(tensors, metadata)
+    Contents.read(tensors, metadata).products.check_few(CHECKED_PRODUCTS)
     return list(tensors.values())
 
 

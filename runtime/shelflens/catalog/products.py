@@ -170,6 +170,15 @@ class ProductTable:
         ):
             raise CatalogError("the index of ids is another catalog's; build it again")
 
+    def check_few(self, limit: int) -> None:
+        """Parse every record of a table of at most so many products; leave a larger one.
+
+        Raises:
+            CatalogError: as `check`.
+        """
+        if len(self) <= limit:
+            self.check()
+
     def index_of(self, product_id: str) -> int:
         """The index of a product, found without parsing the products before it.
 

@@ -59,7 +59,7 @@ class Source:
         Raises:
             CatalogError: the file is damaged.
         """
-        self._check(None)
+        self._check(everything=True)
 
     def require_unchanged(self) -> None:
         """Refuse a mapped file that somebody wrote into; cheap where nobody did.
@@ -73,14 +73,16 @@ class Source:
             except CatalogError as error:
                 raise overwritten(self.path) from error
 
-    def _check(self, max_products: int | None) -> None:
+    def _check(self, *, everything: bool) -> None:
         rows = RowCheck(self.content, self.contents.rows)
         # First: a checksum that differs says more than what the damage did.
         verify_container(self.path, self.container, self.content, visit=rows.visit)
         try:
             rows.require_sound()
-            if max_products is None or len(self.contents.products) <= max_products:
+            if everything:
                 self.contents.products.check()
+            else:
+                self.contents.products.check_few(CHECKED_PRODUCTS)
         except REFUSED as error:
             raise damaged(self.path, _reason(error)) from error
 
@@ -107,7 +109,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     if identity is not None and (sums := _verified.get(identity)) is not None:
         content.keep_sums(sums)
         return source
-    source._check(CHECKED_PRODUCTS)
+    source._check(everything=False)
     if identity is not None:
         if len(_verified) >= _MAX_REMEMBERED:
             _verified.clear()
@@ -124,9 +126,11 @@ def save_contents(path: str | os.PathLike[str], contents: Contents, source: Sour
         source: The opened file that parts of them lie in, which are copied from file to file.
 
     Raises:
+        CatalogError: a record that no reader would take.
         OSError: that file was overwritten in place since it was opened; or no permission, no
             space, no such folder.
     """
+    contents.products.check_few(CHECKED_PRODUCTS)  # a larger table that shrank was not parsed yet
     content = None
     if source is not None:
         source.require_unchanged()  # damage must not get checksums that fit it
