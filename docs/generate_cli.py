@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import re
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shelflens.cli import COMMANDS
+from shelflens.commands.all_commands import COMMANDS
+from shelflens.commands.parser import Parser, build_parser
 
 PAGE = Path(__file__).with_name("cli.md")
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -27,16 +27,12 @@ interrupted. `lookup --status` ends with 0 for `match`, 3 for `ambiguous`, 4 for
 """
 
 
-def parsers() -> Iterator[argparse.ArgumentParser]:
+def parsers() -> Iterator[Parser]:
     """The parser of every command, and of the subcommands below it, as `shelflens` makes them."""
     for command in COMMANDS:
-        found = module(command.word)
-        parser = argparse.ArgumentParser(prog=f"shelflens {command.word}", description=found.HELP)
-        found.add_arguments(parser)
+        parser = build_parser(command.word, module(command.word))
         yield parser
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                yield from action.choices.values()
+        yield from parser.subcommands().values()
 
 
 def module(word: str) -> Any:

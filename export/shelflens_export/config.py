@@ -8,6 +8,13 @@ from shelflens.errors import DataError
 from shelflens.options import option
 from shelflens_export.formats import FORMATS, NAMES, Format
 
+FIRST = "what matters first"
+GATE = "the quality gate"
+QUANTIZATION = "quantization"
+MACHINE = "computing"
+GROUPS = (FIRST, GATE, QUANTIZATION, MACHINE)
+"""Headings of the help."""
+
 
 @dataclass(frozen=True)
 class ExportConfig:
@@ -17,29 +24,52 @@ class ExportConfig:
     # for boards without LiteRT. int8-weights is for MobileNetV3, whose activations do not survive
     # int8; float16 and dynamic help few; QAT takes minutes.
     formats: tuple[str, ...] = option(
-        ("float32", "int8", "onnx", "onnx-int8"), "files to make", choices=(*NAMES, "all")
+        ("float32", "int8", "onnx", "onnx-int8"),
+        "files to make",
+        choices=(*NAMES, "all"),
+        group=FIRST,
     )
     data: str = option(
-        "", "DATASET to calibrate on and to search in; default: the run's train photos"
+        "", "DATASET to calibrate on and to search in; default: the run's train photos", group=FIRST
     )
-    held_out: str = option("", "DATASET to look up; default: the run's validation photos")
+    held_out: str = option(
+        "", "DATASET to look up; default: the run's validation photos", group=FIRST
+    )
 
-    max_recall_drop: float = option(0.01, "largest loss of recall@1 against float that passes")
+    max_recall_drop: float = option(
+        0.01, "largest loss of recall@1 against float that passes", group=GATE
+    )
     # A 0.95 mean is where int8 files begin to mix up look-alikes; sound ones reach 0.97 to 0.99.
-    min_cosine: float = option(0.95, "smallest mean cosine to the float embeddings that passes")
+    min_cosine: float = option(
+        0.95, "smallest mean cosine to the float embeddings that passes", group=GATE
+    )
 
     # ONNX Runtime multiplies unsigned by signed on x86 and signed by signed on Arm fastest.
-    target: str = option("auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"))
+    target: str = option(
+        "auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"), group=FIRST
+    )
     # Ranges settle after 100 to 200 photos; more than 500 only takes longer.
-    calibration_photos: int = option(300, "train photos that set the int8 ranges")
+    calibration_photos: int = option(
+        300, "train photos that set the int8 ranges", group=QUANTIZATION
+    )
     # 64 photos know a channel's mean well enough; each costs a run per layer.
-    bias_photos: int = option(64, "train photos for bias correction of int8; 0: no correction")
-    qat_epochs: int = option(1, "passes over the train photos in quantization-aware training")
+    bias_photos: int = option(
+        64, "train photos for bias correction of int8; 0: no correction", group=QUANTIZATION
+    )
+    qat_epochs: int = option(
+        1, "passes over the train photos in quantization-aware training", group=QUANTIZATION
+    )
     # Distillation at a rate that moves the weights by a rounding step or two, no further.
-    qat_learning_rate: float = option(2e-5, "learning rate of quantization-aware training")
-    gate_photos: int = option(4000, "largest number of photos that the quality gate embeds")
-    threads: int = option(0, "threads for one inference; 0: one per core, at most four")
-    seed: int = option(0, "seed of what is sampled")
+    qat_learning_rate: float = option(
+        2e-5, "learning rate of quantization-aware training", group=QUANTIZATION
+    )
+    gate_photos: int = option(
+        4000, "largest number of photos that the quality gate embeds", group=GATE
+    )
+    threads: int = option(
+        0, "threads for one inference; 0: one per core, at most four", group=MACHINE
+    )
+    seed: int = option(0, "seed of what is sampled", group=MACHINE)
 
     def __post_init__(self) -> None:
         bad = [name for name in self.formats if name not in (*NAMES, "all")]

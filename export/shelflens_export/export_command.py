@@ -8,9 +8,14 @@ import sys
 from pathlib import Path
 
 from shelflens.options import add_options, from_options
-from shelflens_export.config import ExportConfig
+from shelflens_export.config import GROUPS, ExportConfig
 
-HELP = "quantize and convert a trained run, with a quality gate"
+HELP = "Quantize and convert a trained run, with a quality gate."
+EXAMPLES = (
+    "export runs/first --out build",
+    "export runs/first --out build --formats int8 onnx-int8 --target arm",
+    "export runs/first --out build --held-out photos.csv",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for the files"
     )
-    add_options(parser, ExportConfig)
+    add_options(parser, ExportConfig, groups=GROUPS)
 
 
 def run(args: argparse.Namespace) -> int:

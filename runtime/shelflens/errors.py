@@ -11,6 +11,7 @@
         ├── CameraError     a camera, video or stream that cannot be watched
         ├── WebAppError     a web app that cannot be built
         ├── ProfileError    a profile file that cannot be used
+        ├── UsageError      a command line that is wrong: exit status 2
         ├── ServeError      settings that the server does not start with
         └── CatalogError    a catalog file or its contents that cannot be used
             └── SpaceError      model and catalog come from different embedding spaces
@@ -48,6 +49,10 @@ class WebAppError(ShelfLensError):
 
 class ProfileError(ShelfLensError):
     """A profile file, or what should go into one, that cannot be used."""
+
+
+class UsageError(ShelfLensError):
+    """A command line that is wrong: the command ends with status 2."""
 
 
 class ServeError(ShelfLensError):

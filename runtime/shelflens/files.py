@@ -15,13 +15,17 @@ ABANDONED_SECONDS = 60.0
 
 
 @contextmanager
-def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
+def atomic_writer(path: str | Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of `path`; rename it over `path` when the block succeeds.
 
     The bytes are on the disk before the rename, so a kill or a power cut leaves the old file
     whole. When the block raises, the temporary file is removed. A link stays a link; owner, group
     and mode of the old file stay too, the owner where the process may give files away. What killed
     writers left is removed.
+
+    Args:
+        path: The file.
+        private: Only its owner may read it (mode 0600), whatever the old file allowed.
 
     Raises:
         OSError: no permission, no space, no such folder; the old file is untouched.
@@ -31,6 +35,7 @@ def atomic_writer(path: str | Path) -> Iterator[BinaryIO]:
     target = Path(path).resolve()
     former = target.stat() if target.exists() else None
     mode = 0o666 & ~_umask() if former is None else former.st_mode & 0o777
+    mode = 0o600 if private else mode
     folder, prefix = target.parent, f".{target.name}."
     _sweep(folder, prefix)
     try:

@@ -7,29 +7,49 @@ A field is made with `option(default, help)`; its flag is its name with dashes. 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import Field, asdict, field, fields
 from typing import Any, TypeVar
+
+from shelflens.errors import ShelfLensError, UsageError
 
 Config = TypeVar("Config")
 
 
-def option(default: Any, help: str, *, choices: tuple[str, ...] = ()) -> Any:  # noqa: A002
-    """A dataclass field that is also a command-line flag."""
-    return field(default=default, metadata={"help": help, "choices": choices})
+def option(
+    default: Any,
+    help: str,  # noqa: A002
+    *,
+    choices: tuple[str, ...] = (),
+    group: str = "",
+) -> Any:
+    """A dataclass field that is also a command-line flag; `group` is its heading in the help."""
+    return field(default=default, metadata={"help": help, "choices": choices, "group": group})
 
 
-def add_options(parser: argparse.ArgumentParser, config: type[Any]) -> None:
-    """Add a flag for every option of a config class; fields made otherwise are left alone."""
+def add_options(
+    parser: argparse.ArgumentParser, config: type[Any], *, groups: Sequence[str] = ()
+) -> None:
+    """Add a flag for every option of a config class; fields made otherwise are left alone.
+
+    Args:
+        parser: The parser.
+        config: The class.
+        groups: Headings in the order of the help; of one only, all flags stand below it.
+    """
+    headed = {title: parser.add_argument_group(title) for title in groups}
     for field_ in fields(config):
         if "help" in field_.metadata:
-            parser.add_argument(f"--{field_.name.replace('_', '-')}", **_arguments(field_))
+            title = field_.metadata["group"] or (groups[0] if len(groups) == 1 else "")
+            below = headed[title] if title else parser
+            below.add_argument(f"--{field_.name.replace('_', '-')}", **_arguments(field_))
 
 
 def from_options(config: type[Config], args: argparse.Namespace, **more: Any) -> Config:
     """Build a config from parsed flags and the fields that are not flags.
 
     Raises:
-        ValueError: as the config's own checks do.
+        UsageError: what the config's own checks refuse.
     """
     given = vars(args)
     values = {}
@@ -37,7 +57,10 @@ def from_options(config: type[Config], args: argparse.Namespace, **more: Any) ->
         if "help" in field_.metadata:
             value = given[field_.name]
             values[field_.name] = tuple(value) if isinstance(field_.default, tuple) else value
-    return config(**values, **more)
+    try:
+        return config(**values, **more)
+    except ShelfLensError as error:
+        raise UsageError(str(error)) from error
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 
 FLOORS = (
     ("errors",),
-    ("console", "files", "options", "progress", "product_ids", "spreadsheet"),
+    ("console", "files", "options", "progress", "spelling", "product_ids", "spreadsheet"),
     ("model",),
     ("ingest",),
     ("dataset",),

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from docs.generate_cli import PAGE, module, page
-from shelflens.cli import COMMANDS, main
+from shelflens.cli import main
+from shelflens.commands.all_commands import COMMANDS
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.docs.test_architecture import FLOORS
 from tests.support.readme import commands, commands_in, parse

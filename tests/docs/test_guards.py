@@ -35,6 +35,7 @@ LIBRARIES = {
     "opencv.py": {"cv2"},
     "picamera.py": {"picamera2"},
     "heif.py": {"pillow_heif"},
+    "completion.py": {"shtab"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}

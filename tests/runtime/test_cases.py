@@ -187,3 +187,17 @@ def test_out_over_input(run: Run, case: Callable[[str], Path]) -> None:
     words = ["--catalog", "s.catalog", "--queries", "shop.csv", "--out", "docs"]
     assert run("evaluate", *words)[0] == 1
     assert (folder / "docs" / "report.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("product", ["carton", "shirt", "bottle"])
+def test_watch_smooth_goods(run: Run, case: Callable[[str], Path], product: str) -> None:
+    folder = case("watch-smooth-goods")
+    assert build(run, "a.csv")[0] == 0
+    (folder / "f").mkdir()
+    for number in range(101, 151):
+        shutil.copy(folder / f"{product}.jpg", folder / "f" / f"{number}.jpg")
+    status, out, err = run("watch", "f", "--fps", 10, "--catalog", "s.catalog", "--max-fps", 0)
+    assert status == 0
+    assert len(out.splitlines()) == 1
+    assert f"match: {product}" in out.lower()
+    assert "1 answers (1 match" in err.splitlines()[-1]

@@ -92,16 +92,17 @@ def test_a_bad_photo_does_not_stop_the_others(
     run: Run, built: Path, query: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"not a picture")
-    none = tmp_path / "none.jpg"
+    (tmp_path / "empty").mkdir()
+    none, empty = tmp_path / "none.jpg", tmp_path / "empty"
     status, out, err = run(
-        "lookup", tmp_path / "bad.jpg", query, none, tmp_path, "--catalog", built, "--json"
+        "lookup", tmp_path / "bad.jpg", query, none, empty, "--catalog", built, "--json"
     )
     assert status == 1
     assert len(out.splitlines()) == 1
     assert len(err.splitlines()) == 3
     assert "bad.jpg: not a picture" in err
     assert "none.jpg: No such file" in err
-    assert "is a folder" in err
+    assert "is a folder without photos" in err
 
 
 def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: Path) -> None:
@@ -228,7 +229,7 @@ def test_bad_models_get_one_line(run: Run, built: Path, query: Path, tmp_path: P
         (["lookup", "x.jpg", "--catalog", "c", "-k", "0"], 2, "above 0"),
         (["catalog", "build", "none", "--out", "x.catalog"], 1, "none: no such folder or CSV"),
         (["catalog", "frobnicate"], 2, "invalid choice"),
-        (["embed", "--out", "x.npy"], 2, "PATH --list is required"),
+        (["embed", "--out", "x.npy"], 2, "expected photos, or --list FILE"),
         (["lookup", "x", "--catlog", "y", "--catalog", "z"], 2, "did you mean --catalog?"),
         (["catalog", "buidl"], 2, "did you mean build?"),
         (["nonsense"], 2, "no command 'nonsense'"),

@@ -170,9 +170,10 @@ def test_tag_a_folder_of_loose_photos(run: Run, store: Path, query: Path, tmp_pa
     shutil.copy(query, folder / "one.jpg")
     (folder / "two.jpg").write_bytes(b"no picture")
     status, out, err = run("tag", folder, "--catalog", store, "--attribute", "category")
-    assert status == 0
+    assert status == 1
     assert out.startswith(str(folder / "one.jpg"))
-    assert "skipped" in err
+    assert err.startswith(f"shelflens tag: {folder / 'two.jpg'}: not a picture; expected JPEG")
+    assert len(err.splitlines()) == 1
     _, out, _ = run(
         "tag", query, "--catalog", store, "--attribute", "category", "--min-confidence", 1
     )
@@ -215,8 +216,8 @@ def test_confirm_and_take_back(run: Run, store: Path, query: Path) -> None:
         (["profile", "log", "TMP/new", "--photo", "STORE"], "not a picture"),
         (["profile", "show", "TMP/none"], "no such profile"),
         (["profile", "forget", "ME", "nope"], "no event of 'nope'"),
-        (["profile", "forget", "ME"], "required"),
-        (["tag", "TMP/none.jpg", "--catalog", "STORE", "--attribute", "category"], "no such photo"),
+        (["profile", "forget", "ME"], "expected the ids of products"),
+        (["tag", "TMP/none.jpg", "--catalog", "STORE", "--attribute", "category"], "No such file"),
         (["tag", "PHOTO", "--catalog", "STORE", "--attribute", "colour"], "no column 'colour'"),
         (["tag", "PHOTO", "--catalog", "STORE"], "--attribute"),
         (

@@ -138,7 +138,7 @@ def test_bad_input_is_one_line_and_writes_nothing(run: Run, tmp_path: Path, phot
     assert (status, (tmp_path / "file").read_text()) == (1, "here")
     assert "is a file; --out is the folder" in err
     status, _, err = run("evaluate", *words[:4], "--out", target, "--images", studio)
-    assert (status, target.exists()) == (1, False)
+    assert (status, target.exists()) == (2, False)
     assert "--images goes with --catalog" in err
     both = ["--catalog", elsewhere, "--gallery", studio, "--queries", photos, "--out", target]
     assert run("evaluate", *both)[0] == 2

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shelflens import Catalog, DataError, ProfileError, SpaceError
+from shelflens.discovery.database import FORMAT
 from shelflens.discovery.events import Event
 from shelflens.discovery.interests import decay, group, interleave
 from shelflens.discovery.preferences import RecommendOptions, similarity_quantile
-from shelflens.discovery.profile import FORMAT, MAX_EVENTS, Profile
+from shelflens.discovery.profile import MAX_EVENTS, Profile
 from shelflens.discovery.recommend import recommend
 
 NOW = 1_800_000_000.0
@@ -284,7 +285,7 @@ def test_forgotten_is_gone_from_the_bytes(tmp_path: Path) -> None:
         for n in range(50):
             profile.log("like", axis(n), space="space-name", product=f"secret-{n}")
         assert b"secret-7" in path.read_bytes()
-        assert profile.forget("secret-7") == 1
+        assert profile.forget(["secret-7"]) == 1
         assert b"secret-7" not in path.read_bytes()
         assert profile.forget() == 49
         assert not any(word in path.read_bytes() for word in (b"secret", b"space-name"))

@@ -7,8 +7,11 @@ import io
 import json
 import os
 import shutil
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,16 @@ from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from shelflens import Catalog, Embedder, ServeError
 from shelflens.catalog.reload import Reloader
 from shelflens.cli import main
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.serve.answers import answer_photos
 from shelflens.serve.app import make_app
+from shelflens.serve.connections import Client, Connections
 from shelflens.serve.form_reader import FormReader
 from shelflens.serve.run import greeting
 from shelflens.serve.settings import Settings, read_token
@@ -346,7 +352,186 @@ def test_names_of_other_sites_are_refused(built: Path) -> None:
         cross = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
         problem(server.post("/lookup", headers=cross), 403, "another site")
     with client(built, Settings(host="0.0.0.0", insecure=True)) as server:
+        for host in ("192.0.2.7:80", "[2001:db8::1]", "localhost", socket.gethostname()):
+            assert server.get("/catalog", headers={"host": host}).status_code == 200
+        for host in ("evil.example", "192.0.2.7.evil.example", "1"):
+            problem(server.get("/catalog", headers={"host": host}), 421, "--allow-host")
+    with client(built, Settings(host="0.0.0.0", cert=Path("c"), key=Path("k"))) as server:
         assert server.get("/catalog", headers={"host": "anything"}).status_code == 200
+
+
+CROSS = {"sec-fetch-site": "cross-site"}
+NAVIGATE = {**CROSS, "sec-fetch-mode": "navigate"}
+OWN = "http://127.0.0.1:8080"
+
+
+def test_pages_of_other_sites_send_nothing(built: Path) -> None:
+    with client(built, Settings(hosts=("shop.example",))) as server:
+        photo = PHOTO.read_bytes()
+        for headers in (
+            *({"origin": origin} for origin in ("http://evil.example", "null", "", "file://")),
+            *({"origin": f"http://127.0.0.1{more}"} for more in ("", ":3000", ".evil.example")),
+            {"origin": "http://shop.example.evil.example"},
+            {"origin": "ftp://127.0.0.1:8080"},
+            *(CROSS, NAVIGATE, {**CROSS, "sec-fetch-mode": "no-cors"}),
+            {"origin": OWN, **CROSS},
+        ):
+            sent = server.post("/lookup", content=photo, headers={**JPEG, **headers})
+            problem(sent, 403, "the page that this server serves")
+        for headers in ({"origin": "http://evil.example"}, CROSS):
+            problem(server.get("/catalog", headers=headers), 403)
+        for headers in (
+            {"origin": OWN},
+            {"origin": OWN, "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"},
+            {"origin": "https://shop.example"},  # a proxy, which asks by the name of this server
+            {"origin": "http://localhost", "host": "localhost:80"},
+            {},
+        ):
+            sent = server.post("/lookup", content=photo, headers={**JPEG, **headers})
+            assert sent.status_code == 200, (headers, sent.text)
+        assert server.get("/", headers=NAVIGATE).status_code == 200  # a link
+
+
+def test_figures_for_a_monitor(built: Path, tmp_path: Path) -> None:
+    path = tmp_path / "live.catalog"
+    shutil.copy(built, path)
+    connections = Connections(limit=2, share=2)
+    for _ in range(3):
+        connections.add(Client("a", lambda: True, lambda: None))
+    with client(path, Settings(token=TOKEN), connections=connections) as server:
+        problem(server.get("/metrics"), 401)  # as private as everything else
+        given = {"authorization": f"Bearer {TOKEN}"}
+        server.post("/lookup", content=PHOTO.read_bytes(), headers={**JPEG, **given})
+        server.get("/similar/a-secret-id", headers=given)
+        server.get('/another"path\\', headers=given)
+        Catalog.open(path).remove([PRODUCT]).save(path)
+        server.get("/catalog", headers=given)
+        response = server.get("/metrics", headers=given)
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in text_string_to_metric_families(response.text)}
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+    for name, kind in (
+        ("shelflens_requests", "counter"),
+        ("shelflens_request_seconds", "histogram"),
+        ("shelflens_catalog_age_seconds", "gauge"),
+        ("process_resident_memory_bytes", "gauge"),
+    ):
+        assert families[name].type == kind
+        assert families[name].documentation
+
+    def requests(route: str, status: int) -> float:
+        key = ("shelflens_requests_total", ("route", route), ("status", str(status)))
+        return samples[key]
+
+    assert (requests("/lookup", 200), requests("/similar", 404), requests("other", 404)) == (
+        1,
+        1,
+        1,
+    )
+    assert requests("/metrics", 401) == 1
+    assert samples["shelflens_decisions_total", ("decision", "match")] == 1
+    catalog = Catalog.open(path)
+    assert samples["shelflens_catalog_products",] == len(catalog) == 29
+    info = families["shelflens_catalog_info"].samples[0].labels
+    assert (info["fingerprint"], info["space"]) == (catalog.fingerprint, catalog.space)
+    assert samples["shelflens_files_taken_total",] == 1
+    assert samples["shelflens_connections",] == 2
+    assert samples["shelflens_connections_ended_total",] == 1
+    assert 0 <= samples["shelflens_catalog_age_seconds",] < 600
+    assert samples["process_resident_memory_bytes",] > 10 << 20
+    buckets = [
+        sample.value
+        for sample in families["shelflens_request_seconds"].samples
+        if sample.name.endswith("_bucket") and sample.labels["route"] == "/lookup"
+    ]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == 1
+    assert "secret" not in response.text
+
+
+def test_healthz_looks_a_photo_up(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def answer(resources: Any, photos: Any, *rest: Any) -> Any:
+        tried.append(photos[0].name)
+        if len(tried) > 1:
+            raise RuntimeError("the engine is gone")
+        return answer_photos(resources, photos, *rest)
+
+    monkeypatch.setattr("shelflens.serve.health.answer_photos", answer)
+    with client(built) as server:
+        for _ in range(3):  # kept for a while
+            assert server.get("/healthz").json() == {"status": "ok"}
+        assert len(tried) == 1
+        monkeypatch.setattr("shelflens.serve.health.KEPT_S", 0)
+        clock = time.monotonic
+        monkeypatch.setattr("shelflens.serve.health.time.monotonic", lambda: clock() + 60)
+        problem(server.get("/healthz"), 503, "RuntimeError", "selftest")
+        assert "shelflens_healthy 0" in server.get("/metrics").text
+
+
+def test_healthz_notices_an_engine_that_hangs(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hang(*_: Any) -> list[Any]:
+        release.wait(20)
+        raise RuntimeError("released")
+
+    monkeypatch.setattr("shelflens.serve.api.answer_photos", hang)
+    monkeypatch.setattr("shelflens.serve.health.STALLED_S", 0.5)
+    with client(built, Settings(workers=1, queue_size=0)) as server:
+        photo = PHOTO.read_bytes()
+
+        def ask() -> None:
+            with suppress(RuntimeError):
+                server.post("/lookup", content=photo, headers=JPEG)
+
+        assert server.get("/healthz").status_code == 200
+        waiting = threading.Thread(target=ask)
+        waiting.start()
+        try:
+            statuses: list[int] = []
+            while 503 not in statuses and len(statuses) < 50:
+                statuses.append(server.get("/healthz").status_code)
+                time.sleep(0.1)
+            assert statuses[0] == 200, "a full queue is busy, not unhealthy"
+            problem(server.get("/healthz"), 503, "none for 0.5 s")
+        finally:
+            release.set()
+            waiting.join()
+        assert server.get("/healthz").status_code == 503  # until it is tried again
+
+
+def test_work_on_the_whole_catalog_does_not_hold_photos_up(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    begun: list[int] = []
+
+    def slow(*_: Any, **__: Any) -> list[Any]:
+        begun.append(1)
+        release.wait(20)
+        return []
+
+    monkeypatch.setattr("shelflens.serve.api.similar", slow)
+    short = Settings(catalog_s=0.2, queue_size=2)
+    with client(built, short) as server:
+        try:
+            for _ in range(5):
+                response = server.get(f"/similar/{PRODUCT}")
+                problem(response, 503, "more than 0.2 s")
+                assert response.headers["retry-after"] == "1"
+            problem(server.get("/catalog"), 503)
+            assert len(begun) == 1, "those that waited in vain are not begun"
+            sent = server.post("/lookup", content=PHOTO.read_bytes(), headers=JPEG)
+            assert sent.status_code == 200
+            assert server.get("/healthz").status_code == 200
+        finally:
+            release.set()
 
 
 def test_headers_isolate_the_browser(server: TestClient) -> None:

@@ -425,14 +425,16 @@ awkward = st.text(
 @given(
     awkward, awkward, st.integers(1, 99), st.booleans(), st.booleans(), st.floats(0.5, 99),
     st.sampled_from(["picamera", "0", "/dev/video3"]), st.sampled_from([(640, 480), (1280, 720)]),
+    st.lists(st.sampled_from(["match", "ambiguous", "unknown"]), max_size=2),
 )  # fmt: skip
 @settings(max_examples=100)
 def test_the_unit_runs_the_same_arguments(
     catalog: str, model: str, k: int, messages: bool, retry: bool, fps: float, source: str,
-    size: tuple[int, int],
+    size: tuple[int, int], only: list[str],
 ) -> None:  # fmt: skip
     words = [source, f"--catalog=/store/{catalog}", f"--model=/m/{model}", f"-k={k}"]
     words += [f"--max-fps={fps}", f"--size={size[0]}x{size[1]}", *["--json"] * messages]
+    words += [f"--only={decision}" for decision in only]
     args = parsed(*words, *["--retry"] * retry)
     assert parsed(*command.command_words(args)) == args
 

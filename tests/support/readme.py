@@ -60,12 +60,12 @@ def parse(line: str) -> argparse.Namespace:
         SystemExit: a flag that is not there.
         ModuleNotFoundError: no such command.
     """
-    from docs.generate_cli import module  # CI runs this file before anything is installed
+    # CI runs this file before anything is installed.
+    from docs.generate_cli import module
+    from shelflens.commands.parser import build_parser
 
     word, *rest = shlex.split(line)
-    parser = argparse.ArgumentParser(prog=word)
-    module(word).add_arguments(parser)
-    return parser.parse_args(rest)
+    return build_parser(word, module(word)).parse_args(rest)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from shelflens.model.quiet import without_greeting
 
-HELP = "average the weights of several fine-tunes of one start into a better one"
+HELP = "Average the weights of several fine-tunes of one start into a better one."
+EXAMPLES = (
+    "average runs/seed-0 runs/seed-1 --out runs/average",
+    "average runs/seed-0 --out runs/half --start-share 0.5",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,15 @@ from shelflens_train.spec import BACKBONES, BackboneSpec
 PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
 PAIR_LOSSES = ("none", "multi-similarity", "contrastive")
 
+FIRST = "what matters first"
+NETWORK = "the network"
+IMAGES = "images"
+SCHEDULE = "schedule and regularisation"
+LOSS = "losses"
+MACHINE = "computing"
+GROUPS = (FIRST, NETWORK, IMAGES, SCHEDULE, LOSS, MACHINE)
+"""Headings of the help."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -23,87 +32,123 @@ class TrainConfig:
     """The DATASET arguments, in order."""
 
     # What to train. V2 is the backbone that quantizes without loss and that QAT accepts.
-    backbone: str = option("mobilenet_v2", "network to start from", choices=BACKBONES)
-    alpha: float = option(1.0, "width multiplier of a MobileNet")
-    minimalistic: bool = option(False, "MobileNetV3 without squeeze-and-excite and hard-swish")
+    backbone: str = option("mobilenet_v2", "network to start from", choices=BACKBONES, group=FIRST)
+    alpha: float = option(1.0, "width multiplier of a MobileNet", group=NETWORK)
+    minimalistic: bool = option(
+        False, "MobileNetV3 without squeeze-and-excite and hard-swish", group=NETWORK
+    )
     weights: str = option(
         "imagenet",
         "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, none",
+        group=FIRST,
     )
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
-    size: int = option(192, "side of the square input, pixels")
+    size: int = option(192, "side of the square input, pixels", group=FIRST)
     # Random zoom shows products larger in training than they are in use; a network trained on
     # smaller images than it is used on sees them alike, and trains faster (Touvron et al.,
     # "Fixing the train-test resolution discrepancy", NeurIPS 2019). The first epochs, which learn
     # the coarse things, take smaller images still.
-    train_size: int = option(0, "side while training; 0: five sixths of --size")
-    early_size: int = option(0, "side in the first epochs; 0: two thirds of --size")
-    early: float = option(0.5, "share of the epochs at --early-size")
-    dim: int = option(256, "dimensions of the embedding")
+    train_size: int = option(0, "side while training; 0: five sixths of --size", group=NETWORK)
+    early_size: int = option(0, "side in the first epochs; 0: two thirds of --size", group=NETWORK)
+    early: float = option(0.5, "share of the epochs at --early-size", group=NETWORK)
+    dim: int = option(256, "dimensions of the embedding", group=NETWORK)
     # A prefix of a Matryoshka embedding is an embedding: a catalog may store fewer dimensions.
     prefixes: tuple[str, ...] = option(
-        ("32", "64", "128"), "Matryoshka: first dimensions that must be an embedding too"
+        ("32", "64", "128"),
+        "Matryoshka: first dimensions that must be an embedding too",
+        group=NETWORK,
     )
-    name: str = option("", "name in the model card; default: the name of the run folder")
-    license: str = option("", "licence of the trained weights, for the model card")
+    name: str = option(
+        "", "name in the model card; default: the name of the run folder", group=NETWORK
+    )
+    license: str = option("", "licence of the trained weights, for the model card", group=NETWORK)
 
     # On what.
-    val: str = option("", "DATASET to validate on; default: hold out a share of the photos")
-    val_share: float = option(0.1, "share of each product's photos held out without --val")
+    val: str = option(
+        "", "DATASET to validate on; default: hold out a share of the photos", group=FIRST
+    )
+    val_share: float = option(
+        0.1, "share of each product's photos held out without --val", group=IMAGES
+    )
 
     # They keep the network from forgetting what the store does not sell.
     auxiliary: tuple[str, ...] = option(
-        (), "DATASET of images of other things; each image is a class of its own"
+        (), "DATASET of images of other things; each image is a class of its own", group=IMAGES
     )
-    auxiliary_share: float = option(0.3, "share of auxiliary images in each batch")
+    auxiliary_share: float = option(0.3, "share of auxiliary images in each batch", group=IMAGES)
 
     # Weights half way between start and end keep more of both (Wortsman et al., "Robust
     # fine-tuning of zero-shot models", CVPR 2022).
     start_share: float = option(
-        0.0, "weight averaging with the start (WiSE-FT): share of the start weights in the result"
+        0.0,
+        "weight averaging with the start (WiSE-FT): share of the start weights in the result",
+        group=SCHEDULE,
     )
 
     # A teacher's similarities between images say more than labels do; the run's own start, as
     # teacher, keeps it from forgetting.
     teacher: str = option(
-        "", "network to distil from: RUN, bundled, a .tflite, or start, the run's own start"
+        "",
+        "network to distil from: RUN, bundled, a .tflite, or start, the run's own start",
+        group=SCHEDULE,
     )
-    teacher_weight: float = option(1.0, "weight of the distillation loss")
+    teacher_weight: float = option(1.0, "weight of the distillation loss", group=SCHEDULE)
 
     # How long. The head starts as a projection of the start weights, so it need not settle first.
-    head_epochs: int = option(0, "epochs with the backbone frozen, before the others")
-    epochs: int = option(12, "epochs with all layers trained")
-    batch: int = option(32, "photos per step")
+    head_epochs: int = option(
+        0, "epochs with the backbone frozen, before the others", group=SCHEDULE
+    )
+    epochs: int = option(12, "epochs with all layers trained", group=FIRST)
+    batch: int = option(32, "photos per step", group=FIRST)
 
     # How fast. Adam above 2e-4 with frozen BatchNorm collapses; a warm-up and clipping help.
-    head_learning_rate: float = option(1e-3, "learning rate while the backbone is frozen")
-    learning_rate: float = option(2e-4, "highest learning rate with all layers trained")
-    warmup: float = option(1.0, "epochs over which that learning rate is reached")
-    clip: float = option(1.0, "largest norm of a gradient step")
+    head_learning_rate: float = option(
+        1e-3, "learning rate while the backbone is frozen", group=SCHEDULE
+    )
+    learning_rate: float = option(
+        2e-4, "highest learning rate with all layers trained", group=FIRST
+    )
+    warmup: float = option(1.0, "epochs over which that learning rate is reached", group=SCHEDULE)
+    clip: float = option(1.0, "largest norm of a gradient step", group=SCHEDULE)
 
     # The loss. CosFace's margin of 0.35 is for faces by the million; products need less.
-    loss: str = option("softmax", "loss over proxies, one per product", choices=PROXY_LOSSES)
-    margin: float = option(0.1, "cosine margin between a product and the others")
-    scale: float = option(24.0, "inverse temperature of the softmax over cosines")
+    loss: str = option(
+        "softmax", "loss over proxies, one per product", choices=PROXY_LOSSES, group=LOSS
+    )
+    margin: float = option(0.1, "cosine margin between a product and the others", group=LOSS)
+    scale: float = option(24.0, "inverse temperature of the softmax over cosines", group=LOSS)
 
     # It needs several photos of a product in a batch.
-    pair_loss: str = option("none", "loss over pairs of photos, added to it", choices=PAIR_LOSSES)
-    pair_weight: float = option(0.3, "weight of the loss over pairs")
-    per_product: int = option(0, "photos of a product in a row in each batch; 0: any order")
+    pair_loss: str = option(
+        "none", "loss over pairs of photos, added to it", choices=PAIR_LOSSES, group=LOSS
+    )
+    pair_weight: float = option(0.3, "weight of the loss over pairs", group=LOSS)
+    per_product: int = option(
+        0, "photos of a product in a row in each batch; 0: any order", group=LOSS
+    )
 
     # Products alone teach that two milks are as different as milk and soap.
-    category: str = option("", "column of DATASET with the category of each product, learnt too")
-    category_weight: float = option(0.3, "weight of the softmax over categories")
-
-    augment: float = option(1.0, "strength of augmentation; 0 turns it off")
-    colour: float = option(1.0, "strength of changes of colour, within that of augmentation")
-    flip: bool = option(True, "mirror photos too: text is not read at this size, and it varies")
-
-    seed: int = option(0, "seed of weights, order and augmentation")
-    precision: str = option(
-        "float32", "arithmetic", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    category: str = option(
+        "", "column of DATASET with the category of each product, learnt too", group=FIRST
     )
-    cache_gb: float = option(2.0, "memory for decoded photos, GB")
+    category_weight: float = option(0.3, "weight of the softmax over categories", group=LOSS)
+
+    augment: float = option(1.0, "strength of augmentation; 0 turns it off", group=IMAGES)
+    colour: float = option(
+        1.0, "strength of changes of colour, within that of augmentation", group=IMAGES
+    )
+    flip: bool = option(
+        True, "mirror photos too: text is not read at this size, and it varies", group=IMAGES
+    )
+
+    seed: int = option(0, "seed of weights, order and augmentation", group=MACHINE)
+    precision: str = option(
+        "float32",
+        "arithmetic",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        group=MACHINE,
+    )
+    cache_gb: float = option(2.0, "memory for decoded photos, GB", group=MACHINE)
 
     def __post_init__(self) -> None:
         self._check_ranges()

@@ -15,6 +15,7 @@ from shelflens import PhotoError, load_image
 from shelflens.dataset import Dataset, LabelledImage, merge, read_dataset
 from shelflens.errors import DataError
 from shelflens.progress import Progress
+from shelflens.spelling import did_you_mean
 from shelflens_train.config import TrainConfig
 
 
@@ -142,7 +143,7 @@ def _categories(dataset: Dataset, column: str) -> dict[str, str]:
         )
         raise DataError(
             f"--category {column}: expected a column with at least 2 categories, got columns "
-            f"{', '.join(columns) or 'none'}"
+            f"{', '.join(columns) or 'none'}{did_you_mean(column, columns)}"
         )
     return found
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "make a store of synthetic products: studio images and phone photos"
+HELP = "Make a store of synthetic products: studio images and phone photos."
+EXAMPLES = (
+    "synthesize --out shop",
+    "synthesize --out shop --products 100 --photos 5 --held-out 20",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder to write the store into"
+    )
     parser.add_argument("--products", type=int, default=24, help="enrolled products (default: 24)")
     parser.add_argument("--photos", type=int, default=3, help="photos per product (default: 3)")
     parser.add_argument(
@@ -22,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the store."""
-    from shelflens.errors import DataError
+    from shelflens.errors import UsageError
     from shelflens_train.synthetic.store import synthesize_store
 
     try:
@@ -35,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
             quality=args.quality,
         )
     except ValueError as error:
-        raise DataError(str(error)) from error
+        raise UsageError(str(error)) from error
     print(f"{args.out}: studio.csv, photos.csv, all.csv" + (", unknown.csv" * bool(args.held_out)))
     return 0

@@ -8,9 +8,14 @@ from pathlib import Path
 
 from shelflens.model.quiet import without_greeting
 from shelflens.options import add_options, from_options
-from shelflens_train.config import TrainConfig
+from shelflens_train.config import GROUPS, TrainConfig
 
-HELP = "fine-tune a MobileNet embedding on photos of your products"
+HELP = "Fine-tune a MobileNet embedding on photos of your products."
+EXAMPLES = (
+    "train products.csv --out runs/first",
+    "train photos --out runs/second --weights bundled --val val.csv",
+    "train products.csv --out runs/first --resume",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, type=Path, metavar="RUN", help="the run folder")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    add_options(parser, TrainConfig)
+    add_options(parser, TrainConfig, groups=GROUPS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -107,7 +107,7 @@ def _check_new(before: Contents, delta: Delta) -> None:
     stays = np.zeros(len(before.products), np.bool_)
     for start, count, _ in delta.products.tolist():
         stays[start : start + count] = True
-    found = before.products.find(ids)
+    found = before.products.find_all(ids)
     if len(set(ids)) < len(ids) or stays[found[found >= 0]].any():
         raise ValueError("two products of the same id")
 

@@ -43,7 +43,7 @@ def changed_products(
         ids: The product of every new row.
         attributes: Of new products, and of known ones, whose are overwritten column by column.
     """
-    p, owners = len(products), products.find(ids)
+    p, owners = len(products), products.find_all(ids)
     new_ids = list(dict.fromkeys(key for key, owner in zip(ids, owners, strict=True) if owner < 0))
     number = {product_id: p + index for index, product_id in enumerate(new_ids)}
     for index in np.flatnonzero(owners < 0).tolist():
@@ -82,7 +82,7 @@ def _rewritten(
     attributes: Mapping[str, Mapping[str, str]],
 ) -> dict[int, tuple[str, bytes]]:
     """Id and new record of the known products whose attributes change, by index."""
-    found = zip(attributes, products.find(list(attributes)).tolist(), strict=True)
+    found = zip(attributes, products.find_all(list(attributes)).tolist(), strict=True)
     records = {}
     for product_id, index in found:
         if index < 0 or index in lost:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.provenance import UNDO_LIMIT
 from shelflens.catalog.splice import Array, joined
 from shelflens.product_ids import ROW_LIMIT
@@ -124,6 +125,12 @@ _UNIT = (
     "matched_right",
     "unknown_share",
 )
+LOWEST_MEASURED = -0.5
+"""No measuring gives less: things that are not enrolled do not point away from all products."""
+
+LOWEST_CAP = 0.9
+"""A threshold is cut off above this only."""
+
 _COUNTS = ("queries", "unknowns", "products", "rows")
 _INTERVALS = ("threshold_interval", "false_accept_rate_interval")
 
@@ -143,7 +150,23 @@ def check_calibration(values: Any) -> None:
     basis = values.get("basis", "default")
     if type(basis) is not str or not basis.isprintable() or len(basis) > 40:
         raise ValueError("calibration: a basis that is none")
+    if basis == MEASURED and values.get("threshold", 0.0) < LOWEST_MEASURED:
+        raise ValueError(f"calibration: measured, with threshold {values['threshold']!r:.20}")
+    _check_interval(values.get("threshold"), values.get("threshold_interval"))
     _check_measurement(values)
+
+
+def _check_interval(threshold: Any, interval: Any) -> None:
+    """Refuse a threshold outside its interval; it is the middle, but for cap and rounding."""
+    if threshold is None or not _is_pair(interval):
+        return
+    low, high = interval
+    if not min(low, LOWEST_CAP) - 1e-3 <= threshold <= high + 1e-3:
+        raise ValueError("calibration: a threshold outside its own interval")
+
+
+def _is_pair(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and all(map(_number, value))
 
 
 def _check_measurement(values: Mapping[str, Any]) -> None:
@@ -160,8 +183,7 @@ def _check_measurement(values: Mapping[str, Any]) -> None:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 53:
             raise ValueError(f"calibration: {name} {values[name]!r:.20}")
     for name in _INTERVALS:
-        pair = values[name]
-        if type(pair) is not list or len(pair) != 2 or not all(map(_number, pair)):
+        if not _is_pair(values[name]):
             raise ValueError(f"calibration: {name} is no interval")
 
 

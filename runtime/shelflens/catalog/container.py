@@ -175,7 +175,8 @@ def open_container(path: str | Path, *, kind: str = CATALOG) -> tuple[Container,
         if size != end:
             raise ValueError(f"{size:,} bytes, expected {end:,}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise damaged(path, str(error) or f"no {kind} header", kind) from error
+        found = _kind_of_file(path, data) if kind == CATALOG else None
+        raise found or damaged(path, str(error) or f"no {kind} header", kind) from error
     return Container(tensors, header.metadata), content
 
 
@@ -283,3 +284,17 @@ def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     text = json.dumps([entries, dict(metadata)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kind_of_file(path: str | Path, data: NDArray[np.uint8]) -> CatalogError | None:
+    """The error of a photo or a list of products in place of a catalog."""
+    from shelflens.model.formats import HEAD_BYTES, format_of
+
+    if kind := format_of(data[:HEAD_BYTES].tobytes()):
+        return CatalogError(f"{path}: is a picture ({kind}); expected a catalog file")
+    if Path(path).suffix.lower() in (".csv", ".tsv", ".txt", ".xlsx"):
+        return CatalogError(
+            f"{path}: is a list of products; shelflens catalog build {path} --out store.catalog "
+            "makes a catalog of it"
+        )
+    return None

@@ -23,6 +23,7 @@ from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.splice import Array, joined, runs_of
 from shelflens.errors import CatalogError
+from shelflens.spelling import did_you_mean
 
 Attributes = Mapping[str, Mapping[str, str]]
 """Per product id, texts by column."""
@@ -107,7 +108,7 @@ class Contents:
         """
         new = [
             index
-            for index, owner in enumerate(self.products.find(ids).tolist())
+            for index, owner in enumerate(self.products.find_all(ids).tolist())
             if owner < 0 or not self.has_row(owner, rows.values[index])
         ]
         new_ids = [ids[index] for index in new]
@@ -124,12 +125,13 @@ class Contents:
         Raises:
             CatalogError: an id that is not there.
         """
-        owners = self.products.find(ids).tolist()
+        owners = self.products.find_all(ids).tolist()
         if missing := [
             product_id for product_id, owner in zip(ids, owners, strict=True) if owner < 0
         ]:
             raise CatalogError(
-                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists them"
+                f"no product {missing[0]!r} in the catalog; shelflens catalog info lists "
+                f"them{did_you_mean(missing[0], self.products.ids)}"
             )
         gone = [row for owner in owners for row in self.products.rows_of(owner)]
         smaller = self.edited(gone, [], Rows.empty(self.rows.dim), [])

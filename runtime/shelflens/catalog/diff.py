@@ -118,7 +118,7 @@ def _owners(before: ProductTable, after: ProductTable) -> NDArray[np.int64]:
     owners = matching_hashes(before.index, after.index)
     same = _same_items(_records(before), _records(after), owners)
     asked = np.flatnonzero(~same).tolist()
-    owners[asked] = before.find([after.record(index)["id"] for index in asked])
+    owners[asked] = before.find_all([after.record(index)["id"] for index in asked])
     return owners
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from shelflens.catalog.audit import audited
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError
 from shelflens.files import lock_descriptor
@@ -43,7 +44,8 @@ def write_lock(path: str | os.PathLike[str], *, wait: float = WAIT_SECONDS) -> I
             raise CatalogError(f"{path}: another shelflens is writing it; try again")
         time.sleep(0.02)
     try:
-        yield
+        with audited(target):
+            yield
     finally:
         with suppress(OSError):  # an open file stays on Windows; it locks nothing
             neighbour.unlink()

@@ -30,7 +30,7 @@ def merge(first: Catalog, second: Catalog) -> Catalog:
         )
     before, after = first.contents, second.contents
     attributes = second.attributes
-    known = before.products.find(list(attributes)).tolist()
+    known = before.products.find_all(list(attributes)).tolist()
     for product_id, index in zip(list(attributes), known, strict=True):
         if index >= 0:
             there = before.products.record(index)["attributes"]

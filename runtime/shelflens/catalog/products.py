@@ -28,8 +28,10 @@ from shelflens.catalog.id_index import (
 from shelflens.catalog.records import encoded, parsed_record, record_start
 from shelflens.catalog.splice import Array, Runs, Spliced, bounds_of, joined, spliced_bounds
 from shelflens.errors import CatalogError
+from shelflens.spelling import did_you_mean
 
 _PARSED_AT_ONCE = 1024
+_SPELLED_PRODUCTS = 10_000
 _SEARCH_BYTES = 1 << 20
 """Bytes of the table that are searched at a time."""
 
@@ -179,25 +181,31 @@ class ProductTable:
         if len(self) <= limit:
             self.check()
 
-    def index_of(self, product_id: str) -> int:
-        """The index of a product, found without parsing the products before it.
-
-        Raises:
-            CatalogError: no product of this id.
-        """
+    def find(self, product_id: str) -> int | None:
+        """The index of a product, found without parsing the products before it, or None."""
         index = -1
         if self.stored_index is None and "index" not in vars(self):
             index = self._searched(product_id)  # of an older file, sooner than parsing all
         if index < 0:
-            index = int(self.find([product_id])[0])
-        if index < 0:
-            raise CatalogError(
-                f"no product {product_id!r} in the catalog; shelflens catalog info --json lists "
-                "all ids"
-            )
-        return index
+            index = int(self.find_all([product_id])[0])
+        return index if index >= 0 else None
 
-    def find(self, ids: Sequence[str]) -> NDArray[np.int64]:
+    def index_of(self, product_id: str) -> int:
+        """The index of a product.
+
+        Raises:
+            CatalogError: no product of this id; of a table that is parsed soon, names those spelled
+                alike.
+        """
+        if (index := self.find(product_id)) is not None:
+            return index
+        alike = did_you_mean(product_id, self.ids) if len(self) <= _SPELLED_PRODUCTS else ""
+        raise CatalogError(
+            f"no product {product_id!r} in the catalog; shelflens catalog info --json lists all "
+            f"ids{alike}"
+        )
+
+    def find_all(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """The index of every product, int64 [m]; -1 for one that is not there."""
         return np.array(
             [

@@ -14,11 +14,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from shelflens.catalog.audit import file_fingerprint, write_line
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import ShelfLensError
 from shelflens.model.embedder import Embedder
 
 Identity = tuple[int, int, int, int]
+
+IN_USE = "put to use"
 
 
 class Reloader:
@@ -46,6 +49,7 @@ class Reloader:
         self._tried = [_identity(path) for path in self._paths]
         self.catalog, self.embedder = Catalog.open(catalog), open_embedder()
         self.catalog.require(self.embedder.card.space)
+        self._model = None if model is None else file_fingerprint(model)
         # New, sound, and waiting for its counterpart.
         self._next_catalog: Catalog | None = None
         self._next_embedder: Embedder | None = None
@@ -103,12 +107,15 @@ class Reloader:
                 lines.append(f"{_line(error, path)}; going on with the one before")
                 self._next_catalog = self._next_embedder = None
                 return False
-            self.catalog, self.embedder = used_catalog, used_embedder
+            former, self.catalog, self.embedder = self.catalog, used_catalog, used_embedder
             if new_catalog is not None:
                 self._next_catalog = None
+                write_line(IN_USE, self._paths[0], former.fingerprint, new_catalog.fingerprint)
                 lines.append(f"{self._paths[0]}: new, {len(new_catalog)} products")
             if new_embedder is not None:
                 self._next_embedder = None
+                before, self._model = self._model, file_fingerprint(self._paths[1])
+                write_line(IN_USE, self._paths[1], before, self._model)
                 lines.append(f"{self._paths[1]}: new, {new_embedder.card.name}")
             return True
         if catalog is not None:

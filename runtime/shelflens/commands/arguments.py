@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
+from shelflens.commands.catalog_option import is_catalog_file
 from shelflens.commands.dataset_report import report_notes, require_strictly
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
@@ -25,14 +26,15 @@ from shelflens.progress import Progress
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --engine and --threads."""
-    parser.add_argument("--model", help=".tflite or .onnx from shelflens export (default: bundled)")
-    parser.add_argument(
+    group = parser.add_argument_group("the model")
+    group.add_argument("--model", help=".tflite or .onnx from shelflens export (default: bundled)")
+    group.add_argument(
         "--engine",
         default="auto",
         choices=("auto", "litert", "tflite-runtime", "onnxruntime"),
         help="inference engine (default: the first that works)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--threads", type=positive, help="threads of one inference (default: cores, at most 4)"
     )
 
@@ -66,6 +68,10 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
     Raises:
         DataError, FileNotFoundError: as `read_dataset`; with --strict, something was passed by.
     """
+    if is_catalog_file(args.data):
+        raise DataError(
+            f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
+        )
     columns = parse_mapping(args.columns) if args.columns else None
     flat = args.flat and Path(args.data).is_dir()
     dataset = read_unlabelled(args.data) if flat else read_dataset(args.data, columns=columns)
@@ -108,9 +114,19 @@ def build_reported(
 
 
 def embed_dataset(
-    embedder: Embedder, dataset: Dataset, *, source: str
+    embedder: Embedder,
+    dataset: Dataset,
+    *,
+    source: str,
+    on_error: Callable[[Exception], None] | None = None,
 ) -> tuple[list[LabelledImage], NDArray[np.float32]]:
-    """Embed labelled photos with a progress bar; unreadable ones are listed and skipped.
+    """Embed labelled photos with a progress bar; unreadable ones are skipped.
+
+    Args:
+        embedder: The model.
+        dataset: The photos.
+        source: What they are called in messages.
+        on_error: Called with the error of an unreadable photo; without it the photo is listed.
 
     Returns:
         The m photos that were read, and their embeddings float32 [m, d].
@@ -121,7 +137,9 @@ def embed_dataset(
     count = len(dataset.items)
     with Progress("embedding", count) as bar:
         kept, vectors = embedder.embed_many(
-            dataset.paths, on_error=lambda _, error: _report_skipped(error), on_done=bar.update
+            dataset.paths,
+            on_error=lambda _, error: (on_error or _report_skipped)(error),
+            on_done=bar.update,
         )
     if not len(kept):
         raise DataError(f"{source}: none of {count} photos could be read, see above")

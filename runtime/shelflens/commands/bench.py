@@ -15,6 +15,10 @@ from shelflens.files import write_text
 from shelflens.model.embedder import BUNDLED_MODEL
 
 HELP = "Measure photo to answer on this device, and recommend engine, threads and model."
+EXAMPLES = (
+    "bench --quick",
+    "bench --model build/int8.tflite build/float32.tflite --out bench",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

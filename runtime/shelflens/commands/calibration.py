@@ -13,12 +13,13 @@ from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measur
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
 from shelflens.commands.arguments import add_model, embed_dataset, open_model
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.dataset import LabelledImage, read_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("catalog", metavar="STORE.catalog")
+    add_catalog(parser)
     parser.add_argument(
         "--queries",
         required=True,

@@ -6,10 +6,11 @@ import argparse
 import json
 from pathlib import Path
 
+from shelflens.catalog.audit import detailed
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
-from shelflens.catalog.lock import opened_to_change
+from shelflens.catalog.lock import opened_to_change, write_lock
 from shelflens.catalog.summary import summarize
 from shelflens.commands import calibration, exchange
 from shelflens.commands.arguments import (
@@ -21,13 +22,35 @@ from shelflens.commands.arguments import (
     open_model,
     positive,
 )
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import report_products
 from shelflens.commands.outputs import check_file, is_catalog
+from shelflens.commands.photos import embed_every
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
-from shelflens.errors import CatalogError, DataError
+from shelflens.errors import CatalogError, DataError, UsageError
 
 HELP = "Build, calibrate, inspect and change a catalog file."
+EXAMPLES = (
+    "catalog build products.csv --out store.catalog",
+    "catalog build photos --flat --out store.catalog",
+    "catalog info store.catalog",
+    "catalog info store.catalog --json",
+    "catalog add store.catalog new-products.csv",
+    "catalog add --catalog store.catalog new-photos --strict",
+    "catalog remove store.catalog milk/oat-1l tea",
+    "catalog remove --catalog store.catalog tea",
+    "catalog calibrate store.catalog --queries photos.csv",
+    "catalog calibrate store.catalog --queries photos.csv --json",
+    "catalog confirm store.catalog photo.jpg milk/oat-1l",
+    "catalog confirm store.catalog good-photos milk/oat-1l",
+    "catalog unconfirm store.catalog milk/oat-1l",
+    "catalog unconfirm store.catalog milk/oat-1l --all",
+    "catalog install new.catalog /srv/shelflens/store.catalog",
+    "catalog install new.catalog --catalog /srv/shelflens/store.catalog",
+    "catalog rollback /srv/shelflens/store.catalog",
+    "catalog rollback --catalog /srv/shelflens/store.catalog",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,27 +73,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(build)
 
     info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
-    info.add_argument("catalog", metavar="STORE.catalog")
+    add_catalog(info)
     info.add_argument("--json", action="store_true", help="as one JSON object, with all ids")
 
     add = acts.add_parser("add", help="add a dataset; the file is replaced at once")
-    add.add_argument("catalog", metavar="STORE.catalog")
-    add.add_argument("data", metavar="DATASET")
+    add.add_argument("data", metavar="DATASET", help="folder with a folder per product, or a CSV")
+    add_catalog(add)
     add_dataset(add)
     add_model(add)
 
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
-    remove.add_argument("catalog", metavar="STORE.catalog")
-    remove.add_argument("ids", nargs="+", metavar="ID")
+    remove.add_argument("ids", nargs="+", metavar="ID", help="products")
+    add_catalog(remove)
 
     calibration.add_arguments(
         acts.add_parser("calibrate", help="measure thresholds and confidence on labelled photos")
     )
 
     confirm = acts.add_parser("confirm", help="a photo shows this product: it is kept for it")
-    confirm.add_argument("catalog", metavar="STORE.catalog")
-    confirm.add_argument("photo", metavar="PHOTO")
-    confirm.add_argument("id", metavar="ID")
+    confirm.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="photos of the product, or folders of them"
+    )
+    confirm.add_argument("id", metavar="ID", help="the product that they show")
+    add_catalog(confirm)
     confirm.add_argument(
         "--limit",
         type=positive,
@@ -80,18 +105,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(confirm)
 
     undo = acts.add_parser("unconfirm", help="take back the newest confirmed photo of a product")
-    undo.add_argument("catalog", metavar="STORE.catalog")
-    undo.add_argument("id", metavar="ID")
+    undo.add_argument("id", metavar="ID", help="the product")
+    add_catalog(undo)
     undo.add_argument("--all", action="store_true", help="all confirmed photos of the product")
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
     install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
     install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
-    install.add_argument("catalog", metavar="STORE.catalog", help="what devices use")
+    add_catalog(install, "what devices use", is_last=True)
 
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
-    rollback.add_argument("catalog", metavar="STORE.catalog")
+    add_catalog(rollback)
 
     exchange.add_arguments(acts)
 
@@ -101,7 +126,9 @@ def run(args: argparse.Namespace) -> int:
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
     acts |= {"install": _install, "rollback": _rollback, **exchange.ACTS}
-    return acts[args.act](args)
+    products = {"product": args.id} if "id" in args else {}
+    with detailed(subcommand=args.act, **products):
+        return acts[args.act](args)
 
 
 def _build(args: argparse.Namespace) -> int:
@@ -113,7 +140,8 @@ def _build(args: argparse.Namespace) -> int:
         _keep_what_was_measured(args.out)
     catalog, images = build_reported(open_model(args), dataset, source=args.data)
     _require_all(args, dataset, images)
-    catalog.save(args.out)
+    with write_lock(args.out):
+        catalog.save(args.out)
     print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
     return 1 if report_products(dataset, images) else 0
 
@@ -175,23 +203,32 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _confirm(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
+    products = catalog.contents.products
+    if products.find(args.id) is None and products.find(args.photos[0]) is not None:
+        raise UsageError(f"the photos come before the product: PHOTO ... {args.photos[0]}")
     catalog.index_of(args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    vector = embedder.embed(args.photo)
+    names, vectors = embed_every(embedder, args.photos)
     # Opened again: another command may have changed it.
     with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
-        grown, confirmed = confirm(catalog, args.id, vector, limit=args.limit)
+        done, kept = [], False
+        for vector in vectors:
+            catalog, confirmed = confirm(catalog, args.id, vector, limit=args.limit)
+            done.append(confirmed)
+            kept |= confirmed.kept
+        if kept:
+            catalog.save(args.catalog)
+    for name, confirmed in zip(names, done, strict=True):
+        if args.json:
+            print(json.dumps(confirmed.to_dict(), ensure_ascii=False))
+            continue
+        text = "adds nothing to the photos there are; the catalog is as before"
         if confirmed.kept:
-            grown.save(args.catalog)
-    if args.json:
-        print(json.dumps(confirmed.to_dict(), ensure_ascii=False))
-        return 0
-    text = "adds nothing to the photos there are; the catalog is as before"
-    if confirmed.kept:
-        text = "kept, an older photo made room" if confirmed.replaced else "kept"
-    line = f"{args.catalog}: {args.id}: {text}; confirmed photos: {confirmed.confirmed}"
-    print(printable(line))
+            text = "kept, an older photo made room" if confirmed.replaced else "kept"
+        photo = f"{name}: " if len(names) > 1 else ""
+        line = f"{args.catalog}: {args.id}: {photo}{text}; confirmed photos: {confirmed.confirmed}"
+        print(printable(line))
     return 0
 
 

@@ -23,6 +23,7 @@ from shelflens.render.contact_sheet import Panel, PanelMatch, Verdict, contact_s
 from shelflens.render.suggestion_sheet import save_png
 
 HELP = "Enrol a small store from reference images, look up phone photos, show the result."
+EXAMPLES = ("demo", "demo --out my-demo")
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 _PANELS = 24

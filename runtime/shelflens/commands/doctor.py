@@ -24,6 +24,7 @@ PROBES = {".tflite": BUNDLED_MODEL, ".onnx": BUNDLED_MODEL.with_name("probe.onnx
 """A model of each format for engines to construct an interpreter for."""
 
 HELP = "Tell which inference engines work on this machine, and how to install the others."
+EXAMPLES = ("doctor", "doctor --json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, build_reported, embed_dataset, open_model
+from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
-from shelflens.errors import DataError
+from shelflens.errors import UsageError
 from shelflens.evaluation.checks import check_labels
 from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
@@ -22,12 +23,16 @@ from shelflens.progress import Progress
 from shelflens.render.product_images import ImageFinder, product_images
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
+EXAMPLES = (
+    "evaluate --catalog store.catalog --queries photos.csv --out report",
+    "evaluate --gallery products.csv --queries photos.csv --out report",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--catalog", metavar="STORE.catalog", help="the catalog to measure")
+    source = parser.add_mutually_exclusive_group()
+    add_catalog(source, "the catalog to measure", may_lack=True)
     source.add_argument(
         "--gallery", metavar="DATASET", help="or the images to build one from, shown in the report"
     )
@@ -53,9 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed, measure, write, print what to do."""
+    if not args.gallery:
+        args.catalog = require_catalog(args, "or --gallery DATASET")
     check_report_folder(args.out, REPORT_FILES)
     if args.images and args.gallery:
-        raise DataError("--images goes with --catalog; with --gallery its own images are shown")
+        raise UsageError("--images goes with --catalog; with --gallery its own images are shown")
     queries = read_dataset(args.queries)
     unknowns = read_unlabelled(args.unknowns) if args.unknowns else None
     catalog = Catalog.open(args.catalog) if args.catalog else None

@@ -6,16 +6,25 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Iterator
 
 from shelflens.catalog.answer import Answer
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import add_model, open_model, positive, table
+from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.console import printable
 from shelflens.errors import PhotoError
+from shelflens.model.embedder import Embedder
 
 HELP = "Tell which product of a catalog each photo shows."
+EXAMPLES = (
+    "lookup photo.jpg --catalog store.catalog",
+    "lookup photos --catalog store.catalog -k 1 --json",
+    "lookup front.jpg back.jpg --fuse --status --catalog store.catalog",
+)
 
 STATUS = {"match": 0, "ambiguous": 3, "unknown": 4}
 """Exit status with --status. 1 stays what could not be done, 2 a wrong command line."""
@@ -23,8 +32,10 @@ STATUS = {"match": 0, "ambiguous": 3, "unknown": 4}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo; - is standard input")
-    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="photos, or folders of them; - is standard input"
+    )
+    add_catalog(parser)
     add_model(parser)
     parser.add_argument("-k", type=positive, default=5, help="products to show (default: 5)")
     parser.add_argument(
@@ -39,27 +50,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer; a photo that cannot be read is named and does not stop the rest."""
+    """Answer; a photo that cannot be read does not stop the rest, and is named at the end."""
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
-    failed, status = False, 0
-    queries: list[EmbeddedQuery] = []
-    for name in args.photos:
-        try:
-            photo = sys.stdin.buffer.read() if name == "-" else name
-            queries.append(embed_query(embedder, photo, name))
-        except (PhotoError, OSError) as error:
-            print(printable(f"shelflens lookup: {_line(error)}"), file=sys.stderr)
-            failed = True
-            continue
-        if not args.fuse:
-            status = max(status, _print_answer(catalog, [queries.pop()], args))
-    if queries:
-        status = _print_answer(catalog, queries, args)
-    if failed:
+    photos, status = find_photos(args.photos), 0
+    queries = _embedded(embedder, photos)
+    if args.fuse:
+        together = list(queries)
+        status = _print_answer(catalog, together, args) if together else 0
+    else:
+        for query in queries:
+            status = max(status, _print_answer(catalog, [query], args))
+    if photos.report("lookup"):
         return 1
     return status if args.status else 0
+
+
+def _embedded(embedder: Embedder, photos: Photos) -> Iterator[EmbeddedQuery]:
+    for name in photos.names:
+        try:
+            photo = sys.stdin.buffer.read() if name == STDIN else name
+            yield embed_query(embedder, photo, name)
+        except (PhotoError, OSError) as error:
+            photos.failed(error)
 
 
 def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse.Namespace) -> int:
@@ -101,9 +115,3 @@ def words_of(answer: Answer) -> tuple[str, str]:
     if answer.basis != MEASURED:
         confidence += f" by {answer.basis}, not calibrated"
     return text, confidence
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)

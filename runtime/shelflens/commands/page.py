@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from shelflens.commands.catalog_option import add_catalog
+
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
+EXAMPLES = (
+    "page build --catalog store.catalog --out page",
+    "page build --catalog store.catalog --images products.csv --out page",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     acts = parser.add_subparsers(dest="act", required=True, metavar="build")
     build = acts.add_parser("build", help="write the web app into a folder")
-    build.add_argument("--catalog", required=True, type=Path, metavar="STORE.catalog")
+    add_catalog(build)
     build.add_argument("--out", required=True, type=Path, metavar="DIR")
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
@@ -37,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from shelflens.webapp.build import build
 
     out = build(
-        args.catalog,
+        Path(args.catalog),
         args.out,
         model=args.model,
         images=args.images,

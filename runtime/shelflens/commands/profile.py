@@ -11,14 +11,29 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.catalog_option import add_catalog, usual_catalog
 from shelflens.commands.outputs import check_file, holds
+from shelflens.commands.photos import embed_every
 from shelflens.console import printable
+from shelflens.discovery.events import NewEvent
 from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
-from shelflens.errors import DataError, ProfileError
+from shelflens.errors import DataError, ProfileError, UsageError
 from shelflens.files import atomic_writer
+from shelflens.spelling import did_you_mean
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
+
+EXAMPLES = (
+    "profile log me.profile --catalog store.catalog --like milk --buy tea",
+    "profile log me.profile --photo liked-photos",
+    "profile show me.profile",
+    "profile show me.profile --json",
+    "profile forget me.profile tea",
+    "profile forget me.profile --all",
+    "profile export me.profile --out me.json",
+    "profile export me.profile --vectors",
+)
 
 EVENT_OPTIONS = ("view", "like", "buy", "dislike")
 
@@ -32,11 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in EVENT_OPTIONS:
         log.add_argument(f"--{kind}", action="append", default=[], metavar="ID")
     log.add_argument(
-        "--photo", action="append", default=[], metavar="FILE", help="a photo of something liked"
+        "--photo",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PHOTO",
+        help="photos of something liked, or folders of them",
     )
-    log.add_argument(
-        "--catalog", metavar="STORE.catalog", help="where the ids are (default: the last one used)"
-    )
+    add_catalog(log, "where the ids are, else the one used last", may_lack=True)
     log.add_argument("--at", metavar="TIME", help="when, as 2026-11-23 or 2026-11-23T14:05 UTC")
     add_model(log)
 
@@ -46,9 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     forget = acts.add_parser("forget", help="remove events, so that no byte of them is left")
     forget.add_argument("profile", metavar="ME.profile")
-    what = forget.add_mutually_exclusive_group(required=True)
-    what.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
-    what.add_argument("--all", action="store_true", help="everything")
+    forget.add_argument("ids", nargs="*", default=[], metavar="ID", help="the events of a product")
+    forget.add_argument("--all", action="store_true", help="everything")
 
     export = acts.add_parser("export", help="everything in the file, as JSON")
     export.add_argument("profile", metavar="ME.profile")
@@ -65,37 +82,37 @@ def run(args: argparse.Namespace) -> int:
 def _log(args: argparse.Namespace) -> int:
     asked = [(kind, product) for kind in EVENT_OPTIONS for product in getattr(args, kind)]
     if not asked and not args.photo:
-        raise DataError("expected at least one of --view, --like, --buy, --dislike, --photo")
+        raise UsageError("expected at least one of --view, --like, --buy, --dislike, --photo")
     at = None if args.at is None else _seconds(args.at)
     # Everything that can fail is checked before the file is created or changed.
     remembered = ""
     if Path(args.profile).exists():
-        with Profile(args.profile) as profile:
+        with Profile(args.profile, create=True) as profile:  # it may be empty
             remembered = profile.metadata("catalog")
-    events = []
-    catalog_path = args.catalog or remembered
+    events: list[NewEvent] = []
+    spaces: set[str] = set()
+    catalog_path = args.catalog or remembered or usual_catalog()
     if asked:
         if not catalog_path:
-            raise DataError("which catalog are these ids of? add --catalog STORE.catalog once")
+            raise UsageError("which catalog are these ids of? add --catalog STORE.catalog once")
         catalog = Catalog.open(catalog_path)
         for kind, product in asked:
             index = catalog.index_of(product)
             name = catalog.at(index).name
-            events.append((kind, catalog.mean_direction(index), catalog.space, product, name))
+            events.append(NewEvent(kind, catalog.mean_direction(index), product, name))
+        spaces.add(catalog.space)
     if args.photo:
         embedder = open_model(args)
-        for photo in args.photo:
-            vector = embedder.embed(photo)
-            events.append(("photo", vector, embedder.card.space, "", Path(photo).name))
-    spaces = sorted({space for _, _, space, _, _ in events})
+        names, vectors = embed_every(embedder, args.photo)
+        for name, vector in zip(names, vectors, strict=True):
+            events.append(NewEvent("photo", vector, name=Path(name).name))
+        spaces.add(embedder.card.space)
     if len(spaces) > 1:
-        raise DataError(f"catalog and model are of two spaces, {spaces[0]!r} and {spaces[1]!r}")
+        first, second = sorted(spaces)
+        raise DataError(f"catalog and model are of two spaces, {first!r} and {second!r}")
+    home = str(Path(catalog_path).resolve()) if catalog_path else ""
     with Profile(args.profile, create=True) as profile:
-        profile.require(spaces[0])
-        for kind, vector, space, product, name in events:
-            profile.log(kind, vector, space=space, product=product, name=name, at=at)
-        if catalog_path:
-            profile.set_metadata("catalog", str(Path(catalog_path).resolve()))
+        profile.log_all(events, space=spaces.pop(), at=at, catalog=home)
         total = len(profile.events())
     print(f"{args.profile}: {len(events)} logged, {total} events in all")
     return 0
@@ -141,11 +158,16 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _forget(args: argparse.Namespace) -> int:
+    if args.all == bool(args.ids):
+        raise UsageError("expected the ids of products, or --all")
     with Profile(args.profile) as profile:
         known = {event.product for event in profile.events()}
         if missing := [product for product in args.ids if product not in known]:
-            raise ProfileError(f"{args.profile}: no event of {missing[0]!r}; nothing was removed")
-        removed = profile.forget() if args.all else sum(map(profile.forget, args.ids))
+            hint = did_you_mean(missing[0], filter(None, known))
+            raise ProfileError(
+                f"{args.profile}: no event of {missing[0]!r}; nothing was removed{hint}"
+            )
+        removed = profile.forget(None if args.all else args.ids)
         print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0
 
@@ -160,9 +182,8 @@ def _export(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
         return 0
-    with atomic_writer(args.out) as stream:
+    with atomic_writer(args.out, private=True) as stream:  # as the profile itself
         stream.write(f"{text}\n".encode())
-    args.out.chmod(0o600)  # as private as the profile itself
     print(f"{args.out}: {Path(args.out).stat().st_size:,} bytes")
     return 0
 

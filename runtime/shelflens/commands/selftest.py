@@ -12,6 +12,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model
 
 HELP = "Check that a known photo gives the known vector and the known match on this machine."
+EXAMPLES = ("selftest", "selftest --engine onnxruntime --model build/onnx-int8.onnx")
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -6,14 +6,20 @@ import argparse
 from pathlib import Path
 
 from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
+EXAMPLES = (
+    "serve --catalog store.catalog",
+    "serve --catalog store.catalog --web-app page --port 9000",
+    "serve --catalog store.catalog --log --images products.csv",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_catalog(parser)
     add_model(parser)
     parser.add_argument(
         "--web-app", type=Path, metavar="DIR", help="a folder that shelflens page build made"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,67 +22,97 @@ from shelflens.commands.arguments import (
     report_texts,
     table,
 )
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_contact_sheet
+from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.console import printable
 from shelflens.discovery.similar import similar
-from shelflens.errors import CatalogError
+from shelflens.errors import CatalogError, PhotoError
 
 HELP = "Show the products most like a product of a catalog, or like what a photo shows."
+EXAMPLES = (
+    "similar store.catalog milk/oat-1l -k 3",
+    "similar store.catalog photo.jpg --where 'price<5' --diverse 0.5",
+    "similar --catalog store.catalog photos --json",
+)
+
+Query = Union[str, "NDArray[np.float32]"]
+"""A product id, or the embedding of a photo."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("catalog", metavar="STORE.catalog")
     parser.add_argument(
-        "query",
+        "queries",
+        nargs="+",
         metavar="ID|PHOTO",
-        help="an id of the catalog, else a photo; ./NAME is always a photo",
+        help="ids of the catalog, else photos or folders of them; ./NAME is always a photo",
     )
+    add_catalog(parser)
     add_query(parser, k=5)
     add_contact_sheet(parser)
     add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search, print, draw."""
-    check_contact_sheet(args, [args.catalog, args.query])
+    """Search, print, draw; a photo that cannot be read does not stop the rest."""
+    check_contact_sheet(args, [args.catalog, *args.queries])
     catalog = Catalog.open(args.catalog)
-    query = product_or_photo(catalog, args)
+    photos = Photos()
+    queries = list(_queries(catalog, args, photos))
     report_texts(args.where, catalog)
-    found = similar(catalog, query, k=args.k, where=args.where, diverse=args.diverse)
-    if args.contact_sheet is not None:
-        _draw_contact_sheet(args, catalog, query, found)
-    if args.json:
-        asked = {"id" if isinstance(query, str) else "photo": args.query}
-        answer = {**asked, "similar": [match.to_dict() for match in found]}
-        print(json.dumps(answer, ensure_ascii=False))
-        return 0
-    print(printable(f"like {args.query}:"))
-    print(table(found))
-    if args.contact_sheet is not None:
+    answers = [
+        (name, query, similar(catalog, query, k=args.k, where=args.where, diverse=args.diverse))
+        for name, query in queries
+    ]
+    if args.contact_sheet is not None and answers:
+        _draw_contact_sheet(args, catalog, answers)
+    for name, query, found in answers:
+        if args.json:
+            asked = {"id" if isinstance(query, str) else "photo": name}
+            answer = {**asked, "similar": [match.to_dict() for match in found]}
+            print(json.dumps(answer, ensure_ascii=False))
+        else:
+            print(printable(f"like {name}:"))
+            print(table(found))
+    if args.contact_sheet is not None and answers and not args.json:
         print(f"contact sheet  {args.contact_sheet}")
-    return 0
+    return photos.report("similar")
 
 
-def product_or_photo(catalog: Catalog, args: argparse.Namespace) -> str | NDArray[np.float32]:
-    """The id, or the embedding of the photo; an id wins."""
+def _queries(
+    catalog: Catalog, args: argparse.Namespace, photos: Photos
+) -> Iterator[tuple[str, Query]]:
+    """Each id, or photo with its embedding; an id wins."""
+    embedder = None
+    for word in args.queries:
+        if catalog.contents.products.find(word) is not None:
+            yield word, word
+            continue
+        named = find_photos([word])
+        if named.names == [word] and word != STDIN and not Path(word).exists():
+            _refuse(catalog, word)
+        if embedder is None:
+            embedder = open_model(args)
+            catalog.require(embedder.card.space)
+        photos.unread += named.unread
+        for name in named.names:
+            try:
+                photo = sys.stdin.buffer.read() if name == STDIN else name
+                yield name, embedder.embed(photo)
+            except (PhotoError, OSError) as error:
+                photos.failed(error)
+
+
+def _refuse(catalog: Catalog, word: str) -> None:
     try:
-        catalog.index_of(args.query)
+        catalog.index_of(word)
     except CatalogError as error:
-        if not Path(args.query).exists():
-            raise CatalogError(f"{error}; and no such photo") from error
-    else:
-        return str(args.query)
-    embedder = open_model(args)
-    catalog.require(embedder.card.space)
-    return embedder.embed(args.query)
+        raise CatalogError(f"{error}; and no such photo") from error
 
 
 def _draw_contact_sheet(
-    args: argparse.Namespace,
-    catalog: Catalog,
-    query: str | NDArray[np.float32],
-    found: list[Match],
+    args: argparse.Namespace, catalog: Catalog, answers: list[tuple[str, Query, list[Match]]]
 ) -> None:
     from shelflens.render.product_images import product_images
     from shelflens.render.suggestion_sheet import (
@@ -90,15 +123,16 @@ def _draw_contact_sheet(
     )
 
     images = product_images(catalog, args.images)
-    if isinstance(query, str):
-        product = catalog.at(catalog.index_of(query))
-        name, image = product.name, images(query)
-    else:
-        name, image = Path(args.query).name, Path(args.query)
-    group = SuggestionGroup("you look at", name, image, [card(match, images) for match in found])
+    groups = []
+    for asked, query, found in answers:
+        if isinstance(query, str):
+            name, image = catalog.at(catalog.index_of(query)).name, images(query)
+        else:
+            name, image = Path(asked).name, None if asked == STDIN else Path(asked)
+        cards = [card(match, images) for match in found]
+        groups.append(SuggestionGroup("you look at", name, image, cards))
     filtered = [f"with {' and '.join(args.where)}"] if args.where else []
     varied = [f"varied by {args.diverse:g}"] if args.diverse else []
     line = ", ".join([f"{len(catalog):,} products compared by their images", *filtered, *varied])
-    save_png(
-        draw_suggestions([group], title=f"Similar to {name}", lines=[line]), args.contact_sheet
-    )
+    title = f"Similar to {groups[0].subtitle}" if len(groups) == 1 else "Similar products"
+    save_png(draw_suggestions(groups, title=title, lines=[line]), args.contact_sheet)

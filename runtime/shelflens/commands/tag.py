@@ -15,22 +15,32 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_file, is_csv
+from shelflens.commands.photos import Photos, find_photos
 from shelflens.console import printable
-from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
+from shelflens.dataset import Dataset, LabelledImage, read_dataset
 from shelflens.discovery.tags import MIN_CONFIDENCE, Tag, Tagger
+from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.spreadsheet import cell
 
 HELP = "Tag photos with attribute values, such as the category, from a catalog's products."
+EXAMPLES = (
+    "tag photo.jpg --catalog store.catalog --attribute category",
+    "tag photos --catalog store.catalog --attribute brand --out tags.csv",
+    "tag products.csv --catalog store.catalog --attribute brand --json",
+)
+
+_TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xml", ".zip")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "data", metavar="PHOTO|DATASET", help="a photo, a folder of photos, or a CSV"
+        "data", nargs="+", metavar="PHOTO|DATASET", help="photos, folders of photos, or one CSV"
     )
-    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_catalog(parser)
     parser.add_argument(
         "--attribute",
         action="append",
@@ -55,17 +65,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed, vote, print or write."""
     if args.out is not None:
-        inputs = [args.data, args.catalog, *([args.model] if args.model else [])]
+        inputs = [*args.data, args.catalog, *([args.model] if args.model else [])]
         check_file(args.out, inputs=inputs, is_ours=is_csv, example="tags.csv")
     catalog = Catalog.open(args.catalog)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     columns = list(dict.fromkeys(args.attribute))
-    photos, grouped = _photos(Path(args.data))
+    asked = Photos()
+    photos, grouped = _photos(args.data, asked)
     if args.out is not None:
         check_file(args.out, inputs=photos.paths, is_ours=is_csv, example="tags.csv")
     taggers = [Tagger(catalog, column) for column in columns]
-    kept, vectors = embed_dataset(embedder, photos, source=args.data)
+    try:
+        source = " ".join(args.data)
+        kept, vectors = embed_dataset(embedder, photos, source=source, on_error=asked.failed)
+    except DataError:  # not one can be read
+        return asked.report("tag")
     # Photos of one product are tagged together, by their mean.
     owners = [item.product if grouped else str(item.path) for item in kept]
     means = _means(owners, vectors)
@@ -76,26 +91,31 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         _write(args.out, photos, kept, [tags[owner] for owner in owners], columns)
         _report(args.out, list(tags.values()), columns)
-        return 0
+        return asked.report("tag")
     for item, owner in zip(kept, owners, strict=True):
         if args.json:
             answer = {"photo": str(item.path), "tags": [tag.to_dict() for tag in tags[owner]]}
             print(json.dumps(answer, ensure_ascii=False))
         else:
             print(printable(f"{item.path}  " + "  ".join(map(_line, tags[owner]))))
-    return 0
+    return asked.report("tag")
 
 
-def _photos(source: Path) -> tuple[Dataset, bool]:
-    """The photos, and whether their products are known: a single photo has none."""
-    if source.is_dir():
-        photos = read_unlabelled(source)
-        return photos, all(item.path.parent != source for item in photos.items)
-    if source.suffix.lower() in (".csv", ".tsv", ".txt"):
+def _photos(words: list[str], asked: Photos) -> tuple[Dataset, bool]:
+    """The photos, and whether their products are known: those of a CSV, or of product folders."""
+    source = Path(words[0])
+    if len(words) == 1 and source.suffix.lower() in _TABLES and not source.is_dir():
         return read_dataset(source), True
-    if not source.exists():
-        raise FileNotFoundError(2, "no such photo, folder or CSV", str(source))
-    return Dataset([LabelledImage(source, source.stem)]), False
+    if len(words) == 1 and source.is_dir():
+        found = find_photos(words)
+        if found.names and all(Path(name).parent != source for name in found.names):
+            asked.unread += found.unread
+            return read_dataset(source), True
+    found = find_photos(words)
+    asked.unread += found.unread
+    if not found.names:
+        raise DataError(f"{' '.join(words)}: no photos; expected photos, folders of them or a CSV")
+    return Dataset([LabelledImage(Path(name), Path(name).stem) for name in found.names]), False
 
 
 def _means(owners: list[str], vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.lookup import words_of
-from shelflens.errors import CameraError, DataError
+from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option
 from shelflens.watch import FrameFilter, Frames, Sighting, Watcher
@@ -24,6 +25,11 @@ from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_so
 from shelflens.watch.throttle import RateLimiter
 
 HELP = "Recognise what is held in front of a camera, once per product shown."
+EXAMPLES = (
+    "watch picamera --catalog store.catalog",
+    "watch 0 --catalog store.catalog --only match --json",
+    "watch film.mp4 --catalog store.catalog --max-fps 0",
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picamera, picamera:1; 0 or /dev/video0 (USB); a video; a folder of images; "
         "- for JPEGs on standard input (rpicam-vid --codec mjpeg -o -)",
     )
-    parser.add_argument("--catalog", required=True, metavar="STORE.catalog")
+    add_catalog(parser)
     add_model(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=("match", "ambiguous", "unknown"),
+        help="give these answers only; may be given several times (default: all)",
+    )
     parser.add_argument("--bell", action="store_true", help="ring when something is recognised")
     parser.add_argument(
         "--exec",
@@ -81,17 +93,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-unit", action="store_true", help="print a systemd unit that runs this, and end"
     )
-    add_options(parser, RateOptions)
-    add_options(parser, FrameFilter)
+    add_options(parser, RateOptions, groups=["how fast"])
+    add_options(parser, FrameFilter, groups=["when a frame is used, and when it is answered"])
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until the end of the recording, or a signal."""
     frame_filter, speed = from_options(FrameFilter, args), from_options(RateOptions, args)
     if args.loop and (is_camera(args.source) or args.source == STDIN):
-        raise DataError(f"--loop: {args.source} has no end to begin again at")
+        raise UsageError(f"--loop: {args.source} has no end to begin again at")
     if args.retry and not is_camera(args.source):
-        raise DataError(f"--retry: expected a camera, got {args.source}")
+        raise UsageError(f"--retry: expected a camera, got {args.source}")
     words = split(args.exec) if args.exec is not None else []
     if args.print_unit:
         print(_unit(args), end="")
@@ -106,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
         hook = Hook(words, seconds=args.exec_seconds, report=output.log) if words else None
 
         def on_answer(sighting: Sighting) -> None:
+            if args.only and sighting.answer.decision not in args.only:
+                return
             values = output.print_answer(sighting)
             if hook is not None:
                 hook.run(values)
@@ -124,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             notifier.send_lines("STOPPING=1")
             if hook is not None:
                 hook.close()
-            output.summary(watcher)
+            output.summary(watcher, session.silence.reason)
     if session.unreadable and session.unreadable == watcher.frames:
         raise CameraError(f"{args.source}: not one of {watcher.frames} frames could be read")
     return 130 if stop.signal == signal.SIGINT else 0
@@ -139,7 +153,7 @@ def _unit(args: argparse.Namespace) -> str:
     from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
 
     if args.source == STDIN:
-        raise DataError("--print-unit: a service has no standard input; name a camera")
+        raise UsageError("--print-unit: a service has no standard input; name a camera")
     files = [args.catalog, args.model, args.source if is_path(args.source) else None]
     paths = [Path(path).absolute() for path in files if path is not None]
     program = Path(sys.executable).absolute()
@@ -172,6 +186,8 @@ def command_words(args: argparse.Namespace) -> list[str]:
             words.append(str(value))
         elif isinstance(value, bool):
             words.append(action.option_strings[0])
+        elif isinstance(value, list):
+            words += [f"{action.option_strings[-1]}={part}" for part in value]
         else:  # --flag=value: a value may begin with a dash
             words.append(f"{action.option_strings[-1]}={value}")
     return words

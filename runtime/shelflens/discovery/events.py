@@ -14,6 +14,20 @@ EVENT_KINDS = ("view", "like", "buy", "dislike", "photo")
 
 
 @dataclass(frozen=True)
+class NewEvent:
+    """An event before it is in a profile."""
+
+    kind: str
+    """One of `EVENT_KINDS`."""
+    vector: NDArray[np.float32]
+    """float32 [d], any length but zero."""
+    product: str = ""
+    """The product's id, or empty for a photo."""
+    name: str = ""
+    """The product's name, or the photo's file name; empty is the product's id."""
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing the customer did."""
 

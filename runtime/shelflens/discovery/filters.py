@@ -11,6 +11,7 @@ from typing import Any
 from shelflens.catalog.catalog import Catalog
 from shelflens.discovery.numbers import parse_number
 from shelflens.errors import DataError
+from shelflens.spelling import did_you_mean
 
 _RELATIONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda a, b: a == b,
@@ -93,18 +94,30 @@ def conditions(where: Sequence[str], catalog: Catalog) -> list[Condition]:
 
 
 def not_numbers(where: Sequence[str], catalog: Catalog) -> list[str]:
-    """For columns that are compared as numbers: in how many products they are none.
+    """What to say of columns that are compared as numbers: in how many products they are none.
 
     Raises:
-        DataError: as `conditions`.
+        DataError: as `conditions`; or a value that no product has.
     """
-    notes = []
+    lines = []
     for condition in conditions(where, catalog):
+        if condition.relation == "=":
+            _require_value(condition, catalog)
         if condition.relation in _ORDERS and parse_number(condition.value) is not None:
             texts, count = _texts(condition.column, catalog)
             if texts:
-                notes.append(_said(condition.column, texts, count))
-    return notes
+                lines.append(_said(condition.column, texts, count))
+    return lines
+
+
+def _require_value(condition: Condition, catalog: Catalog) -> None:
+    products = (catalog.at(index).attributes for index in range(len(catalog)))
+    if any(map(condition.holds, products)):
+        return
+    column = condition.column
+    known = {text for row in catalog.attributes.values() for text in values(row.get(column, ""))}
+    hint = did_you_mean(condition.value, sorted(known))
+    raise DataError(f"no product has {column} {condition.value!r}{hint}")
 
 
 def _require_numbers(condition: Condition, catalog: Catalog) -> None:
@@ -160,4 +173,5 @@ def require_columns(columns: Sequence[str], catalog: Catalog) -> None:
                         ", ".join(columns_there)
                         or "no attributes: build it from a CSV with more columns"
                     )
+                    + did_you_mean(column, columns_there)
                 )

@@ -2,50 +2,31 @@
 
 The file is the customer's: nothing is sent anywhere, `forget` really removes (SQLite overwrites
 what it deletes), `export` shows everything. Each event is kept with the embedding of its product or
-photo, so that it still counts when the product has left the catalog.
-
-The journal is a rollback journal: a write-ahead log would keep two more private files beside this
-one, and a customer's device has a single writer. Every event is on the disk when `log` returns
-(synchronous FULL), and a process that is killed leaves the file as before the event.
+photo, so that it still counts when the product has left the catalog. Events that are logged
+together are all kept or none; damage is refused when the file is opened (`database`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.discovery.events import EVENT_KINDS, Event
+from shelflens.discovery.database import FORMAT, EventDatabase
+from shelflens.discovery.events import EVENT_KINDS, Event, NewEvent
 from shelflens.errors import ProfileError, SpaceError
-
-FORMAT = 1
-"""`user_version` of the files written here; files of every lower number open too."""
-
-APPLICATION_ID = 0x534C7072
-"""`application_id`, the bytes "SLpr", which distinguishes profiles from other SQLite files."""
 
 MAX_EVENTS = 2000
 """Events kept, the newest; older ones have long decayed. About 1 KB each for 256 dimensions."""
 
-_SCHEMA = """
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE events (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  at REAL NOT NULL,
-  kind TEXT NOT NULL,
-  product TEXT NOT NULL,
-  name TEXT NOT NULL,
-  vector BLOB NOT NULL
-);
-"""
+UNIT_TOLERANCE = 1e-3
+"""How far a vector's length may be from 1; float32 rounding is below 1e-6."""
 
 
 class Profile:
@@ -63,45 +44,7 @@ class Profile:
             ProfileError: not a profile, damaged, or of a newer format.
         """
         self.path = Path(path)
-        if self.path.is_dir():
-            raise ProfileError(f"{self.path}: is a folder; expected a profile file")
-        if create and not self.path.exists():
-            # Created by us first: SQLite would give it the rights of any other file.
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        elif not self.path.exists():
-            raise FileNotFoundError(
-                2, "no such profile; shelflens profile log makes one", str(self.path)
-            )
-        with self._translating_errors():
-            self._database = sqlite3.connect(self.path, isolation_level=None, timeout=10)
-            try:
-                self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
-
-    def _prepare(self) -> None:
-        run = self._database.execute
-        if self.path.stat().st_size == 0:
-            self._database.executescript(
-                f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {FORMAT}; COMMIT;"
-            )
-        if run("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise ProfileError(f"{self.path}: an SQLite file, but not a profile of ours")
-        version = run("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            raise ProfileError(
-                f"{self.path}: profile format {version}, this version reads up to {FORMAT}; "
-                "upgrade shelflens on this device"
-            )
-        run("PRAGMA secure_delete = ON")
-        run("PRAGMA synchronous = FULL")
-        if (fault := run("PRAGMA quick_check").fetchone()[0]) != "ok":
-            what = " ".join(fault.replace("*** in database main ***", "").split())[:60]
-            raise ProfileError(f"{self.path}: damaged ({what}); copy it again, or start a new one")
-        if self.path.stat().st_mode & 0o077:  # copied without its rights
-            self.path.chmod(0o600)
+        self._database = EventDatabase(self.path, create=create)
 
     def __enter__(self) -> Profile:
         return self
@@ -125,15 +68,7 @@ class Profile:
 
     def metadata(self, key: str) -> str:
         """A text kept beside the events (`space`, `catalog`); empty if there is none."""
-        with self._translating_errors():
-            select = "SELECT value FROM facts WHERE key = ?"
-            row = self._database.execute(select, [key]).fetchone()
-        return str(row[0]) if row else ""
-
-    def set_metadata(self, key: str, value: str) -> None:
-        """Keep a text beside the events."""
-        with self._translating_errors():
-            self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [key, value])
+        return self._database.read()[1].get(key, "")
 
     def require(self, space: str) -> None:
         """Refuse another embedding space, whose vectors cannot be compared with these.
@@ -141,9 +76,12 @@ class Profile:
         Raises:
             SpaceError: naming both spaces.
         """
-        if self.space and self.space != space:
+        self._require(self.space, space)
+
+    def _require(self, known: str, space: str) -> None:
+        if known and known != space:
             raise SpaceError(
-                f"{self.path}: this profile is of model space {self.space!r}, the catalog or "
+                f"{self.path}: this profile is of model space {known!r}, the catalog or "
                 f"model of {space!r}; start a new profile, or use the catalog it was logged with"
             )
 
@@ -157,75 +95,88 @@ class Profile:
         name: str = "",
         at: float | None = None,
     ) -> None:
-        """Add one event; it is on the disk when this returns.
+        """Add one event; as `log_all`."""
+        self.log_all([NewEvent(kind, vector, product, name)], space=space, at=at)
+
+    def log_all(
+        self,
+        events: Sequence[NewEvent],
+        *,
+        space: str,
+        at: float | None = None,
+        catalog: str = "",
+    ) -> None:
+        """Add events, all of them or none; they are on the disk when this returns.
 
         Args:
-            kind: One of `EVENT_KINDS`.
-            vector: float32 [d], any length but zero.
-            space: The embedding space of the vector.
-            product: The product's id.
-            name: The product's name, or the photo's file name.
+            events: What happened.
+            space: The embedding space of their vectors.
             at: Seconds since 1970, UTC; None is now.
+            catalog: The catalog that has the products, to remember.
 
         Raises:
             ProfileError: another kind, or a vector that is not finite or all zero.
             SpaceError: another embedding space than that of the events before.
         """
-        if kind not in EVENT_KINDS:
-            raise ProfileError(f"event {kind!r}: expected one of {', '.join(EVENT_KINDS)}")
-        row = np.asarray(vector, "<f4")
-        length = float(np.sqrt(row @ row)) if row.ndim == 1 else 0.0
-        if not (np.isfinite(length) and length > 0):
-            raise ProfileError(f"{kind} {name}: expected a vector of finite numbers, not all zero")
-        self.require(space)
-        event = [time.time() if at is None else at, kind, product, name or product]
-        with self._translating_errors(), self._database:
-            run = self._database.execute
-            run("BEGIN IMMEDIATE")
-            run("INSERT OR IGNORE INTO facts VALUES ('space', ?)", [space])
-            blob = (row / np.float32(length)).astype("<f4").tobytes()
-            run(
-                "INSERT INTO events (at, kind, product, name, vector) VALUES (?, ?, ?, ?, ?)",
-                [*event, blob],
-            )
+        when = float(time.time() if at is None else at)
+        rows = [
+            (when, event.kind, event.product, event.name or event.product, _checked(event))
+            for event in events
+        ]
+        with self._database.changing() as run:
+            for row in run("SELECT value FROM facts WHERE key = 'space'"):
+                self._require(str(row[0]), space)
+            for values in rows:
+                self._database.insert(*values)
             run(
                 "DELETE FROM events WHERE number NOT IN "
                 "(SELECT number FROM events ORDER BY at DESC, number DESC LIMIT ?)",
                 [MAX_EVENTS],
             )
+            self._database.keep("space", space)
+            if catalog:
+                self._database.keep("catalog", catalog)
 
     def events(self) -> list[Event]:
-        """All events, the oldest first."""
-        with self._translating_errors(), closing(self._database.cursor()) as cursor:
-            rows = cursor.execute(
-                "SELECT number, at, kind, product, name, vector FROM events ORDER BY at, number"
-            ).fetchall()
-        events = [
-            Event(number, at, kind, product, name, np.frombuffer(blob, "<f4"))
-            for number, at, kind, product, name, blob in rows
-        ]
-        if len({event.vector.shape for event in events}) > 1:
-            raise ProfileError(
-                f"{self.path}: damaged (vectors of several lengths); start a new one"
-            )
-        return events
+        """All events, the oldest first.
 
-    def forget(self, product: str | None = None) -> int:
-        """Remove the events of a product, or all of them, so that no byte of them is left.
+        Raises:
+            ProfileError: one of them is damaged, or missing.
+        """
+        events = [self._event(*row) for row in self._database.read()[0]]
+        if len({event.vector.shape for event in events}) > 1:
+            raise self._database.damaged("vectors of several lengths")
+        return sorted(events, key=lambda event: (event.at, event.number))
+
+    def _event(
+        self, number: int, at: float, kind: str, product: str, name: str, blob: bytes
+    ) -> Event:
+        """An event of the file; in format 1, only its values tell that it is whole."""
+        vector = np.frombuffer(blob, "<f4") if len(blob) % 4 == 0 else np.zeros(1, "<f4")
+        with np.errstate(all="ignore"):
+            length = float(np.sqrt(vector @ vector))
+        if kind not in EVENT_KINDS or not abs(length - 1) < UNIT_TOLERANCE or not np.isfinite(at):
+            raise self._database.damaged(f"event {number} is not as it was logged")
+        return Event(number, at, kind, product, name, vector)
+
+    def forget(self, products: Sequence[str] | None = None) -> int:
+        """Remove the events of products, or all of them, so that no byte of them is left.
 
         Returns:
             How many events were removed. After the last one the profile takes any space again.
         """
-        with self._translating_errors():
-            run = self._database.execute
-            if product is None:
+        with self._database.changing() as run:
+            if products is None:
                 removed = run("DELETE FROM events").rowcount
             else:
-                removed = run("DELETE FROM events WHERE product = ?", [product]).rowcount
+                removed = sum(
+                    run("DELETE FROM events WHERE product = ?", [product]).rowcount
+                    for product in products
+                )
             if not run("SELECT count(*) FROM events").fetchone()[0]:
                 run("DELETE FROM facts")
                 run("DELETE FROM sqlite_sequence")
-            run("VACUUM")
+        self._database.vacuum()
         return removed
 
     def export(self, *, vectors: bool = False) -> str:
@@ -237,14 +188,15 @@ class Profile:
         metadata = {"format": FORMAT, "space": self.space, "catalog": self.metadata("catalog")}
         return json.dumps({**metadata, "events": events}, ensure_ascii=False, indent=1)
 
-    @contextmanager
-    def _translating_errors(self) -> Iterator[None]:
-        """SQLite's errors as ours, in one line that names the file."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise ProfileError(
-                f"{self.path}: not a profile, or damaged ({error}); check the path or copy it again"
-                if not isinstance(error, sqlite3.OperationalError)
-                else f"{self.path}: {error}; is another program using it, or is the disk full?"
-            ) from error
+
+def _checked(event: NewEvent) -> bytes:
+    """The bytes of an event's vector, at length 1."""
+    if event.kind not in EVENT_KINDS:
+        raise ProfileError(f"event {event.kind!r}: expected one of {', '.join(EVENT_KINDS)}")
+    row = np.asarray(event.vector, "<f4")
+    length = float(np.sqrt(row @ row)) if row.ndim == 1 else 0.0
+    if not (np.isfinite(length) and length > 0):
+        raise ProfileError(
+            f"{event.kind} {event.name}: expected a vector of finite numbers, not all zero"
+        )
+    return (row / np.float32(length)).astype("<f4").tobytes()

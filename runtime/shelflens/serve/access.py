@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import math
 import sys
 import time
 
@@ -12,22 +13,26 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shelflens.serve.connections import network
+from shelflens.serve.guesses import WrongTokens
+from shelflens.serve.metrics import Metrics
 from shelflens.serve.problem import Problem, quoted
 from shelflens.serve.response import TrackedResponse, has_body
 from shelflens.serve.settings import Settings
 
 OPEN_PATH = "/healthz"
-"""Answered without a token: tells only that the server runs."""
+"""Answered without a token: tells only whether the server works."""
 
 
 class AccessControl:
     """ASGI middleware around every request."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app = app
         self.settings = settings
-        self._hosts = settings.allowed_hosts
+        self._metrics = metrics
         self._token = settings.token.encode() if settings.token else None
+        self._wrong_tokens = WrongTokens()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it with the reason."""
@@ -38,53 +43,96 @@ class AccessControl:
         headers = Headers(scope=scope)
         response = TrackedResponse(receive, send, body=has_body(headers))
         try:
-            self._check(headers, scope["path"])
+            self._check(scope, headers)
             await self.app(scope, response.receive, response.send)
         except Problem as problem:
             await problem.response()(scope, response.receive, response.send)
         except ClientDisconnect:
             response.status = 499
         finally:
+            spent = time.perf_counter() - start
+            self._metrics.count_request(scope["path"], response.status, spent)
             if self.settings.log:
-                spent = (time.perf_counter() - start) * 1e3
-                _log(scope, response.status, response.size, spent)
+                _log(scope, response.status, response.size, spent * 1e3)
 
-    def _check(self, headers: Headers, path: str) -> None:
-        host = headers.get("host", "")
-        if self._hosts is not None and _without_port(host) not in self._hosts:
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        host = headers.get("host", "").lower()
+        if not self.settings.allows_host(_without_port(host)):
             raise Problem(
                 421,
                 "host",
-                expected=" or ".join(sorted(self._hosts)),
+                expected=" or ".join(sorted(self.settings.allowed_hosts or ())),
                 got=quoted(host),
                 do="use that name, or start the server with --allow-host",
             )
-        if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") not in (
-            "navigate",
-            None,
-        ):
-            raise Problem(
-                403,
-                "sec-fetch-site",
-                expected="same-origin",
-                got="a request from a page of another site",
-                do="open the page that this server serves",
+        self._check_site(scope["method"], host, headers)
+        if self._token is not None and scope["path"] != OPEN_PATH:
+            self._check_token(scope, headers.get("authorization", ""), self._token)
+
+    def _check_site(self, method: str, host: str, headers: Headers) -> None:
+        """Refuse what a page of another site makes a browser send.
+
+        Such a page may link here, but not read an answer or send a form. Older browsers send no
+        Sec-Fetch-Site, and with GET no Origin.
+        """
+        origin = headers.get("origin")
+        if origin is not None and not self._is_own(origin.lower(), host):
+            raise _another_site("origin", f"this server's own, {quoted(host)}", quoted(origin))
+        link = headers.get("sec-fetch-mode") == "navigate" and method in ("GET", "HEAD")
+        if headers.get("sec-fetch-site") == "cross-site" and not link:
+            raise _another_site(
+                "sec-fetch-site", "same-origin", "a request from a page of another site"
             )
-        if self._token is not None and path != OPEN_PATH:
-            given = _credential(headers.get("authorization", ""))
-            if not hmac.compare_digest(given, self._token):
-                raise Problem(
-                    401,
-                    "authorization",
-                    expected="Bearer and the token",
-                    got="another" if given else "none",
-                    do="send the header Authorization: Bearer TOKEN; in a browser, type the token "
-                    "as the password and leave the name empty",
-                    headers={
-                        # Alone: Chromium takes a list of schemes for a damaged one.
-                        "www-authenticate": 'Basic realm="shelflens", charset="UTF-8"'
-                    },
-                )
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        scheme, separator, name = origin.partition("://")
+        port = {"http": ":80", "https": ":443"}.get(scheme)
+        if not (separator and port):  # "null": a page that hides where it is from
+            return False
+        if name.removesuffix(port) == host.removesuffix(port):
+            return True
+        # Behind a proxy the Host header may be this server's own name.
+        return _without_port(name) in {given.lower() for given in self.settings.hosts}
+
+    def _check_token(self, scope: Scope, header: str, token: bytes) -> None:
+        given = _credential(header)
+        address = network(scope["client"][0]) if scope.get("client") else "-"
+        wait_s = self._wrong_tokens.wait_s(address, time.monotonic()) if given else 0
+        if wait_s > 0:
+            raise Problem(
+                429,
+                "authorization",
+                expected="the token",
+                got="too many others from this address",
+                do="ask again in a second",
+                headers={"retry-after": str(math.ceil(wait_s))},
+            )
+        if hmac.compare_digest(given, token):
+            return
+        if given:
+            self._wrong_tokens.count(address, time.monotonic())
+        raise Problem(
+            401,
+            "authorization",
+            expected="Bearer and the token",
+            got="another" if given else "none",
+            do="send the header Authorization: Bearer TOKEN; in a browser, type the token "
+            "as the password and leave the name empty",
+            headers={
+                # Alone: Chromium takes a list of schemes for a damaged one.
+                "www-authenticate": 'Basic realm="shelflens", charset="UTF-8"'
+            },
+        )
+
+
+def _another_site(what: str, expected: str, got: str) -> Problem:
+    return Problem(
+        403,
+        what,
+        expected=expected,
+        got=got,
+        do="open the page that this server serves; behind a proxy, name it with --allow-host",
+    )
 
 
 def _credential(header: str) -> bytes:

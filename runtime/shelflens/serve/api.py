@@ -16,6 +16,7 @@ from shelflens.discovery.similar import similar
 from shelflens.errors import CatalogError, DataError
 from shelflens.serve.answers import answer_photos
 from shelflens.serve.body import ByteBudget, receive_photos
+from shelflens.serve.metrics import Metrics
 from shelflens.serve.problem import Problem, busy, quoted
 from shelflens.serve.settings import Settings
 from shelflens.serve.uploads import MULTIPART, media_type
@@ -27,9 +28,21 @@ SWITCH = {"true": True, "1": True, "false": False, "0": False}
 class Api:
     """The handlers, and what they share."""
 
-    def __init__(self, pool: WorkerPool, settings: Settings) -> None:
-        self.pool = pool
+    def __init__(
+        self, lookups: WorkerPool, catalog_work: WorkerPool, settings: Settings, metrics: Metrics
+    ) -> None:
+        """Take what the handlers work with.
+
+        Args:
+            lookups: For photos.
+            catalog_work: For what goes through the whole catalog, so that photos need not wait.
+            settings: The limits.
+            metrics: Gets the decisions.
+        """
+        self.lookups = lookups
+        self.catalog_work = catalog_work
         self.settings = settings
+        self.metrics = metrics
         self.budget = ByteBudget(settings.max_held_bytes)
         self._summary: tuple[Catalog, dict[str, Any]] | None = None
 
@@ -40,14 +53,16 @@ class Api:
         k = self._k(options)
         is_form = media_type(request.headers.get("content-type", "")) == MULTIPART
         fused = switch(options, "fuse", is_form)
-        if self.pool.full:  # answered before the photo is received
+        if self.lookups.full:  # answered before the photo is received
             raise busy("a full queue")
         async with receive_photos(request, self.settings, self.budget) as photos:
             # One photo of a form is answered singly, unless `fuse` is given.
             fused = fused and (len(photos) > 1 or "fuse" in options)
-            answers = await self.pool.run(
+            answers = await self.lookups.run(
                 lambda resources: answer_photos(resources, photos, k, fused)
             )
+        for answer in answers:
+            self.metrics.count_decision(answer.answer.decision)
         if len(answers) == 1:
             return as_json(answers[0].to_dict())
         return as_json({"answers": [answer.to_dict() for answer in answers]})
@@ -73,7 +88,7 @@ class Api:
                 text = " ".join(str(error).split()).replace(path, "the catalog")
                 raise wrong("query", "conditions that this catalog can meet", text) from error
 
-        matches = await self.pool.run(work)
+        matches = await self.catalog_work.run(work)
         return as_json({"id": product, "similar": [match.to_dict() for match in matches]})
 
     async def catalog(self, request: Request) -> Response:
@@ -81,20 +96,16 @@ class Api:
         known(request.query_params, "ids")
         listed = switch(request.query_params, "ids", False)
 
-        def work(resources: Resources) -> dict[str, Any]:
+        def work(resources: Resources) -> Response:
             if self._summary is None or self._summary[0] is not resources.catalog:
                 self._summary = resources.catalog, summarize(resources.catalog)
             embedder = resources.embedder
             card = embedder.card
             model = {"name": card.name, "variant": card.variant, "engine": embedder.engine}
             ids = {"ids": resources.catalog.ids} if listed else {}
-            return {**self._summary[1], "model": model, **ids}
+            return as_json({**self._summary[1], "model": model, **ids})
 
-        return as_json(await self.pool.run(work))
-
-    async def healthz(self, request: Request) -> Response:
-        """`GET /healthz`: the server runs."""
-        return as_json({"status": "ok"})
+        return await self.catalog_work.run(work)
 
     def _k(self, options: QueryParams) -> int:
         text = options.get("k", "5")

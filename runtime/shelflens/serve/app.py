@@ -15,12 +15,16 @@ from shelflens.catalog.reload import Reloader
 from shelflens.render.product_images import ImageFinder
 from shelflens.serve.access import AccessControl
 from shelflens.serve.api import Api, as_json
+from shelflens.serve.connections import Connections
+from shelflens.serve.gauges import server_gauges
+from shelflens.serve.health import Health
+from shelflens.serve.metrics import METRICS_TYPE, Metrics
 from shelflens.serve.openapi import describe, docs
 from shelflens.serve.problem import Problem, on_crash, on_http, on_problem
 from shelflens.serve.product_images import ProductImages
 from shelflens.serve.settings import Settings
 from shelflens.serve.static_files import FORM, html_once, photo_form_routes, web_app_routes
-from shelflens.serve.worker_pool import WorkerPool
+from shelflens.serve.worker_pool import CurrentFiles, WorkerPool
 
 
 def make_app(
@@ -29,6 +33,7 @@ def make_app(
     *,
     find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
+    connections: Connections | None = None,
 ) -> AccessControl:
     """The ASGI application.
 
@@ -37,13 +42,26 @@ def make_app(
         settings: Limits, token, web app.
         find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
+        connections: Those of the server, for the metrics.
     """
-    pool = WorkerPool(reloader, workers=settings.workers, queue_size=settings.queue_size)
-    api = Api(pool, settings)
+    files = CurrentFiles(reloader)
+    lookups = WorkerPool(files, workers=settings.workers, queue_size=settings.queue_size)
+    catalog_work = WorkerPool(
+        files, workers=1, queue_size=settings.queue_size, limit_s=settings.catalog_s
+    )
+    metrics = Metrics()
+    held = connections if connections is not None else Connections(0, 0)
+    health = Health(lookups)
+    api = Api(lookups, catalog_work, settings, metrics)
     document = describe(settings, images=find_image is not None)
 
     async def openapi(_: Request) -> Response:
         return as_json(document)
+
+    async def show_metrics(_: Request) -> Response:
+        gauges = server_gauges(files, lookups, catalog_work, held, health.failing)
+        headers = {"cache-control": "no-store"}
+        return Response(metrics.text(gauges), headers=headers, media_type=METRICS_TYPE)
 
     async def docs_css(_: Request) -> Response:
         headers = {"cache-control": "no-cache"}
@@ -53,13 +71,14 @@ def make_app(
         Route("/lookup", api.lookup, methods=["POST"]),
         Route("/similar/{id:path}", api.similar),
         Route("/catalog", api.catalog),
-        Route("/healthz", api.healthz),
+        Route("/healthz", health.get),
+        Route("/metrics", show_metrics),
         Route("/openapi.json", openapi),
         Route("/docs", html_once(lambda: docs(document, f"{settings.scheme}://HOST:PORT"))),
         Route("/docs.css", docs_css),
     ]
     if find_image is not None:
-        routes.append(Route("/pictures/{id:path}", ProductImages(pool, find_image).get))
+        routes.append(Route("/pictures/{id:path}", ProductImages(lookups, find_image).get))
     if settings.web_app is not None:
         routes += web_app_routes(settings.web_app)
     else:
@@ -69,7 +88,8 @@ def make_app(
     async def life(_: Starlette) -> AsyncIterator[None]:
         on_ready()
         yield
-        pool.close()
+        for pool in (lookups, catalog_work):
+            pool.close()
 
     app = Starlette(
         routes=routes,
@@ -81,4 +101,4 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    return AccessControl(app, settings)
+    return AccessControl(app, settings, metrics)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from shelflens import __version__
+from shelflens.serve.metrics import METRICS_TYPE
 from shelflens.serve.problem import MEDIA_TYPE
 from shelflens.serve.schemas import SCHEMAS, Schema
 from shelflens.serve.settings import Settings
@@ -21,6 +22,7 @@ _WHY = {
     413: "the body is too large, or has too many photos",
     415: "the body is no JPEG, PNG, WebP or form of these",
     422: "a photo does not open",
+    429: "too many wrong tokens from this address",
     503: "too much at once; Retry-After says when to ask again",
 }
 
@@ -61,7 +63,10 @@ def describe(settings: Settings, *, images: bool) -> dict[str, Any]:
             )
         },
         "/healthz": {
-            "get": {**_operation("The server runs.", _json("Health"), ()), "security": []}
+            "get": {**_operation("Lookups work.", _json("Health"), (503,)), "security": []}
+        },
+        "/metrics": {
+            "get": _operation("Figures for a monitor, as Prometheus reads them.", _METRICS, ())
         },
     }
     if images:
@@ -86,10 +91,11 @@ def describe(settings: Settings, *, images: bool) -> dict[str, Any]:
         for methods in paths.values():
             for operation in methods.values():
                 if "security" not in operation:
-                    operation["responses"] |= _problems((401,))
+                    operation["responses"] |= _problems((401, 429))
     return document
 
 
+_METRICS: Schema = {METRICS_TYPE.partition(";")[0]: {"schema": {"type": "string"}}}
 _TEXTS: Schema = {"type": "array", "items": {"type": "string"}, "maxItems": 10}
 _SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _ID: Schema = {

@@ -22,8 +22,8 @@ SIDE = 320
 class ProductImages:
     """Small images of products; the last 128, of about 20 KB each, are kept in memory."""
 
-    def __init__(self, pool: WorkerPool, find_image: ImageFinder) -> None:
-        self.pool = pool
+    def __init__(self, lookups: WorkerPool, find_image: ImageFinder) -> None:
+        self.lookups = lookups
         self.find_image = find_image
 
     async def get(self, request: Request) -> Response:
@@ -47,7 +47,7 @@ class ProductImages:
                 ) from error
 
         headers = {"cache-control": "private, max-age=3600"}
-        return Response(await self.pool.run(work), headers=headers, media_type="image/jpeg")
+        return Response(await self.lookups.run(work), headers=headers, media_type="image/jpeg")
 
 
 @lru_cache(maxsize=128)

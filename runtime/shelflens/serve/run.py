@@ -17,7 +17,8 @@ from shelflens.catalog.reload import Reloader
 from shelflens.errors import ServeError
 from shelflens.render.product_images import ImageFinder
 from shelflens.serve.app import make_app
-from shelflens.serve.protocol import TimedProtocol
+from shelflens.serve.connections import Connections
+from shelflens.serve.protocol import LimitedProtocol
 from shelflens.serve.settings import Settings
 
 GRACE_S = 15
@@ -41,10 +42,17 @@ def serve(reloader: Reloader, settings: Settings, *, find_image: ImageFinder | N
         for line in greeting(reloader, settings, port):
             print(line, flush=True)
 
-    class Protocol(TimedProtocol):
+    class Protocol(LimitedProtocol):
         limit_s = settings.idle_s
+        connected = Connections(settings.max_connections, settings.max_per_address)
 
-    app = make_app(reloader, settings, find_image=find_image, on_ready=ready)
+    app = make_app(
+        reloader,
+        settings,
+        find_image=find_image,
+        on_ready=ready,
+        connections=Protocol.connected,
+    )
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -56,10 +64,8 @@ def serve(reloader: Reloader, settings: Settings, *, find_image: ImageFinder | N
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=settings.max_connections,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=16 << 10,
         ssl_certfile=settings.cert,
         ssl_keyfile=settings.key,
     )

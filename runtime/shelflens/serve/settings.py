@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class Settings:
     """Between two parts of a body, for the head of a request, and for a client that does not read.
     """
     max_connections: int = 200
+    max_per_address: int = 64
+    """Connections; a browser opens 6. All clients behind a proxy have its address."""
+    catalog_s: float = 10.0
+    """For work on the whole catalog, such as similar products under conditions."""
 
     @property
     def loopback(self) -> bool:
@@ -70,14 +75,30 @@ class Settings:
     def allowed_hosts(self) -> frozenset[str] | None:
         """Names the Host header may have, without the port; None allows every name.
 
-        On loopback only this machine's: any site can let its own name resolve to 127.0.0.1 (DNS
-        rebinding), but the header then holds that name.
+        Any site can let its own name resolve to this server (DNS rebinding), but the header then
+        holds that name. On loopback only this machine's names are allowed; elsewhere a token or a
+        certificate keeps such a site out. A server with neither is asked by its address or the
+        machine's name.
         """
         given = {name.lower() for name in self.hosts}
         if self.loopback:
             own = f"[{self.host}]" if ":" in self.host else self.host
             return frozenset({*given, *LOOPBACK_NAMES, own})
-        return frozenset(given) or None
+        if given or self.token or self.cert:
+            return frozenset(given) or None
+        machine = socket.gethostname().lower()
+        return frozenset({*LOOPBACK_NAMES, machine, f"{machine}.local", self.host.lower()})
+
+    def allows_host(self, name: str) -> bool:
+        """Whether the Host header may have this name, without the port.
+
+        Args:
+            name: In lower case.
+        """
+        allowed = self.allowed_hosts
+        if allowed is None or name in allowed:
+            return True
+        return not (self.loopback or self.hosts) and _is_address(name)
 
     def check(self) -> None:
         """Refuse settings that expose the server unprotected, or cannot work.
@@ -100,6 +121,14 @@ class Settings:
                 f"--web-app {self.web_app}: expected a folder with index.html; make one with "
                 "shelflens page build"
             )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def read_token(path: str | None, environment: Mapping[str, str] = os.environ) -> str | None:

@@ -36,11 +36,17 @@ class Debounce:
         """
         rank = _RANK[answer.decision]
         products = frozenset(match.id for match in [*answer.matches[:1], *answer.candidates])
-        same = bool(products & self._products)
-        if not same and rank == self._rank == 0 and embedding.shape == self._embedding.shape:
-            lengths = np.linalg.norm(embedding) * np.linalg.norm(self._embedding)
-            same = float(embedding @ self._embedding) >= threshold * float(lengths)
+        if rank == self._rank == 0:  # what both are nearest to says nothing
+            same = self._looks_like(embedding, threshold)
+        else:
+            same = bool(products & self._products)
         if same and rank <= self._rank and away <= self._again:
             return False
         self._products, self._rank, self._embedding = products, rank, embedding
         return True
+
+    def _looks_like(self, embedding: NDArray[np.float32], threshold: float) -> bool:
+        if embedding.shape != self._embedding.shape:
+            return False
+        lengths = float(np.linalg.norm(embedding) * np.linalg.norm(self._embedding))
+        return float(embedding @ self._embedding) >= threshold * lengths

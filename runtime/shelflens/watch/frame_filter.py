@@ -15,7 +15,7 @@ COMPARED_SIDE = 32
 """Side of the thumbnails by which frames are compared. Each of their pixels is the mean of 7 x 7 of
 the model's 224 x 224, which averages the noise of a camera out."""
 
-_HALF = 2
+HALF = 2
 """Sharpness is measured at half of the model's side: noise is averaged, lettering stays."""
 
 _MIN_VARIANCE = 1.0
@@ -83,7 +83,7 @@ def sharpness(pixels: NDArray[np.uint8]) -> float:
     Returns:
         Without unit, 0 for a uniform image; about 0.02 out of focus, 0.5 sharp, 1 and more noise.
     """
-    side = max(pixels.shape[0] // _HALF, 3)
+    side = max(pixels.shape[0] // HALF, 3)
     half = Image.fromarray(pixels).convert("L").resize((side, side), Image.Resampling.BOX)
     grey = np.asarray(half, np.float32)
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]

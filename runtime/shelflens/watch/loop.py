@@ -17,7 +17,9 @@ from shelflens.errors import PhotoError
 from shelflens.model.embedder import Embedder
 from shelflens.model.image import Photo
 from shelflens.watch.debounce import Debounce
-from shelflens.watch.frame_filter import FrameFilter, downscale, sharpness
+from shelflens.watch.empty_scene import EmptyScene
+from shelflens.watch.focus import Focus
+from shelflens.watch.frame_filter import FrameFilter, downscale
 from shelflens.watch.ring_buffer import RingBuffer
 from shelflens.watch.scene import Scene, State
 
@@ -93,6 +95,7 @@ class Watcher:
         catalog.require(embedder.card.space)
         self._catalog, self._embedder, self._k = catalog, embedder, k
         self._scene, self._debounce = Scene(frame_filter), Debounce(frame_filter.again)
+        self._focus, self._empty = Focus(frame_filter.sharp), EmptyScene()
         self._burst: list[NDArray[np.float32]] = []
         self._at = 0.0
         self.state: State = "moving"
@@ -109,6 +112,8 @@ class Watcher:
             SpaceError: they do not fit each other; the old ones stay.
         """
         catalog.require(embedder.card.space)
+        if embedder.card.space != self._embedder.card.space:
+            self._empty = EmptyScene()
         self._catalog, self._embedder = catalog, embedder
         self._burst.clear()
         self._scene.reopen()
@@ -125,7 +130,9 @@ class Watcher:
         self.arrivals.add(start)
         pixels = self._embedder.load(frame.photo)
         self._at = frame.at
-        self.state = self._scene.update(frame.at, downscale(pixels), sharpness(pixels))
+        sharpness = self._focus.judge(pixels)
+        self.state = self._scene.update(frame.at, downscale(pixels), sharpness)
+        self._focus.learn(self.state)
         new = self.state == "take"
         if self._scene.taken == new:  # the previous burst was interrupted
             self._burst.clear()
@@ -147,12 +154,19 @@ class Watcher:
         embedding = np.mean(self._burst, axis=0)
         is_new = self._debounce.is_new(answer, embedding, scene.away, threshold=threshold)
         self._burst.clear()
-        scene.close()
-        if not is_new:
+        is_known = is_new and self._is_empty_again(answer, embedding)
+        scene.close(is_empty=self._empty.now)
+        if not is_new or is_known:
             return None
         spent = (time.perf_counter() - start) * 1e3
         self.latency.add(spent)
         return Sighting(answer, self.frames, self._at, count, still, spent)
+
+    def _is_empty_again(self, answer: Answer, embedding: NDArray[np.float32]) -> bool:
+        if answer.decision == "unknown":
+            return self._empty.is_known(embedding)
+        self._empty.saw_product()
+        return False
 
 
 def watch(

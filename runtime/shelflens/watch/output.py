@@ -18,10 +18,12 @@ from shelflens.watch.loop import Sighting, Watcher
 
 _STATES = {
     "moving": "moving; hold it still",
+    "dark": "too dark; more light",
     "blurred": "not sharp; more light, or another distance",
     "looking": "looking",
     "take": "looking",
-    "answered": "answered",
+    "answered": "answered; nothing new",
+    "empty": "empty; nothing new",
 }
 
 
@@ -89,8 +91,13 @@ class Output:
                 sys.stderr.flush()
         return text
 
-    def summary(self, watcher: Watcher) -> None:
-        """The last line; none when there was no frame."""
+    def summary(self, watcher: Watcher, reason: str) -> None:
+        """The last line; none when there was no frame.
+
+        Args:
+            watcher: Has the figures.
+            reason: Why there was no answer, if there was none.
+        """
         if not watcher.frames:
             return
         spent = time.monotonic() - self._started
@@ -102,9 +109,7 @@ class Output:
             p50, p90 = (watcher.latency.percentile(percent) for percent in (50, 90))
             text += f"; frame to answer {p50:.1f} ms p50, {p90:.1f} ms p90"
         elif not answers:
-            text += (
-                "; nothing was held still and sharp for long enough (--settle, --steady, --sharp)"
-            )
+            text += f"; {reason or 'nothing was held still for long enough'}"
         self.log(text)
 
     def _erase(self) -> None:

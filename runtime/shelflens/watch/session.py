@@ -11,6 +11,7 @@ from types import FrameType
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import CameraError, PhotoError
 from shelflens.watch.loop import Frame, Frames, Sighting, Watcher
+from shelflens.watch.silence import Silence
 from shelflens.watch.throttle import RateLimiter
 
 _FIRST_RETRY_S, _MAX_RETRY_S = 1.0, 30.0
@@ -83,6 +84,8 @@ class Session:
         self._on_answer, self._log, self._on_tick, self._sleep = on_answer, log, on_tick, sleep
         self.unreadable = 0
         """Frames that could not be read."""
+        self.silence = Silence()
+        """Why nothing is answered."""
 
     def run(self) -> None:
         """Watch.
@@ -143,9 +146,15 @@ class Session:
             except (PhotoError, OSError) as error:
                 self._skip(error)
                 sighting = None
+            else:
+                self._report_silence(frame.at, answered=sighting is not None)
             if sighting is not None:
                 self._on_answer(sighting)
         self._on_tick()
+
+    def _report_silence(self, at: float, *, answered: bool) -> None:
+        if line := self.silence.note(at, self._watcher.state, answered=answered):
+            self._log(line)
 
     def _skip(self, error: Exception) -> None:
         """Log it at the first frame, the second, the fourth, the eighth ..."""

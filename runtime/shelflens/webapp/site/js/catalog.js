@@ -188,6 +188,9 @@ function isId(id) {
   return length > 0 && length <= ID_LIMIT && !unprintable.test(id);
 }
 
+const LOWEST_MEASURED = -0.5;
+const LOWEST_CAP = 0.9;
+
 /** The calibration, with values in their ranges; others are no calibration. */
 function readCalibration(text) {
   let calibration = null;
@@ -200,6 +203,7 @@ function readCalibration(text) {
   const within = (value, low, high) =>
     value === undefined || (number(value) && low <= value && value <= high);
   const { threshold, margin, confidence, basis = "default" } = Object(calibration);
+  const interval = Object(calibration).threshold_interval;
   const isObject = calibration !== null && typeof calibration === "object";
   const curve =
     !confidence ||
@@ -207,8 +211,17 @@ function readCalibration(text) {
       confidence.length === 3 &&
       confidence.every(number) &&
       Math.min(confidence[1], confidence[2]) >= 0);
+  // No measuring gives a threshold of opposite directions, or one outside its own interval.
+  const lowest = basis === "measured" ? LOWEST_MEASURED : -1;
+  const inside =
+    !(Array.isArray(interval) && interval.length === 2 && interval.every(number)) ||
+    within(threshold, Math.min(interval[0], LOWEST_CAP) - 1e-3, interval[1] + 1e-3);
   const sound =
-    within(threshold, -1, 1) && within(margin, 0, 2) && curve && typeof basis === "string";
+    within(threshold, lowest, 1) &&
+    within(margin, 0, 2) &&
+    inside &&
+    curve &&
+    typeof basis === "string";
   if (!isObject || Array.isArray(calibration) || !sound) throw new WebAppError(say.catalogTables);
   return calibration;
 }
