@@ -94,11 +94,10 @@ def test_unread_formats_in_folder(run: Run, case: Callable[[str], Path]) -> None
     status, err = build(run, "shop")
     assert status == 1
     assert Catalog.open("s.catalog").row_count >= 4
-    assert {"milk", "salt"} <= set(Catalog.open("s.catalog").ids)
+    assert {"jam", "milk", "salt"} <= set(Catalog.open("s.catalog").ids)
     lost = err.splitlines()[-1]
     assert lost.startswith("without any photo: ")
-    assert {"jam", "tea"} <= set(lost.rpartition(": ")[2].split(", "))
-    assert "TIFF: export it as JPEG or PNG: supplier.tif" in err
+    assert "tea" in lost.rpartition(": ")[2].split(", ")
     assert "HEIC" in err
 
 

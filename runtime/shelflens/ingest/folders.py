@@ -136,6 +136,8 @@ def _why_skipped(path: Path) -> str:
             kind = format_of(stream.read(HEAD_BYTES))
     except OSError:
         return "cannot be opened"
+    if kind == "TIFF" and UNREAD_SUFFIXES.get(suffix) == "RAW":  # which is a TIFF by its bytes
+        kind = "RAW"
     if can_read(kind):
         return ""
     kind = kind or UNREAD_SUFFIXES.get(suffix, "")
