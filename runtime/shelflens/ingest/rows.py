@@ -7,12 +7,14 @@ a closing quote as part of the cell; both lose rows. Here both are errors that n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from shelflens.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
+NO_RESULT, A_DATE = "a formula without a result", "a date"
+"""Marks of a workbook's cells: not worked out by any spreadsheet; changed by one."""
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -22,6 +24,8 @@ class Row:
 
     line: int
     cells: list[str]
+    marks: Mapping[int, str] = field(default_factory=dict)
+    """What a workbook says of a cell beside its text, such as that it is a date, by index."""
 
 
 def split_rows(

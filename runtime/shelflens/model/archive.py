@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from shelflens.errors import DataError
+from shelflens.model.formats import is_zip
 
 MAX_MEMBERS = 65_534
 """Files in a zip; more need another kind of directory."""
@@ -24,7 +26,10 @@ _MAX_DIRECTORY_BYTES = 64 << 20
 _ENCRYPTED, _UTF8_NAME = 0x1, 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
+    *(NotImplementedError, RuntimeError, OSError),
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,6 @@ class Archive:
             raise DataError(f"{self.path}: {name!r} is damaged ({error}); copy it again") from error
 
 
-def is_zip(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is a zip file, which a workbook is too."""
-    return head.startswith((b"PK\3\4", _END_MARK))
-
-
 def open_archive(path: str | os.PathLike[str]) -> Archive:
     """Open a zip file and check every name and size in its directory.
 
@@ -74,7 +74,9 @@ def _opened(name: str, _changed: int, size: int) -> Archive:
     try:
         file = zipfile.ZipFile(name)
     except _DAMAGE as error:
-        raise DataError(f"{name}: a damaged zip file ({error}); copy it again") from error
+        raise DataError(
+            f"{name}: a damaged zip file or workbook ({error}); copy it again"
+        ) from error
     members = {}
     for info in file.infolist():
         if info.is_dir():
@@ -92,7 +94,7 @@ def _check_directory(name: str, size: int) -> None:
         tail = stream.read()
     end = tail.rfind(_END_MARK)
     if end < 0 or len(tail) < end + 22:
-        raise DataError(f"{name}: a zip file that was cut short; copy it again")
+        raise DataError(f"{name}: a zip file or workbook that was cut short; copy it again")
     count = int.from_bytes(tail[end + 10 : end + 12], "little")
     length = int.from_bytes(tail[end + 12 : end + 16], "little")
     if count > MAX_MEMBERS or length > _MAX_DIRECTORY_BYTES:

@@ -79,6 +79,11 @@ def format_of(head: bytes) -> str:
     return next((name for start, name in _SIGNATURES if head.startswith(start)), "")
 
 
+def is_zip(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a zip file, which a workbook is too."""
+    return head.startswith((b"PK\3\4", b"PK\5\6"))
+
+
 def can_read(name: str) -> bool:
     """Whether files of a format are read here."""
     if name == "AVIF":

@@ -18,7 +18,6 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from PIL.JpegImagePlugin import JpegImageFile
 
 from shelflens.errors import PhotoError, PhotoWarning
 from shelflens.model.budget import MAX_PIXELS, cost_of, webp_cost
@@ -31,9 +30,8 @@ from shelflens.model.formats import (
     format_of,
     why_unread,
 )
-from shelflens.model.jpeg import END, WANTED_SHARE, share_there
+from shelflens.model.jpeg import END, WANTED_SHARE, open_jpeg, share_there
 from shelflens.model.photo_file import open_photo
-from shelflens.model.tiff import check_tiff
 
 RESIZE_RULE = "upright-stretch-bilinear/1"
 """Upright by EXIF, whole picture stretched to the square, Pillow's antialiased bilinear filter."""
@@ -164,13 +162,15 @@ def open_picture(stream: BinaryIO, name: str) -> Image.Image:
 
 def _open(stream: BinaryIO, kind: str, name: str) -> Image.Image:
     if kind == "JPEG":  # not by `Image.open`, which counts the pixels before they are scaled
-        return JpegImageFile(stream)
+        return open_jpeg(stream)
     if kind == "HEIC":
         from shelflens.model.heif import open_heif
 
         return open_heif(stream)
     picture = Image.open(stream, formats=(kind,) if kind in EXTRA_FORMATS else BASE_FORMATS)
     if kind == "TIFF":
+        from shelflens.model.tiff import check_tiff
+
         check_tiff(picture, name)
     return picture
 
@@ -185,7 +185,7 @@ def _mended(content: bytes, side: int, name: str, error: Exception) -> Image.Ima
         share = share_there(content, side)
         if share < WANTED_SHARE:
             raise _damaged(name, error)
-        picture = JpegImageFile(io.BytesIO(content + END))
+        picture = open_jpeg(io.BytesIO(content + END))
         picture.draft(None, (side, side) if side else None)
         picture.load()
     except _DAMAGE as damage:

@@ -6,17 +6,27 @@ Pillow decodes; it does not say what its decoder keeps in memory, nor how much o
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
+
+if TYPE_CHECKING:
+    from PIL.JpegImagePlugin import JpegImageFile
 
 WANTED_SHARE = 0.95
-"""Share of a cut photo's rows that must be there: cheap cameras lose the last bytes."""
+"""Share of a cut photo that must be there: cheap cameras lose the last bytes."""
+
+MIN_AREA = 0.75
+"""Share of its area that must be there, however few bytes the rest takes."""
+
+_TAIL = 20
+"""One part in so many of the bytes tells how many a share of the area takes near the cut."""
+
+_FILLER = b"\xaa\x55\x33" * 100
+"""Bytes that decode to something else than nothing does."""
 
 END = b"\xff\xd9"
 """The marker with which a JPEG ends; a decoder fills up what is missing before it."""
@@ -25,6 +35,8 @@ _MAX_SEGMENTS = 10_000
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SCAN = 0xDA
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""Of what follows coded bytes; there 0xff is followed by 0, or by the number of a restart."""
 
 
 def _segments(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -51,16 +63,23 @@ def _skip_coded(stream: BinaryIO) -> bool:
     pending = b""
     while block := stream.read(1 << 16):
         data = pending + block
-        start = 0
-        while (found := data.find(b"\xff", start)) >= 0 and found + 1 < len(data):
-            if data[found + 1] != 0 and not 0xD0 <= data[found + 1] <= 0xD7:
-                stream.seek(position + found)
-                return True
-            start = found + 2
-        cut = len(data) - 1 if data.endswith(b"\xff") and found >= 0 else len(data)
-        position += cut
-        pending = data[cut:]
+        if found := _MARKER.search(data):
+            stream.seek(position + found.start())
+            return True
+        pending = data[-1:] if data.endswith(b"\xff") else b""
+        position += len(data) - len(pending)
     return False
+
+
+def open_jpeg(stream: BinaryIO) -> JpegImageFile:
+    """Open a JPEG of any size; of several images in it, as cameras write them, the first.
+
+    Raises:
+        SyntaxError, OSError, ValueError: damaged.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile  # loads what only files need
+
+    return JpegImageFile(stream)
 
 
 def coefficient_bytes(stream: BinaryIO) -> int:
@@ -80,22 +99,55 @@ def coefficient_bytes(stream: BinaryIO) -> int:
 def share_there(content: bytes, side: int) -> float:
     """How much of a JPEG that was cut short can be decoded.
 
+    The length of the whole file is not known. That of the missing area is estimated from what is
+    there just before: the plain ground below a product takes few bytes.
+
     Args:
         content: The bytes of the file.
         side: As in `Image.draft`: the length that both sides keep at least.
 
     Returns:
-        Share of the rows; 1 of a progressive image of which only the last bit of its coefficients
-        is missing.
+        Share of the area, or of the bytes by that estimate, the larger; 1 of a progressive image
+        of which only the last bit of its coefficients is missing.
 
     Raises:
         SyntaxError, OSError, ValueError: damaged in another way.
     """
     if coefficient_bytes(io.BytesIO(content)):
         return float(_has_all_but_last_bits(content))
-    dark, light = (_rows(content, side, level) for level in (0, 255))
-    same = (dark == light).reshape(len(dark), -1).all(axis=1)
-    return 1.0 if same.all() else float(np.argmin(same) / len(same))
+    area = _area_there(content, side)
+    if not MIN_AREA <= area < WANTED_SHARE:
+        return area
+    tail = max(len(content) // _TAIL, 1)
+    earlier = _area_there(content[:-tail], side)
+    missing = (1 - area) * tail / max(area - earlier, 1e-6)
+    return max(area, len(content) / (len(content) + missing))
+
+
+def _area_there(content: bytes, side: int) -> float:
+    """The share of the image before the first block that depends on what would follow."""
+    content = content.rstrip(b"\xff")  # half a marker
+    ended, continued = (_decoded(content + more + END, side) for more in (b"", _FILLER))
+    differs = (ended[0] != continued[0]).any(axis=2)
+    if not differs.any():
+        return 1.0
+    height, width = differs.shape
+    top = int(np.argmax(differs.any(axis=1)))
+    block_height = ended[1]
+    left = int(np.argmax(differs[top : top + block_height].any(axis=0)))
+    return float(min((top + block_height * left / width) / height, 1.0))
+
+
+def _decoded(content: bytes, side: int) -> tuple[NDArray[np.uint8], int]:
+    """The pixels, uint8 [h, w, bands], and the rows that are coded together."""
+    with open_jpeg(io.BytesIO(content)) as picture:
+        coded_rows = 8 * max((layer[2] for layer in picture.layer), default=1)
+        full = picture.height
+        if side:
+            picture.draft(None, (side, side))
+        pixels = np.asarray(picture)
+        block_height = max(1, round(coded_rows * picture.height / full))
+        return pixels.reshape(*pixels.shape[:2], -1), block_height
 
 
 def _has_all_but_last_bits(content: bytes) -> bool:
@@ -114,30 +166,3 @@ def _has_all_but_last_bits(content: bytes) -> bool:
                 there |= {(name, at) for name in names for at in range(first, min(last, 63) + 1)}
     wanted = {(name, at) for name in components for at in range(64)}
     return bool(components) and there >= wanted and refines
-
-
-class _Filled(JpegImageFile):
-    """A JPEG whose rows have a level before they are decoded."""
-
-    level = 0
-    rows: Image.Image | None = None
-    """What is decoded so far; None before decoding begins."""
-
-    def load_prepare(self) -> None:
-        super().load_prepare()
-        bands = len(self.getbands())
-        level = self.level if bands == 1 else (self.level,) * bands
-        self.im.paste(level, (0, 0, *self.size))
-        self.rows = self._new(self.im)
-
-
-def _rows(content: bytes, side: int, level: int) -> NDArray[np.uint8]:
-    with _Filled(io.BytesIO(content)) as picture:
-        picture.level = level
-        if side:
-            picture.draft(None, (side, side))
-        with suppress(OSError):  # cut short: the rows before are there
-            picture.load()
-        if picture.rows is None:
-            raise SyntaxError("no rows")
-        return np.asarray(picture.rows)
