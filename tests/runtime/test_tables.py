@@ -398,3 +398,8 @@ def test_every_command_takes_the_columns_of_a_table(
     assert run("similar", "s.catalog", "10", *shown, *columns)[0] == 0
     status, _, err = run("catalog", "calibrate", "s.catalog", "--queries", "a.xlsx")
     assert (status, "say --columns path=Image,product=SKU" in err) == (1, True)
+
+
+def test_a_quote_that_begins_a_cell_only_with_another_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('path,product,";"""\n1.jpg,a,x\n')
+    assert read_dataset(tmp_path / "a.csv").attributes == {"a": {';"': "x"}}

@@ -115,12 +115,19 @@ def find_delimiter(text: str, name: str, fits: Callable[[list[str]], bool]) -> s
         The first that fits, else the one that cuts the header into the largest number of cells.
 
     Raises:
-        DataError: a quote that is not closed in the header.
+        DataError: a quote that is not closed in the header, and no delimiter that fits.
     """
     headers = {}
+    trouble = None
     for delimiter in DELIMITERS:
-        first = next(iter(split_rows(text, delimiter, name, max_rows=1)), None)
+        try:
+            first = next(iter(split_rows(text, delimiter, name, max_rows=1)), None)
+        except DataError as error:  # of a quote that only another delimiter lets begin a cell
+            trouble = trouble or error
+            continue
         headers[delimiter] = first.cells if first else []
+    if trouble is not None and not any(map(fits, headers.values())):
+        raise trouble
     fitting = [delimiter for delimiter, cells in headers.items() if fits(cells)]
     return (fitting or sorted(headers, key=lambda delimiter: -len(headers[delimiter])))[0]
 

@@ -119,7 +119,9 @@ def _decode(stream: BinaryIO, wanted: _Wanted, name: str) -> NDArray[np.uint8]:
         if picture.format == "JPEG":
             try:
                 picture.load()
-            except OSError as error:
+            except MemoryError as error:
+                raise _too_little_memory(name) from error
+            except _DAMAGE as error:
                 stream.seek(0)
                 with _mended(stream.read(), wanted.side, name, error) as mended:
                     return _pixels(mended, wanted, name)
