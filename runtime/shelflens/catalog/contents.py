@@ -119,6 +119,13 @@ class Contents:
         owned = self.products.rows_of(product)
         return bool((self.rows.values[owned.start : owned.stop] == row).all(axis=1).any())
 
+    def described(self, attributes: Attributes) -> Contents:
+        """With other attributes of the products that are named; the rest keep theirs."""
+        merged = {**self.products.attributes, **attributes}
+        return replace(
+            self, products=ProductTable.of(self.products.ids, self.products.first_row, merged)
+        )
+
     def removed(self, ids: Sequence[str]) -> Contents:
         """Without these products.
 
