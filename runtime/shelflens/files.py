@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+Check = Callable[[Path, memoryview], object]
+"""Called with a file and its bytes before anything of them is read; raises to refuse them."""
 
 ABANDONED_SECONDS = 60.0
 """Age from which a temporary file that no process holds is taken for a killed writer's."""
