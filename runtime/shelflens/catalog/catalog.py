@@ -21,6 +21,7 @@ from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
 from shelflens.catalog.source import Source, open_source
 from shelflens.errors import CatalogError, SpaceError
+from shelflens.files import Check
 from shelflens.product_ids import check_rows
 
 
@@ -79,14 +80,19 @@ class Catalog:
         vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Catalog:
+    def open(cls, path: str | os.PathLike[str], *, check: Check | None = None) -> Catalog:
         """Open a catalog file, and check it; see `open_source`.
+
+        Args:
+            path: The file.
+            check: Called with the path and the bytes before anything else looks at them.
 
         Raises:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
+            ShelfLensError: what `check` raises.
         """
-        source, opened = open_source(path), cls.__new__(cls)
+        source, opened = open_source(path, check), cls.__new__(cls)
         state = {"path": source.path, "fingerprint": source.fingerprint}
         vars(opened).update(contents=source.contents, source=source, **state)
         return opened

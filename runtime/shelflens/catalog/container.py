@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import CatalogError
-from shelflens.files import atomic_writer
+from shelflens.files import Check, atomic_writer
 
 FORMAT = 1
 """Format number of the files written here; files of every lower number open too."""
@@ -97,16 +97,23 @@ def write_container(
             stream.write(_bytes(tensors[name]))
 
 
-def open_container(path: str | Path) -> Opened:
+def open_container(path: str | Path, check: Check | None = None) -> Opened:
     """Open a file and check its frame: header, extents, fingerprint; not yet the checksums.
 
     Files up to 4 MiB are read, larger ones mapped into memory.
 
+    Args:
+        path: The file.
+        check: Called with the path and the bytes before anything else looks at them.
+
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
     data, identity = _content(Path(path))
+    if check is not None:
+        check(Path(path), data.data)
     try:
         return Opened(_parsed(data, path), data, identity)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -18,6 +18,7 @@ from shelflens.catalog.container import (
 )
 from shelflens.catalog.contents import Contents
 from shelflens.errors import CatalogError
+from shelflens.files import Check
 
 CHECKED_PRODUCTS = 256
 """Records of so many products are checked when a file is opened. Parsing a million takes seconds,
@@ -64,19 +65,24 @@ class Source:
         verify_container(self.path, *self.container)
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_source(path: str | os.PathLike[str], check: Check | None = None) -> Source:
     """Open a catalog file by one descriptor, and check it.
 
     Header, tables, calibration, rows and checksums are checked at once, the records of products up
     to `CHECKED_PRODUCTS`. A mapped file (above 4 MiB) that this process has checked already is not
     read again while it is the same.
 
+    Args:
+        path: The file.
+        check: Called with the path and the bytes before anything else looks at them.
+
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
     file = Path(path)
-    container, content, identity = open_container(file)
+    container, content, identity = open_container(file, check)
     try:
         contents = Contents.read(*container)
     except _REFUSED as error:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress
 
+if TYPE_CHECKING:  # a lookup without --trust starts without it
+    from shelflens.signing.trust import Trust
+
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --engine and --threads."""
@@ -39,10 +43,39 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_model(args: argparse.Namespace) -> Embedder:
+def open_model(args: argparse.Namespace, trust: Trust | None = None) -> Embedder:
     """The embedder that the arguments ask for, without the engine's greeting on the screen."""
+    check = None if trust is None else trust.check
     with without_greeting():
-        return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+        return Embedder.open(args.model, engine=args.engine, threads=args.threads, check=check)
+
+
+def add_trust(parser: argparse.ArgumentParser, *, what: str = "catalog (and --model)") -> None:
+    """Declare --trust."""
+    parser.add_argument(
+        "--trust",
+        action="append",
+        metavar="KEY.pub",
+        help=f"use the {what} only if this key signed it and nothing newer was in use here; "
+        "repeatable, any of the keys (default: unsigned files are used too)",
+    )
+
+
+def open_trust(args: argparse.Namespace) -> Trust | None:
+    """Who has to have signed the files that are opened; None without --trust.
+
+    Raises:
+        SignatureError: a key that cannot be used, or no `cryptography`.
+    """
+    if not args.trust:
+        return None
+    from shelflens.signing.trust import Trust
+
+    return Trust.read(
+        args.trust,
+        allow_rollback=getattr(args, "allow_rollback", False),
+        report=lambda line: print(printable(f"note: {line}"), file=sys.stderr),
+    )
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:

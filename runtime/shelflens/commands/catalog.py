@@ -16,10 +16,12 @@ from shelflens.commands import calibration
 from shelflens.commands.arguments import (
     add_dataset,
     add_model,
+    add_trust,
     build_reported,
     embed_dataset,
     open_dataset,
     open_model,
+    open_trust,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
@@ -117,6 +119,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
     add_catalog(rollback)
+    for act in (install, rollback):
+        add_trust(act, what="catalog file")
+        act.add_argument(
+            "--allow-rollback",
+            action="store_true",
+            help="with --trust: also if a newer one was in use here, which is then forgotten",
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -248,7 +257,7 @@ def _install(args: argparse.Namespace) -> int:
     from shelflens.catalog.install import install, previous_path
 
     former = Path(args.catalog).exists()
-    catalog = install(args.new, args.catalog)
+    catalog = install(args.new, args.catalog, trust=open_trust(args))
     kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
     print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}{kept}")
     return 0
@@ -257,7 +266,7 @@ def _install(args: argparse.Namespace) -> int:
 def _rollback(args: argparse.Namespace) -> int:
     from shelflens.catalog.install import rollback
 
-    catalog = rollback(args.catalog)
+    catalog = rollback(args.catalog, trust=open_trust(args))
     print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}; rollback again undoes this")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from shelflens.commands.arguments import add_trust, open_trust
 from shelflens.commands.catalog_option import add_catalog
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
     )
+    add_trust(build)
     build.add_argument(
         "--images",
         type=Path,
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
         title=args.title,
         vendor=args.vendor,
+        trust=open_trust(args),
     )
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
