@@ -137,9 +137,9 @@ def test_what_is_no_bundle_is_refused(signed: Path, key: PrivateKey, name: str) 
 
 def damages(whole: bytes) -> Iterator[bytes]:
     generator = random.Random(4)
-    yield from flipped(whole, iter(range(len(whole))), generator)
-    yield from cut(whole, iter(range(len(whole) - 1)))
-    yield from mixed(whole, 300, generator)
+    yield from flipped(whole, iter(range(0, len(whole), 3)), generator)
+    yield from cut(whole, iter(range(0, len(whole) - 1, 7)))
+    yield from mixed(whole, 100, generator)
 
 
 def test_damage_is_refused_or_changes_nothing(signed: Path, key: PrivateKey) -> None:
@@ -153,7 +153,7 @@ def test_damage_is_refused_or_changes_nothing(signed: Path, key: PrivateKey) -> 
             assert statement_of(signed) == wanted
         except SignatureError:
             count += 1
-    assert count > 1500
+    assert count > 500
 
 
 RESOURCE = {"name": ".", "algorithm": "sha256", "digest": "0" * 64}
