@@ -81,16 +81,11 @@ class Catalog:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, check: Check | None = None) -> Catalog:
-        """Open a catalog file, and check it; see `open_source`.
-
-        Args:
-            path: The file.
-            check: Called with the path and the bytes before anything else looks at them.
+        """Open a catalog file, and check it; see `open_source`, also for `check`.
 
         Raises:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
-            ShelfLensError: what `check` raises.
         """
         source, opened = open_source(path, check), cls.__new__(cls)
         state = {"path": source.path, "fingerprint": source.fingerprint}

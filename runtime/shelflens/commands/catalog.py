@@ -272,10 +272,14 @@ def _rollback(args: argparse.Namespace) -> int:
 
 
 def _info(args: argparse.Namespace) -> int:
+    from shelflens.signing.neighbours import signature_path
+
     catalog = Catalog.open(args.catalog)
     catalog.verify()
     size = Path(args.catalog).stat().st_size
-    summary = {"file": args.catalog, "bytes": size, **summarize(catalog)}
+    signature = signature_path(Path(args.catalog))
+    signed = signature.name if signature.exists() else None
+    summary = {"file": args.catalog, "bytes": size, **summarize(catalog), "signature": signed}
     if args.json:
         print(json.dumps({**summary, "ids": catalog.ids}, ensure_ascii=False))
         return 0
@@ -283,6 +287,8 @@ def _info(args: argparse.Namespace) -> int:
         text = value
         if isinstance(value, list):
             text = ", ".join(value)
+        elif key == "signature":
+            text = f"{value}, not checked here: shelflens verify" if value else "none"
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
         print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")

@@ -102,7 +102,12 @@ class Trust:
         self.remember(path, self.verify(path))
 
     def verify(
-        self, path: Path, content: memoryview | None = None, *, used_as: Path | None = None
+        self,
+        path: Path,
+        content: memoryview | None = None,
+        *,
+        used_as: Path | None = None,
+        signature: Path | None = None,
     ) -> Verified:
         """`check`, without remembering the serial.
 
@@ -110,13 +115,15 @@ class Trust:
             path: The file or folder.
             content: The file's bytes; None reads the file or folder.
             used_as: The path whose serials count, where it is another.
+            signature: The signature file, where it does not lie beside it.
 
         Raises:
             SignatureError, OSError: as `check`.
         """
-        signatures = [file for file in self.signature_paths(path) if file.exists()]
+        candidates = self.signature_paths(path) if signature is None else (signature,)
+        signatures = [file for file in candidates if file.exists()]
         if not signatures:
-            name = signature_path(path).name
+            name = candidates[0].name
             raise SignatureError(f"{path}: not signed (no {name} beside it); expected {self._who}")
         problems = []
         for file in signatures:
@@ -140,18 +147,19 @@ class Trust:
 
         Where that cannot be written it holds for this process, and is reported.
         """
-        serial, place = verified.statement.serial, serial_path(path)
-        try:
+        serial, state = verified.statement.serial, serial_path(path)
+        if not self._allow_rollback:
             known = self._serial(path)
-            if serial is not None and (self._allow_rollback or known is None or serial > known):
-                self._seen[place] = serial
-            if self._allow_rollback or (serial is not None and (known is None or serial > known)):
-                write_serial(path, serial)
-        except SignatureError:  # a damaged state file; only with allow_rollback it is replaced
+            if serial is None or (known is not None and serial <= known):
+                return
+        self._seen.pop(state, None)
+        if serial is not None:
+            self._seen[state] = serial
+        try:
             write_serial(path, serial)
         except OSError as error:
             self._report(
-                f"{place}: cannot be written ({error.strerror}); after a restart a file older than "
+                f"{state}: cannot be written ({error.strerror}); after a restart a file older than "
                 f"serial {serial} would be accepted"
             )
 
