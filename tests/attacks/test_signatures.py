@@ -21,6 +21,7 @@ from shelflens.signing.neighbours import signature_path
 from shelflens.signing.sign import sign
 from shelflens.signing.statement import read_statement
 from tests.attacks.damage import cut, flipped, mixed
+from tests.attacks.signed import opens_during_installs
 from tests.support.signed import (
     another_curve,
     bundle_of,
@@ -341,3 +342,9 @@ def test_a_hostile_signature_is_one_line_on_the_command_line(
     signature_path(signed).unlink()
     signature_path(signed).mkdir()
     assert run(*words)[0] == 1
+
+
+def test_a_signed_catalog_opens_while_another_is_installed(tmp_path: Path) -> None:
+    opens, refused = opens_during_installs(tmp_path, seconds=3)
+    assert opens > 20
+    assert refused == 0

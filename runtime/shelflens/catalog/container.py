@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import CatalogError
-from shelflens.files import Check, atomic_writer
+from shelflens.files import Check, atomic_writer, unless_replaced
 
 FORMAT = 1
 """Format number of the files written here; files of every lower number open too."""
@@ -111,9 +111,8 @@ def open_container(path: str | Path, check: Check | None = None) -> Opened:
         FileNotFoundError: no such file.
         ShelfLensError: what `check` raises.
     """
-    data, identity = _content(Path(path))
-    if check is not None:
-        check(Path(path), data.data)
+    file = Path(path)
+    data, identity = unless_replaced([file], lambda: _content(file, check))
     try:
         return Opened(_parsed(data, path), data, identity)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -131,8 +130,15 @@ def read_container(path: str | Path) -> Container:
     return container
 
 
-def _content(path: Path) -> tuple[NDArray[np.uint8], Identity | None]:
-    """The bytes of a file, by one descriptor."""
+def _content(path: Path, check: Check | None) -> tuple[NDArray[np.uint8], Identity | None]:
+    """The bytes of a file, by one descriptor, checked."""
+    data, identity = _bytes_of(path)
+    if check is not None:
+        check(path, data.data)
+    return data, identity
+
+
+def _bytes_of(path: Path) -> tuple[NDArray[np.uint8], Identity | None]:
     # Without waiting: opening a pipe would block until somebody writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if os.name == "nt" and path.is_dir():

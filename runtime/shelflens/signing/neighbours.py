@@ -97,11 +97,15 @@ def settle_signature(target: Path, previous: Path) -> None:
         signature_path(previous),
     )
     if signature.exists():
-        signature.replace(kept)
+        content = signature.read_bytes()
+        with atomic_writer(kept) as stream:
+            stream.write(content)
     else:
         kept.unlink(missing_ok=True)
     if staged.exists():
-        staged.replace(signature)
+        staged.replace(signature)  # at once: a reader finds the one or the other
+    else:
+        signature.unlink(missing_ok=True)
     sync_folder(signature.parent)
 
 

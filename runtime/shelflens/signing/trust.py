@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from shelflens.errors import SignatureError
+from shelflens.files import unless_replaced
 from shelflens.signing.bundle import read_bundle
 from shelflens.signing.ecdsa import PublicKey, read_public_key
 from shelflens.signing.manifest import content_digest, difference, digests_of
@@ -120,13 +121,15 @@ class Trust:
         Raises:
             SignatureError, OSError: as `check`.
         """
-        candidates = self.signature_paths(path) if signature is None else (signature,)
-        signatures = [file for file in candidates if file.exists()]
-        if not signatures:
-            name = candidates[0].name
-            raise SignatureError(f"{path}: not signed (no {name} beside it); expected {self._who}")
+        files = self.signature_paths(path) if signature is None else (signature,)
+        return unless_replaced(files, lambda: self._verified(path, content, used_as or path, files))
+
+    def _verified(
+        self, path: Path, content: memoryview | None, used_as: Path, files: Sequence[Path]
+    ) -> Verified:
+        """By the first of the signature files that fits."""
         problems = []
-        for file in signatures:
+        for file in files:
             try:
                 statement, key = self._signed(file)
                 found = (
@@ -136,11 +139,16 @@ class Trust:
                 )
                 if text := difference(statement.digests, found):
                     raise SignatureError(f"{path}: {text}; copy it again, with its signature")
-                self._require_current(path, statement, used_as or path)
+                self._require_current(path, statement, used_as)
                 return Verified(statement, key, file)
+            except FileNotFoundError:
+                if not path.exists():
+                    raise
             except SignatureError as error:
                 problems.append(error)
-        raise problems[0]
+        name = files[0].name
+        missing = SignatureError(f"{path}: not signed (no {name} beside it); expected {self._who}")
+        raise problems[0] if problems else missing
 
     def remember(self, path: Path, verified: Verified) -> None:
         """Note that a file is in use: an older one is refused from now on.
