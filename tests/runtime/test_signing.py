@@ -496,3 +496,40 @@ def test_the_state_is_small_and_whole(store: Path) -> None:
     neighbours.write_serial(store, MAX_SERIAL)
     assert serial_path(store).stat().st_size < 64
     assert neighbours.read_serial(store) == MAX_SERIAL
+
+
+@pytest.mark.parametrize(
+    ("name", "serial"), [("model-signing-1.1.1.sig", None), ("shelflens-1.sig", 7)]
+)
+def test_signatures_of_every_kind_hold_for_ever(name: str, serial: int | None) -> None:
+    """By the reference implementation, and by 0.1.0 of ours, with the same key."""
+    golden = Path(__file__).parents[1] / "golden"
+    judge = trust.Trust.read([golden / "signed" / "shop.pub"])
+    content = (golden / "catalog-1.catalog").read_bytes()
+    where = golden / "catalog-1.catalog", memoryview(content)
+    verified = judge.verify(*where, signature=golden / "signed" / name)
+    assert verified.statement.serial == serial
+    with pytest.raises(SignatureError, match="differs from what was signed"):
+        judge.verify(where[0], where[1][:-1], signature=golden / "signed" / name)
+
+
+def test_serve_takes_signed_files_only(run: Run, tmp_path: Path, built: Path) -> None:
+    key, store = key_pair(tmp_path), tmp_path / "store.catalog"
+    store.write_bytes(built.read_bytes())
+    web_app = tmp_path / "web"
+    web_app.mkdir()
+    (web_app / "index.html").write_text("x")
+    words = ["serve", "--catalog", store, "--web-app", web_app, "--port", "0"]
+    words += ["--trust", tmp_path / "shop.pub"]
+    assert "store.catalog: not signed" in run(*words)[2]
+    sign(store, key)
+    status, _, err = run(*words)
+    assert status == 1
+    assert "web: not signed (no web.sig beside it)" in err
+
+
+def test_info_says_whether_a_signature_is_there(run: Run, store: Path, key: PrivateKey) -> None:
+    assert "signature   none" in run("catalog", "info", store)[1]
+    assert json.loads(run("catalog", "info", store, "--json")[1])["signature"] is None
+    sign(store, key)
+    assert "store.catalog.sig, not checked here" in run("catalog", "info", store)[1]
