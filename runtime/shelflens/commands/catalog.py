@@ -11,17 +11,15 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.catalog.summary import summarize
-from shelflens.commands import calibration
+from shelflens.catalog.summary import size_of, summarize
+from shelflens.commands import calibration, installing
 from shelflens.commands.arguments import (
     add_dataset,
     add_model,
-    add_trust,
     build_reported,
     embed_dataset,
     open_dataset,
     open_model,
-    open_trust,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
@@ -113,26 +111,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
-    install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
-    install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
-    add_catalog(install, "what devices use", is_last=True)
-
-    rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
-    add_catalog(rollback)
-    for act in (install, rollback):
-        add_trust(act, what="catalog file")
-        act.add_argument(
-            "--allow-rollback",
-            action="store_true",
-            help="with --trust: also if a newer one was in use here, which is then forgotten",
-        )
+    installing.add_arguments(acts)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
-    acts |= {"install": _install, "rollback": _rollback}
+    acts |= installing.ACTS
     products = {"product": args.id} if "id" in args else {}
     with detailed(subcommand=args.act, **products):
         return acts[args.act](args)
@@ -149,7 +135,7 @@ def _build(args: argparse.Namespace) -> int:
     _require_all(args, dataset, images)
     with write_lock(args.out):
         catalog.save(args.out)
-    print(f"{args.out}: {_size(catalog, args.out)}{_skipped(dataset, images)}")
+    print(f"{args.out}: {size_of(catalog, args.out)}{_skipped(dataset, images)}")
     return 1 if report_products(dataset, images) else 0
 
 
@@ -192,7 +178,7 @@ def _add(args: argparse.Namespace) -> int:
     print(
         f"{args.catalog}: {new} images added"
         + (f", {known} were there already" if known else "")
-        + f"; {_size(grown, Path(args.catalog))}{_skipped(dataset, images)}"
+        + f"; {size_of(grown, args.catalog)}{_skipped(dataset, images)}"
     )
     return 1 if report_products(dataset, images) else 0
 
@@ -204,7 +190,7 @@ def _remove(args: argparse.Namespace) -> int:
         except CatalogError as error:
             raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
         smaller.save(args.catalog)
-    print(f"{args.catalog}: {_size(smaller, Path(args.catalog))}")
+    print(f"{args.catalog}: {size_of(smaller, args.catalog)}")
     return 0
 
 
@@ -253,24 +239,6 @@ def _unconfirm(args: argparse.Namespace) -> int:
     return 0
 
 
-def _install(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import install, previous_path
-
-    former = Path(args.catalog).exists()
-    catalog = install(args.new, args.catalog, trust=open_trust(args))
-    kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
-    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}{kept}")
-    return 0
-
-
-def _rollback(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import rollback
-
-    catalog = rollback(args.catalog, trust=open_trust(args))
-    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}; rollback again undoes this")
-    return 0
-
-
 def _info(args: argparse.Namespace) -> int:
     from shelflens.signing.neighbours import signature_path
 
@@ -296,14 +264,6 @@ def _info(args: argparse.Namespace) -> int:
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
     print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))
     return 0
-
-
-def _size(catalog: Catalog, path: Path) -> str:
-    size = path.stat().st_size
-    return (
-        f"{len(catalog)} products, {catalog.row_count} images, {size / 1024:.0f} KiB, "
-        f"space {catalog.space}"
-    )
 
 
 def _skipped(dataset: Dataset, images: list[LabelledImage]) -> str:
