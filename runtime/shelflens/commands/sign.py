@@ -14,7 +14,7 @@ from shelflens.console import printable
 HELP = "Sign files; devices that get --trust NAME.pub use no others. Needs shelflens[sign]."
 EXAMPLES = (
     "sign store.catalog --key shop-2026.key",
-    "sign store.catalog model.tflite web-app --key shop-2026.key --valid-days 90",
+    "sign store.catalog web-app --key shop-2026.key --valid-days 90",
 )
 
 

@@ -10,7 +10,7 @@ from shelflens.console import printable
 HELP = "Tell who signed files, and end with 1 unless a trusted key did. Needs shelflens[sign]."
 EXAMPLES = (
     "verify store.catalog --trust shop-2026.pub",
-    "verify store.catalog web-app --trust shop-2026.pub --trust shop-2027.pub",
+    "verify store.catalog --trust shop-2026.pub --trust shop-2027.pub",
 )
 
 
