@@ -57,7 +57,7 @@ def install(
             _copy(catalog, stream)
             if kept := _second_name(target):
                 kept.replace(previous)  # a kill from here on loses nothing
-        return _settled(target, previous, trust, verified)
+        return settled(target, trust, verified)
 
 
 def rollback(path: str | os.PathLike[str], *, trust: Trust | None = None) -> Catalog:
@@ -87,7 +87,7 @@ def rollback(path: str | os.PathLike[str], *, trust: Trust | None = None) -> Cat
         if kept:  # a kill before this loses only the catalog that was rolled back
             kept.replace(previous)
             sync_folder(target.parent)
-        return _settled(target, previous, trust, verified)
+        return settled(target, trust, verified)
 
 
 def _verifier(trust: Trust | None, target: Path, verified: list[Verified]) -> Check | None:
@@ -97,11 +97,9 @@ def _verifier(trust: Trust | None, target: Path, verified: list[Verified]) -> Ch
     return lambda path, content: verified.append(trust.verify(path, content, used_as=target))
 
 
-def _settled(
-    target: Path, previous: Path, trust: Trust | None, verified: list[Verified]
-) -> Catalog:
-    """The catalog that is in use now, its signature in its place and its serial remembered."""
-    settle_signature(target, previous)
+def settled(target: Path, trust: Trust | None, verified: list[Verified]) -> Catalog:
+    """The catalog that is in use now, its signature beside it and its serial remembered."""
+    settle_signature(target, previous_path(target))
     if trust is not None:
         # Not before: a device whose power fails must not refuse the catalog that it still has.
         trust.remember(target, verified[0])

@@ -74,14 +74,14 @@ def write_serial(path: Path, serial: int | None) -> None:
         write_text(state, json.dumps({"serial": serial}) + "\n")
 
 
-def stage_signature(signature: Path, target: Path) -> None:
-    """Lay a signature, if it is there, beside the file that is about to be replaced.
+def stage_signature(signature: Path | None, target: Path) -> None:
+    """Lay a signature, if there is one, beside the file that is about to be replaced.
 
     Raises:
         OSError: it cannot be read or written.
     """
     staged = next_signature_path(target)
-    if not signature.exists():
+    if signature is None or not signature.exists():
         staged.unlink(missing_ok=True)
         return
     content = signature.read_bytes()
