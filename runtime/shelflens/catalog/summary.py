@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from shelflens.catalog.catalog import Catalog
@@ -23,11 +22,3 @@ def summarize(catalog: Catalog) -> dict[str, Any]:
         "columns": sorted({name for columns in catalog.attributes.values() for name in columns}),
         "fingerprint": catalog.fingerprint,
     }
-
-
-def size_of(catalog: Catalog, path: str | Path) -> str:
-    """How large a catalog is that was written to a file, for a line."""
-    return (
-        f"{len(catalog)} products, {catalog.row_count} images, "
-        f"{Path(path).stat().st_size / 1024:.0f} KiB, space {catalog.space}"
-    )

@@ -22,6 +22,7 @@ from shelflens.errors import DataError
 from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
+from shelflens.product_ids import clean_id
 from shelflens.progress import Progress
 
 if TYPE_CHECKING:  # a lookup without --trust starts without it
@@ -50,41 +51,9 @@ def open_model(args: argparse.Namespace, trust: Trust | None = None) -> Embedder
         return Embedder.open(args.model, engine=args.engine, threads=args.threads, check=check)
 
 
-def add_trust(parser: argparse.ArgumentParser, *, what: str = "catalog (and --model)") -> None:
-    """Declare --trust."""
-    parser.add_argument(
-        "--trust",
-        action="append",
-        metavar="KEY.pub",
-        help=f"use the {what} only if this key signed it and nothing newer was in use here; "
-        "repeatable, any of the keys (default: unsigned files are used too)",
-    )
-
-
-def open_trust(args: argparse.Namespace) -> Trust | None:
-    """Who has to have signed the files that are opened; None without --trust.
-
-    Raises:
-        SignatureError: a key that cannot be used, or no `cryptography`.
-    """
-    if not args.trust:
-        return None
-    from shelflens.signing.trust import Trust
-
-    return Trust.read(
-        args.trust,
-        allow_rollback=getattr(args, "allow_rollback", False),
-        report=lambda line: print(printable(f"note: {line}"), file=sys.stderr),
-    )
-
-
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Declare --columns, --flat and --strict."""
-    parser.add_argument(
-        "--columns",
-        metavar="OUR=THEIR,...",
-        help="columns of the CSV by their names there, such as path=Image,product=SKU",
-    )
+    """Declare --columns, --flat, --strict and --report."""
+    add_columns(parser)
     parser.add_argument(
         "--flat",
         action="store_true",
@@ -93,6 +62,46 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="do nothing unless every photo and row is read"
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.csv", help="a CSV that says of every photo what it is"
+    )
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Declare --columns."""
+    parser.add_argument(
+        "--columns",
+        metavar="OUR=THEIR,...",
+        help="columns of a DATASET that is a table, by their names there, such as "
+        "path=Image,product=SKU",
+    )
+
+
+def columns_of(args: argparse.Namespace) -> dict[str, str]:
+    """What --columns says.
+
+    Raises:
+        DataError: another form.
+    """
+    return parse_mapping(args.columns) if args.columns else {}
+
+
+def find_typed(catalog: Catalog, text: str) -> str | None:
+    """The id of a product as a person typed it: as it is, else in the form of ids that are read;
+    None when there is no such product."""
+    forms = dict.fromkeys((text, clean_id(text)))
+    return next((form for form in forms if catalog.contents.products.find(form) is not None), None)
+
+
+def typed_id(catalog: Catalog, text: str) -> str:
+    """As `find_typed`.
+
+    Raises:
+        CatalogError: no such product; names those spelled alike.
+    """
+    if (found := find_typed(catalog, text)) is None:
+        catalog.index_of(clean_id(text))
+    return found or text
 
 
 def open_dataset(args: argparse.Namespace) -> Dataset:
@@ -105,9 +114,8 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
         raise DataError(
             f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
         )
-    columns = parse_mapping(args.columns) if args.columns else None
-    flat = args.flat and Path(args.data).is_dir()
-    dataset = read_unlabelled(args.data) if flat else read_dataset(args.data, columns=columns)
+    read = read_unlabelled if args.flat else read_dataset
+    dataset = read(args.data, columns=columns_of(args))
     if args.strict:
         require_strictly(dataset)
     report_notes(dataset)
@@ -121,8 +129,30 @@ def positive(text: str) -> int:
     return int(text)
 
 
+_MAX_LISTED = 20
+"""Unreadable photos that are listed one by one."""
+
+
+class Skipped:
+    """Photos that cannot be read: kept, and the first of them listed on standard error."""
+
+    def __init__(self) -> None:
+        self.errors: dict[LabelledImage, str] = {}
+
+    def add(self, image: LabelledImage, error: Exception) -> None:
+        """Take a photo in."""
+        text = str(error)
+        if isinstance(error, OSError):
+            text = f"{image.path}: {error.strerror or error}"
+        self.errors[image] = text
+        if len(self.errors) <= _MAX_LISTED:
+            print(printable(f"skipped: {text}"), file=sys.stderr)
+        elif len(self.errors) == _MAX_LISTED + 1:
+            print("skipped: further photos are not listed", file=sys.stderr)
+
+
 def build_reported(
-    embedder: Embedder, dataset: Dataset, *, source: str
+    embedder: Embedder, dataset: Dataset, *, source: str, skipped: Skipped | None = None
 ) -> tuple[Catalog, list[LabelledImage]]:
     """`build_catalog` with a progress bar; unreadable photos are listed and skipped.
 
@@ -132,18 +162,13 @@ def build_reported(
     Raises:
         DataError: not one photo could be read.
     """
-    skipped = set()
-
-    def skip(image: LabelledImage, error: Exception) -> None:
-        skipped.add(image)
-        _report_skipped(error)
-
+    skipped = skipped or Skipped()
     try:
         with Progress("embedding", len(dataset.items)) as bar:
-            catalog = build_catalog(dataset, embedder, on_error=skip, on_done=bar.update)
+            catalog = build_catalog(dataset, embedder, on_error=skipped.add, on_done=bar.update)
     except DataError as error:
         raise DataError(f"{source}: {error}, see above") from error
-    return catalog, in_row_order([image for image in dataset.items if image not in skipped])
+    return catalog, in_row_order([image for image in dataset.items if image not in skipped.errors])
 
 
 def embed_dataset(
@@ -151,7 +176,7 @@ def embed_dataset(
     dataset: Dataset,
     *,
     source: str,
-    on_error: Callable[[Exception], None] | None = None,
+    on_error: Callable[[LabelledImage, Exception], None] | None = None,
 ) -> tuple[list[LabelledImage], NDArray[np.float32]]:
     """Embed labelled photos with a progress bar; unreadable ones are skipped.
 
@@ -159,7 +184,7 @@ def embed_dataset(
         embedder: The model.
         dataset: The photos.
         source: What they are called in messages.
-        on_error: Called with the error of an unreadable photo; without it the photo is listed.
+        on_error: Called with an unreadable photo and its error; without it the photo is listed.
 
     Returns:
         The m photos that were read, and their embeddings float32 [m, d].
@@ -168,19 +193,16 @@ def embed_dataset(
         DataError: not one photo could be read.
     """
     count = len(dataset.items)
+    on_error = on_error or Skipped().add
     with Progress("embedding", count) as bar:
         kept, vectors = embedder.embed_many(
             dataset.paths,
-            on_error=lambda _, error: (on_error or _report_skipped)(error),
+            on_error=lambda index, error: on_error(dataset.items[index], error),
             on_done=bar.update,
         )
     if not len(kept):
         raise DataError(f"{source}: none of {count} photos could be read, see above")
     return [dataset.items[index] for index in kept], vectors
-
-
-def _report_skipped(error: Exception) -> None:
-    print(printable(f"skipped: {error}"), file=sys.stderr)
 
 
 def share(text: str) -> float:
@@ -236,6 +258,7 @@ def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET",
         help="the folder or CSV with the products' images (default: the column 'picture')",
     )
+    add_columns(parser)
 
 
 def table(matches: Sequence[Match]) -> str:

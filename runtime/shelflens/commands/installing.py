@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from shelflens.catalog.summary import size_of
-from shelflens.commands.arguments import add_trust, open_trust
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.enroll import size_line
+from shelflens.commands.trust_option import add_trust, open_trust
 
 
 def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +34,7 @@ def _install(args: argparse.Namespace) -> int:
     former = Path(args.catalog).exists()
     catalog = install(args.new, args.catalog, trust=open_trust(args))
     kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
-    print(f"{args.catalog}: {size_of(catalog, args.catalog)}{kept}")
+    print(f"{args.catalog}: {size_line(catalog, Path(args.catalog))}{kept}")
     return 0
 
 
@@ -42,7 +42,7 @@ def _rollback(args: argparse.Namespace) -> int:
     from shelflens.catalog.install import rollback
 
     catalog = rollback(args.catalog, trust=open_trust(args))
-    print(f"{args.catalog}: {size_of(catalog, args.catalog)}; rollback again undoes this")
+    print(f"{args.catalog}: {size_line(catalog, Path(args.catalog))}; rollback again undoes this")
     return 0
 
 

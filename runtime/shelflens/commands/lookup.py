@@ -14,14 +14,13 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import (
     add_model,
-    add_trust,
     open_model,
-    open_trust,
     positive,
     table,
 )
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.photos import STDIN, Photos, find_photos
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.console import printable
 from shelflens.errors import PhotoError
 from shelflens.model.embedder import Embedder

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from shelflens.commands.arguments import (
+    add_columns,
     add_model,
-    add_trust,
+    columns_of,
     open_model,
-    open_trust,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
+    add_columns(parser)
     parser.add_argument(
         "--host", default=Settings.host, help="address to listen on (default: this machine only)"
     )
@@ -88,6 +90,6 @@ def run(args: argparse.Namespace) -> int:
     if args.images is not None:
         from shelflens.render.product_images import product_images
 
-        find_image = product_images(reloader.catalog, args.images)
+        find_image = product_images(reloader.catalog, args.images, columns_of(args))
     serve(reloader, settings, find_image=find_image)
     return 0

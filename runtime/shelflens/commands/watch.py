@@ -12,13 +12,12 @@ from pathlib import Path
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import (
     add_model,
-    add_trust,
     open_model,
-    open_trust,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.lookup import words_of
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option
