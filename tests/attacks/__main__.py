@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from shelflens import Catalog, CatalogError
+from shelflens.commands.doctor import PROBES
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.attacks.amounts import Outcome, Run
@@ -31,6 +32,7 @@ from tests.attacks.odd_contents import odd_contents, sound
 from tests.attacks.overwrites import overwritten
 from tests.attacks.profiles import first_writers, sound_profile, tally_profiles
 from tests.attacks.renames import mixed_opens
+from tests.attacks.signed import opens_during_installs, signed_file, tally_signatures
 from tests.attacks.writers import concurrent_adds, kill_during_save
 from tests.support.server_process import running
 
@@ -95,6 +97,37 @@ def model(run: Run) -> Outcome:
         yield from flipped(whole, tail, generator)
 
     return _counted(tally_models(run.folder / "model.tflite", run.until_late(damages())))
+
+
+def onnx_model(run: Run) -> Outcome:
+    """The smallest .onnx that runs: every byte, every length, and random damage."""
+    whole, generator = PROBES[".onnx"].read_bytes(), run.random()
+
+    def damages() -> Iterator[bytes]:
+        yield from cut(whole, iter(range(len(whole))))
+        yield from flipped(whole, iter(range(len(whole))), generator)
+        yield from mixed(whole, run.amount(10_000, 200), generator)
+
+    path = run.folder / "model.onnx"
+    return _counted(tally_models(path, run.until_late(damages()), PROBES[".onnx"]))
+
+
+def signature(run: Run) -> Outcome:
+    """The signature of a file: every byte, and random damage."""
+    whole, path = signed_file(run.folder)
+    generator = run.random()
+
+    def damages() -> Iterator[bytes]:
+        yield from flipped(whole, iter(range(0, len(whole), run.amount(1, 10))), generator)
+        yield from mixed(whole, run.amount(10_000, 200), generator)
+
+    return _counted(tally_signatures(path, run.until_late(damages())))
+
+
+def installs(run: Run) -> Outcome:
+    """Opens while signed catalogs are installed over each other."""
+    opens, refused = opens_during_installs(run.folder, seconds=run.amount(60, 5))
+    return Outcome(f"{opens:,} opens, {refused} refused", refused)
 
 
 def requests(run: Run) -> Outcome:
@@ -249,19 +282,9 @@ def _lookup_catalog(run: Run) -> Path:
 
 
 ATTACKS: tuple[Callable[[Run], Outcome], ...] = (
-    *(small_catalog, large_mapped_catalog, profile, model, requests, odd),
-    *(
-        kills,
-        kills_while_saving,
-        writers,
-        profile_writers,
-        deltas,
-        kills_while_applying,
-        overwrites,
-        renames,
-        requests_to_a_server,
-        idle_clients,
-    ),
+    *(small_catalog, large_mapped_catalog, profile, model, onnx_model, signature),
+    *(requests, odd, kills, kills_while_saving, writers, profile_writers, renames, installs),
+    *(deltas, kills_while_applying, overwrites, requests_to_a_server, idle_clients),
 )
 
 

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.blocks import checksum, write_parts
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.checks import check_scales
-from shelflens.catalog.container import (
-    Entry,
-    Header,
-    checksum,
-    parsed_header,
-    write_parts,
-)
+from shelflens.catalog.container import Entry, Header, parsed_header
 from shelflens.catalog.content import damaged
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.delta import DELTA, Delta, open_delta, read_delta
-from shelflens.catalog.install import keep_previous
+from shelflens.catalog.install import keep_previous, previous_path, settled
 from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.records import parsed_record
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.source import CHECKED_PRODUCTS, REFUSED, Source
 from shelflens.catalog.splice import Array, spliced, spliced_bounds
-from shelflens.errors import CatalogError
+from shelflens.errors import CatalogError, SignatureError
 from shelflens.files import atomic_writer
 from shelflens.product_ids import ROW_LIMIT
+from shelflens.signing.neighbours import settle_after_crash, stage_signature
+
+if TYPE_CHECKING:  # applying without --trust needs no cryptography
+    from shelflens.signing.trust import Trust, Verified
 
 
-def apply(path: str | os.PathLike[str], delta_path: str | os.PathLike[str]) -> Catalog:
+def apply(
+    path: str | os.PathLike[str],
+    delta_path: str | os.PathLike[str],
+    *,
+    trust: Trust | None = None,
+    signature: str | os.PathLike[str] | None = None,
+) -> Catalog:
     """Turn a catalog file into the one that a delta leads to; the one before is kept beside it.
 
     Everything is checked before the file is replaced: the delta, that it is for this catalog, what
@@ -41,14 +48,19 @@ def apply(path: str | os.PathLike[str], delta_path: str | os.PathLike[str]) -> C
     Args:
         path: The catalog.
         delta_path: The delta.
+        trust: Who has to have signed the delta, and what comes out; None takes unsigned ones too.
+        signature: The signature file of the catalog that comes out; without it that has none.
 
     Raises:
         CatalogError: the delta is damaged, was applied already, or is for another catalog; nothing
             is changed.
+        SignatureError: as `Trust.check`, or no signature of what comes out; nothing is changed.
         OSError: a file cannot be read or written; nothing is changed.
     """
     file = Path(delta_path)
-    container = open_delta(file)
+    if trust is not None and signature is None:
+        raise SignatureError(f"{file}: expected the signature of what comes out (--signature)")
+    container = open_delta(file, None if trust is None else trust.verify)
     with opened_to_change(path) as catalog:
         source = catalog.source
         if source is None:  # never of an opened one
@@ -63,11 +75,28 @@ def apply(path: str | os.PathLike[str], delta_path: str | os.PathLike[str]) -> C
         except REFUSED as error:
             raise damaged(file, " ".join(str(error).split())[:120], DELTA) from error
         target = Path(path).resolve()
+        settle_after_crash(target, previous_path(target))
+        verified: list[Verified] = []
+        result = Path(signature) if signature is not None else None
         with atomic_writer(target) as stream:
             write_parts(stream, delta.header, arrays, source.content)
             source.require_unchanged()
+            if trust is not None:
+                verified.append(_verified(stream, target, trust, result))
+            stage_signature(result, target)
             keep_previous(target)
-        return Catalog.open(target)
+        return settled(target, trust, verified)
+
+
+def _verified(stream: BinaryIO, target: Path, trust: Trust, signature: Path | None) -> Verified:
+    """Of what was written, before it is in use."""
+    stream.flush()
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        view = memoryview(content)
+        try:
+            return trust.verify(target, view, signature=signature)
+        finally:
+            view.release()
 
 
 def _require_base(source: Source, wanted: dict[str, str], file: Path) -> None:

@@ -20,6 +20,7 @@ from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
 from shelflens.catalog.source import Source, open_source, save_contents
 from shelflens.errors import CatalogError, SpaceError
+from shelflens.files import Check
 from shelflens.product_ids import check_rows
 
 
@@ -77,14 +78,14 @@ class Catalog:
         vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Catalog:
-        """Open a catalog file, and check it; see `open_source`.
+    def open(cls, path: str | os.PathLike[str], *, check: Check | None = None) -> Catalog:
+        """Open a catalog file, and check it; see `open_source`, also for `check`.
 
         Raises:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        source, opened = open_source(path), cls.__new__(cls)
+        source, opened = open_source(path, check), cls.__new__(cls)
         state = {"path": source.path, "fingerprint": source.fingerprint}
         vars(opened).update(contents=source.contents, source=source, **state)
         return opened

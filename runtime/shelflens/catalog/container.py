@@ -10,19 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.content import Content, damaged
-from shelflens.catalog.splice import Array, blocks_of
-from shelflens.catalog.sums import Sums, Visit, combined_crc, parts_of
+from shelflens.catalog.blocks import checksum, write_parts
+from shelflens.catalog.content import Content, damaged, open_content
+from shelflens.catalog.splice import Array
+from shelflens.catalog.sums import Sums, Visit, parts_of
 from shelflens.errors import CatalogError
-from shelflens.files import atomic_writer
+from shelflens.files import Check, atomic_writer
 
 FORMAT = 1
 """Format number of the files written here; files of every lower number open too."""
@@ -38,9 +38,6 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 HEADER_LIMIT = 1 << 20
 """Bytes; ours are about 1 KB, and a wrong length must not make us read gigabytes."""
-
-_COMBINED_BYTES = 1 << 16
-"""Of a part: from here on combining its checksum is faster than going on with it."""
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -118,47 +115,22 @@ def write_container(
         write_parts(stream, text, [tensors[name] for name in order], content)
 
 
-def write_parts(
-    stream: BinaryIO, header: bytes, tensors: list[Array], content: Content | None
-) -> None:
-    """Write a header and the tensors, in the order in which they are given."""
-    stream.write(len(header).to_bytes(8, "little"))
-    stream.write(header)
-    for tensor in tensors:
-        for block in blocks_of(tensor):
-            start = content.offset_of(block) if content is not None else None
-            if content is not None and start is not None:
-                content.copy(start, start + block.nbytes, stream)
-            else:
-                stream.write(_bytes(block))
-
-
-def checksum(tensor: Array, content: Content | None = None) -> str:
-    """The CRC-32 of a tensor, as the header has it.
+def open_container(
+    path: str | Path, *, kind: str = CATALOG, check: Check | None = None
+) -> tuple[Container, Content]:
+    """Open a file and check its frame: header, extents, fingerprint; not yet the checksums.
 
     Args:
-        tensor: What is written.
-        content: The file that parts of it lie in, whose checksums were compared.
-    """
-    crc = 0
-    for block in blocks_of(tensor):
-        start = content.offset_of(block) if content is not None else None
-        if content is None or start is None or block.nbytes < _COMBINED_BYTES:
-            crc = zlib.crc32(_bytes(block), crc)
-        else:
-            part = content.sums.of(start, start + block.nbytes)
-            crc = combined_crc(crc, part, block.nbytes)
-    return f"{crc:08x}"
-
-
-def open_container(path: str | Path, *, kind: str = CATALOG) -> tuple[Container, Content]:
-    """Open a file and check its frame: header, extents, fingerprint; not yet the checksums.
+        path: The file.
+        kind: What it is.
+        check: As `open_content`.
 
     Raises:
         CatalogError: not a catalog (or what `kind` says), cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
-    content = Content(Path(path), kind)
+    content = open_content(Path(path), kind, check)
     data, size = content.bytes, len(content.bytes)
     try:
         length = int.from_bytes(data[:8].tobytes(), "little")
@@ -273,11 +245,6 @@ def _entry(name: str, entry: Any) -> Entry:
     if count != offsets[1] - offsets[0]:
         raise ValueError("a tensor of another size than its shape")
     return Entry(name, dtype, tuple(shape), *offsets)
-
-
-def _bytes(tensor: NDArray[Any]) -> memoryview:
-    # A view, not a copy: a million rows are written from where they lie.
-    return np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).data
 
 
 def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:

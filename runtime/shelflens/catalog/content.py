@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.sums import CHUNK, Sums
 from shelflens.errors import CatalogError
+from shelflens.files import Check, unless_replaced
 
 READ_LIMIT = 4 << 20
 """Bytes; 10,000 products of 256 dimensions."""
@@ -151,3 +152,25 @@ def overwritten(path: Path) -> OSError:
 def damaged(path: str | Path, what: str, kind: str = "catalog") -> CatalogError:
     """The error of a file that is no sound catalog, or whatever it should be."""
     return CatalogError(f"{path}: not a {kind}, or damaged ({what}); copy or build it again")
+
+
+def open_content(path: Path, kind: str = "catalog", check: Check | None = None) -> Content:
+    """Open a file whose bytes are checked before anything else looks at them.
+
+    Args:
+        path: The file.
+        kind: What messages call it.
+        check: Called with the path and the bytes.
+
+    Raises:
+        CatalogError, OSError: as `Content`.
+        ShelfLensError: what `check` raises.
+    """
+
+    def checked() -> Content:
+        content = Content(path, kind)
+        if check is not None:
+            check(path, content.bytes.data)
+        return content
+
+    return unless_replaced([path], checked)

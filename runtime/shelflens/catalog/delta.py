@@ -25,6 +25,7 @@ from shelflens.catalog.container import (
 )
 from shelflens.catalog.content import damaged
 from shelflens.catalog.splice import Array, Runs, check_runs
+from shelflens.files import Check
 
 DELTA = "delta"
 
@@ -89,14 +90,19 @@ class Delta:
         write_container(path, tensors, {"base": self.base, "result": self.result}, kind=DELTA)
 
 
-def open_delta(path: Path) -> Container:
+def open_delta(path: Path, check: Check | None = None) -> Container:
     """Open the file of a delta, and check its checksums.
+
+    Args:
+        path: The file.
+        check: Called with the path and the bytes before anything else looks at them.
 
     Raises:
         CatalogError: it is damaged, or none.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
-    container, content = open_container(path, kind=DELTA)
+    container, content = open_container(path, kind=DELTA, check=check)
     verify_container(path, container, content, kind=DELTA)
     if not {"base", "result"} <= set(container.metadata):
         raise damaged(path, "it does not say what it is for", DELTA)

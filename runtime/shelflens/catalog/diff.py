@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.apply import rebuilt
+from shelflens.catalog.blocks import checksum
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.container import checksum, parsed_header
+from shelflens.catalog.container import parsed_header
 from shelflens.catalog.contents import Contents
 from shelflens.catalog.delta import Delta
 from shelflens.catalog.id_index import matching_hashes

@@ -18,6 +18,7 @@ from shelflens.catalog.id_index import INDEXED_PRODUCTS
 from shelflens.catalog.row_check import RowCheck
 from shelflens.catalog.sums import Sums
 from shelflens.errors import CatalogError
+from shelflens.files import Check
 
 CHECKED_PRODUCTS = INDEXED_PRODUCTS
 """Records of so many products are checked when a file is opened. Parsing a million takes seconds,
@@ -87,19 +88,24 @@ class Source:
             raise damaged(self.path, _reason(error)) from error
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_source(path: str | os.PathLike[str], check: Check | None = None) -> Source:
     """Open a catalog file by one descriptor, and check it.
 
     Header, tables, calibration, rows and checksums are checked at once, the records of products up
     to `CHECKED_PRODUCTS`. A file above 4 MiB that this process has checked already is not checked
     again while it is the same.
 
+    Args:
+        path: The file.
+        check: Called with the path and the bytes before anything else looks at them.
+
     Raises:
         CatalogError: not a catalog, cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
     file = Path(path)
-    container, content = open_container(file)
+    container, content = open_container(file, check=check)
     try:
         contents = Contents.read(*container)
     except REFUSED as error:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from shelflens.model.quiet import without_greeting
 from shelflens.product_ids import clean_id
 from shelflens.progress import Progress
 
+if TYPE_CHECKING:  # a lookup without --trust starts without it
+    from shelflens.signing.trust import Trust
+
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --engine and --threads."""
@@ -40,10 +44,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_model(args: argparse.Namespace) -> Embedder:
+def open_model(args: argparse.Namespace, trust: Trust | None = None) -> Embedder:
     """The embedder that the arguments ask for, without the engine's greeting on the screen."""
+    check = None if trust is None else trust.check
     with without_greeting():
-        return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+        return Embedder.open(args.model, engine=args.engine, threads=args.threads, check=check)
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:

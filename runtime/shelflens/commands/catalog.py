@@ -11,7 +11,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
 from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.summary import summarize
-from shelflens.commands import attributes, calibration, enroll, exchange
+from shelflens.commands import attributes, calibration, enroll, exchange, installing
 from shelflens.commands.arguments import add_model, find_typed, open_model, positive, typed_id
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.enroll import size_line
@@ -97,12 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
-    install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
-    install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
-    add_catalog(install, "what devices use", is_last=True)
-
-    rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
-    add_catalog(rollback)
+    installing.add_arguments(acts)
 
     exchange.add_arguments(acts)
 
@@ -111,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     acts = {"build": enroll.build, "info": _info, "add": enroll.add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
-    acts |= {"install": _install, "rollback": _rollback, **exchange.ACTS}
+    acts |= installing.ACTS | exchange.ACTS
     acts |= {"update": attributes.update, "export": attributes.export}
     products = {"product": args.id} if "id" in args else {}
     with detailed(subcommand=args.act, **products):
@@ -174,29 +169,15 @@ def _unconfirm(args: argparse.Namespace) -> int:
     return 0
 
 
-def _install(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import install, previous_path
-
-    former = Path(args.catalog).exists()
-    catalog = install(args.new, args.catalog)
-    kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
-    print(f"{args.catalog}: {size_line(catalog, Path(args.catalog))}{kept}")
-    return 0
-
-
-def _rollback(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import rollback
-
-    catalog = rollback(args.catalog)
-    print(f"{args.catalog}: {size_line(catalog, Path(args.catalog))}; rollback again undoes this")
-    return 0
-
-
 def _info(args: argparse.Namespace) -> int:
+    from shelflens.signing.neighbours import signature_path
+
     catalog = Catalog.open(args.catalog)
     catalog.verify()
     size = Path(args.catalog).stat().st_size
-    summary = {"file": args.catalog, "bytes": size, **summarize(catalog)}
+    signature = signature_path(Path(args.catalog))
+    signed = signature.name if signature.exists() else None
+    summary = {"file": args.catalog, "bytes": size, **summarize(catalog), "signature": signed}
     if args.json:
         print(json.dumps({**summary, "ids": catalog.ids}, ensure_ascii=False))
         return 0
@@ -204,6 +185,8 @@ def _info(args: argparse.Namespace) -> int:
         text = value
         if isinstance(value, list):
             text = ", ".join(value)
+        elif key == "signature":
+            text = f"{value}, not checked here: shelflens verify" if value else "none"
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
         print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")

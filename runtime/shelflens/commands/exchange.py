@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.outputs import check_file, is_catalog, is_delta
+from shelflens.commands.trust_option import add_trust, open_trust
 
 
 def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,6 +21,12 @@ def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     apply = acts.add_parser("apply", help="turn a catalog into the one a delta leads to")
     apply.add_argument("catalog", metavar="STORE.catalog", help="the one before is kept beside it")
     apply.add_argument("delta", metavar="D.delta")
+    add_trust(apply, what="delta, and what comes out,")
+    apply.add_argument(
+        "--signature",
+        metavar="B.catalog.sig",
+        help="of the catalog that comes out; needed with --trust, and laid beside it",
+    )
 
     merge = acts.add_parser("merge", help="two catalogs of one model in one")
     merge.add_argument("first", metavar="A.catalog", help="its calibration and attributes count")
@@ -47,7 +54,7 @@ def _apply(args: argparse.Namespace) -> int:
     from shelflens.catalog.apply import apply
     from shelflens.catalog.install import previous_path
 
-    catalog = apply(args.catalog, args.delta)
+    catalog = apply(args.catalog, args.delta, trust=open_trust(args), signature=args.signature)
     print(
         f"{args.catalog}: {len(catalog)} products, {catalog.row_count} images; the one before is "
         f"{previous_path(args.catalog).name}"

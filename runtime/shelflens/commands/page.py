@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.trust_option import add_trust, open_trust
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
 EXAMPLES = (
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
     )
+    add_trust(build)
     build.add_argument(
         "--images",
         type=Path,
@@ -52,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         columns=columns_of(args),
         title=args.title,
         vendor=args.vendor,
+        trust=open_trust(args),
     )
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
