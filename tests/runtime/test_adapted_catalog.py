@@ -289,8 +289,8 @@ def test_an_enrolled_image_is_known_again() -> None:
     rows, adaptation, _ = adapted_rows(pictures, vectors, products, _embedder())
     catalog = Catalog(products, rows, space="colours", adaptation=adaptation)
     assert enrolled_already(catalog, pictures, vectors, _embedder()).all()
-    others = _pictures(20, seed=9)
-    asked = [*others, *pictures[:2]]
+    unknown = _pictures(20, seed=9)
+    asked = [*unknown, *pictures[:2]]
     same = enrolled_already(catalog, asked, _embedder().embed_many(asked)[1], _embedder())
     assert same.tolist() == [False] * 20 + [True] * 2
     plain = Catalog(products, vectors, space="colours")
