@@ -31,6 +31,10 @@ class PhotoError(ShelfLensError):
     """A photo that cannot be read as a picture."""
 
 
+class PhotoWarning(UserWarning):
+    """A photo that is damaged, and was read all the same."""
+
+
 class DataError(ShelfLensError):
     """A dataset, a folder or a CSV, that cannot be used."""
 

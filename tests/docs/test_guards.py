@@ -36,6 +36,7 @@ LIBRARIES = {
     "picamera.py": {"picamera2"},
     "heif.py": {"pillow_heif"},
     "completion.py": {"shtab"},
+    "workbook.py": {"openpyxl"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
@@ -137,6 +138,7 @@ def test_import_loads_no_more_than_it_needs() -> None:
 NOT_FOR_A_LOOKUP = {
     "numpy.random", "concurrent.futures", "csv", "tempfile", "sqlite3", "email", "unittest",
     "importlib.metadata", "xml.etree", "urllib.request", "multiprocessing", "PIL.ImageDraw",
+    "PIL.ImageCms", "openpyxl",
 }  # fmt: skip
 
 

@@ -206,7 +206,7 @@ def test_a_photo_of_a_format_that_is_not_read_is_named(server: TestClient) -> No
 def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
     photo = PHOTO.read_bytes()
     huge = io.BytesIO()
-    Image.new("1", (8000, 8000)).save(huge, "PNG")
+    Image.new("1", (9600, 9600)).save(huge, "PNG")
     many = [("p", ("a.jpg", photo, "image/jpeg"))] * 11
     post, get = server.post, server.get
     form = {"content-type": "multipart/form-data; boundary=x"}
@@ -221,7 +221,7 @@ def errors(server: TestClient) -> dict[str, tuple[Any, int, str]]:
         "empty": (post("/lookup", content=b"", headers=JPEG), 422, "empty"),
         "no picture": (post("/lookup", content=b"hello", headers=JPEG), 422, "not a picture"),
         "cut": (post("/lookup", content=photo[:2000], headers=JPEG), 422, "cut short"),
-        "pixels": (post("/lookup", content=huge.getvalue(), headers=JPEG), 422, "64,000,000"),
+        "pixels": (post("/lookup", content=huge.getvalue(), headers=JPEG), 422, "89,478,485"),
         "many": (post("/lookup", files=many), 413, "at most 10"),
         "part": (post("/lookup", files={"p": ("a.txt", b"x", "text/plain")}), 415, "part 1"),
         "form": (post("/lookup", content=b"nothing", headers=form), 400, "no part"),
@@ -261,8 +261,8 @@ def test_every_error_is_one_line_and_described(server: TestClient, built: Path) 
 
 def test_what_takes_much_memory_is_refused(server: TestClient) -> None:
     for kind, pixels, mode, status in (
-        ("PNG", 4200, "LA", 422),  # 17.6 million: above 16 with transparency
-        ("PNG", 4200, "L", 200),
+        ("PNG", 5600, "LA", 422),  # 31 million: above 30 with transparency
+        ("PNG", 5600, "L", 200),
         ("JPEG", 8000, "L", 200),
     ):
         stream = io.BytesIO()
@@ -270,7 +270,7 @@ def test_what_takes_much_memory_is_refused(server: TestClient) -> None:
         response = server.post("/lookup", content=stream.getvalue(), headers=JPEG)
         assert response.status_code == status, (kind, mode)
         if status == 422:
-            problem(response, 422, "17,640,000", "send it as JPEG")
+            problem(response, 422, "31,360,000", "send it as JPEG")
 
 
 PART = b'--x\r\nContent-Disposition: form-data; name="p"; filename="%s"\r\n%s\r\n%s\r\n'

@@ -158,6 +158,13 @@ class Contents:
             self.provenance.grown(len(row_ids), [0] * len(new)),
         )
 
+    def described(self, attributes: Attributes) -> Contents:
+        """With other attributes of the products that are named; the rest keep theirs."""
+        merged = {**self.products.attributes, **attributes}
+        return replace(
+            self, products=ProductTable.of(self.products.ids, self.products.first_row, merged)
+        )
+
     def removed(self, ids: Sequence[str]) -> Contents:
         """Without these products.
 

@@ -15,8 +15,9 @@ from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
 from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
-from shelflens.commands.arguments import add_model, embed_dataset, open_model
+from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.embedding import embed_dataset
 from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.model.embedder import Embedder
 
@@ -52,14 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "on it (default: %(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_columns(parser)
     add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and put the result into the file; it is replaced at once."""
     catalog = Catalog.open(args.catalog)
-    queries = read_dataset(args.queries)
-    unknowns = read_dataset(args.unknowns) if args.unknowns else None
+    columns = columns_of(args)
+    queries = read_dataset(args.queries, columns=columns)
+    unknowns = read_dataset(args.unknowns, columns=columns) if args.unknowns else None
     shares = {"false_accept_rate": args.false_accept_rate, "unknown_share": args.unknown_share}
     embedder = open_model(args)
     catalog.require(embedder.card.space)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET",
         help="the folder or CSV the catalog was built from; shows products by their images",
     )
+    add_columns(build)
     build.add_argument("--title", default="ShelfLens", help="headline (default: ShelfLens)")
     build.add_argument(
         "--vendor",
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         model=args.model,
         images=args.images,
+        columns=columns_of(args),
         title=args.title,
         vendor=args.vendor,
     )

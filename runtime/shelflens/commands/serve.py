@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model, positive
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
+    add_columns(parser)
     parser.add_argument(
         "--host", default=Settings.host, help="address to listen on (default: this machine only)"
     )
@@ -78,6 +79,6 @@ def run(args: argparse.Namespace) -> int:
     if args.images is not None:
         from shelflens.render.product_images import product_images
 
-        find_image = product_images(reloader.catalog, args.images)
+        find_image = product_images(reloader.catalog, args.images, columns_of(args))
     serve(reloader, settings, find_image=find_image)
     return 0

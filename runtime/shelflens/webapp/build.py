@@ -7,6 +7,7 @@ import html
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def build(
     *,
     model: Path | None = None,
     images: Path | None = None,
+    columns: Mapping[str, str] | None = None,
     title: str = "ShelfLens",
     vendor: Path | None = None,
 ) -> Path:
@@ -44,6 +46,7 @@ def build(
         model: A `.tflite` from `shelflens export`; None for the bundled one.
         images: A CSV with `path,product`, or a folder per product; None shows the images of the
             catalog's attribute `picture`, or the first letters of names.
+        columns: Of images in a table, as in `read_dataset`.
         title: Headline, and the name under the icon.
         vendor: A node_modules folder with the engine; None fetches it with npm, once.
 
@@ -68,7 +71,7 @@ def build(
     model = BUNDLED_MODEL if model is None else model
     card = _card(model)
     store.require(card.space)
-    find = image_finder(store, images)
+    find = image_finder(store, images, columns)
     files = _sources(title) | engine_files(vendor) | _icons_and_manifest(title)
     files["data/store.catalog"] = Path(catalog).read_bytes()
     files["data/model.tflite.pack"] = packed(model.read_bytes())
