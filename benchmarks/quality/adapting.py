@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.baselines import Embed, Vectors
+from benchmarks.quality.baselines import Embed, Vectors, unit
 from benchmarks.quality.domain_sets import SIDE, Domain, domains
 from benchmarks.quality.domains import FIGURES, embedder_of, figures
 from benchmarks.quality.grocery import GROCERY, read_split
 from shelflens import load_image
-from shelflens.catalog.adapt import VIEWS, adaptation_matrix, adapted, enrolled_rows, views
+from shelflens.catalog.adapt import VIEWS, adaptation_matrix, views
 from shelflens.progress import Progress
 
 POWERS = (0.125, 0.25, 0.35, 0.5)
@@ -98,6 +98,16 @@ def _per_catalog(
             names = [name for name in FIGURES if name.startswith("one") == first]
             found |= {name: figures_now[name] for name in names if name in figures_now}
     return found
+
+
+def enrolled_rows(images: Vectors, seen: Vectors) -> Vectors:
+    """The mean direction of each image [n, d] and its views [n, v, d]."""
+    return unit(images + seen.sum(axis=1))
+
+
+def adapted(vectors: Vectors, matrix: NDArray[np.float64]) -> Vectors:
+    """Embeddings multiplied by a matrix, rows of length 1 again."""
+    return unit((vectors @ matrix).astype(np.float32))
 
 
 def embedded_views(embed: Embed, shop: Domain, enrolled: NDArray[np.int64]) -> Vectors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 
 
@@ -49,6 +50,31 @@ class Progress:
         )
         sys.stderr.write(f"\r{line:<79}"[: _columns()])
         sys.stderr.flush()
+
+
+class ProgressBars:
+    """One progress line after the other."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._name = ""
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> ProgressBars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """Tell how many of a step are done; another name begins another line."""
+        if name != self._name:
+            self._stack.close()
+            unit = "catalogs" if name == "fewer photos" else "photos"
+            self._bar = self._stack.enter_context(Progress(name, total, unit=unit))
+            self._name = name
+        if self._bar is not None:
+            self._bar.update(done)
 
 
 def clock(seconds: float) -> str:

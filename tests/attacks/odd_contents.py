@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 
 from shelflens import Catalog
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.container import Tensors, read_container, write_container
 
 DIM = 16
+ADAPTATION = Adaptation.of(np.diag(np.linspace(0.4, 1.4, DIM)))
 
 
-def sound(path: Path, products: int = 5) -> Catalog:
+def sound(path: Path, products: int = 5, *, adaptation: Adaptation | None = None) -> Catalog:
     """Write a small catalog, and give it: some products have several rows."""
     rows = np.random.default_rng(3).normal(size=(products + 2, DIM)).astype(np.float32)
     ids = [f"p{n}" for n in [*range(products), 0, 1]]
     attributes = {"p0": {"name": "Tea äöü", "price": "1.20"}}
-    catalog = Catalog(ids, rows, space="s", attributes=attributes)
+    catalog = Catalog(ids, rows, space="s", attributes=attributes, adaptation=adaptation)
     catalog.save(path)
     return catalog
 
@@ -29,7 +31,7 @@ def write(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -
     """Write tensors with the checksums that fit them."""
     frame = ("format", "version", "fingerprint")
     kept = {k: v for k, v in metadata.items() if k not in frame and not k.startswith("crc32.")}
-    write_container(path, tensors, kept)
+    write_container(path, tensors, kept, version=int(metadata.get("version", 1)))
 
 
 def odd_contents(path: Path) -> Iterator[str]:
@@ -52,6 +54,15 @@ def odd_contents(path: Path) -> Iterator[str]:
         yield f"dropped {dropped[:40]}"
     write(path, tensors, {**metadata, "space": ""})
     yield "no space"
+    sound(path, adaptation=ADAPTATION)
+    tensors, metadata = read_container(path)
+    for name, change in _ADAPTATIONS.items():
+        changed = {key: np.array(tensor) for key, tensor in tensors.items()}
+        change(changed)
+        write(path, changed, metadata)
+        yield f"adaptation {name}"
+    write(path, tensors, {**metadata, "version": "1"})
+    yield "adaptation in format 1"
 
 
 def _with_record(tensors: Tensors, record: bytes) -> Tensors:
@@ -119,6 +130,35 @@ _TENSORS: dict[str, Callable[[Tensors], None]] = {
     "scales as bytes": _as("scales", np.uint8),
     "rows as floats": _as("rows", np.float32),
     "first_row as floats": _as("first_row", np.float32),
+}
+_AXES, _FACTORS = "adaptation_axes", "adaptation_scales"
+_ADAPTATIONS: dict[str, Callable[[Tensors], None]] = {
+    "without axes": _without(_AXES),
+    "without factors": _without(_FACTORS),
+    "axes cut": _cut(_AXES, -1),
+    "factors cut": _cut(_FACTORS, -1),
+    "of no axes": lambda tensors: (_cut(_AXES, 0)(tensors), _cut(_FACTORS, 0)(tensors))[0],
+    "axes of another dimension": lambda tensors: tensors.update(
+        {_AXES: np.ascontiguousarray(tensors[_AXES][:, :-1])}
+    ),
+    "axes flat": lambda tensors: tensors.update({_AXES: tensors[_AXES].reshape(-1)}),
+    "axes as bytes": _as(_AXES, np.uint8),
+    "factors as bytes": _as(_FACTORS, np.uint8),
+    "factor not a number": _set(_FACTORS, 0, np.nan),
+    "factor infinite": _set(_FACTORS, 0, np.inf),
+    "factor huge": _set(_FACTORS, 0, 3e38),
+    "factor zero": _set(_FACTORS, 0, 0),
+    "factor negative": lambda tensors: tensors.update({_FACTORS: -tensors[_FACTORS]}),
+    "factors twice": lambda tensors: tensors.update({_FACTORS: tensors[_FACTORS] * 2}),
+    "axes all alike": lambda tensors: tensors.update(
+        {_AXES: np.repeat(tensors[_AXES][:1], len(tensors[_AXES]), axis=0)}
+    ),
+    "of too many axes": lambda tensors: tensors.update(
+        {
+            _AXES: np.ones((65, DIM), np.int8),
+            _FACTORS: np.full(65, 1e-3, np.float32),
+        }
+    ),
 }
 _RECORDS = [
     b"{}",

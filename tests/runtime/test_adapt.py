@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shelflens.catalog.adapt import (
-    adaptation_matrix,
-    adapted,
-    enrolled_rows,
-    left_out_recall,
-    views,
-)
+from shelflens.catalog.adapt import LeftOut, adaptation_matrix, left_out_recall, views
+from shelflens.catalog.adaptation import Adaptation
 
 
 def _rows(*shape: int) -> NDArray[np.float32]:
@@ -83,20 +78,16 @@ def test_power_0_changes_nothing() -> None:
     assert adaptation_matrix(_rows(30, 8, 4), power=0.0) == pytest.approx(np.eye(4))
 
 
-def test_rows_have_length_1() -> None:
-    images, embeddings = _rows(3, 6), _rows(3, 8, 6)
-    rows = enrolled_rows(images, embeddings)
-    by_hand = np.concatenate([images[:, None], embeddings], axis=1).mean(axis=1)
-    assert rows == pytest.approx(by_hand / np.linalg.norm(by_hand, axis=1, keepdims=True), abs=1e-6)
-    turned = adapted(rows, adaptation_matrix(embeddings))
-    assert np.linalg.norm(turned, axis=1) == pytest.approx(1, abs=1e-6)
-
-
 def test_left_out_images_are_not_found_by_their_own_row() -> None:
     images = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
-    embeddings = np.repeat(images[:, None], 3, axis=1)
-    assert left_out_recall(images, embeddings, list("aabbc")) == (0.5, 0.5)
-    assert left_out_recall(images, embeddings, list("abcde")) is None
+    assert left_out_recall(images, list("aabbc"), Adaptation()) == LeftOut(4, 2, 2, 0)
+    assert left_out_recall(images, list("abcde"), Adaptation()) == LeftOut(0, 0, 0, 0)
+
+
+def test_many_left_out_images_are_asked_in_part() -> None:
+    images = _rows(300, 6)
+    found = left_out_recall(images, ["a"] * 300, Adaptation(), max_queries=70)
+    assert found == LeftOut(60, 60, 60, 0)
 
 
 def test_adapting_is_seen_to_help_where_views_scatter() -> None:
@@ -108,6 +99,15 @@ def test_adapting_is_seen_to_help_where_views_scatter() -> None:
         return _unit(own + noise)
 
     images, embeddings = rows(2).reshape(60, 8), rows(16).reshape(60, 8, 8)
-    found = left_out_recall(images, embeddings, [str(n // 2) for n in range(60)])
-    assert found
-    assert found[1] > found[0]
+    adaptation = Adaptation.of(adaptation_matrix(embeddings, power=0.5))
+    found = left_out_recall(images, [str(n // 2) for n in range(60)], adaptation)
+    assert found.adapted > found.without
+    assert found.changed >= found.adapted - found.without
+
+
+def test_left_out_images_decide_beyond_two_standard_errors() -> None:
+    assert LeftOut(100, 50, 55, 5).decides
+    assert LeftOut(100, 55, 50, 5).decides
+    assert not LeftOut(100, 50, 54, 4).decides
+    assert not LeftOut(1000, 500, 515, 85).decides
+    assert not LeftOut(0, 0, 0, 0).decides

@@ -69,10 +69,10 @@ def test_every_command_that_builds_a_catalog_takes_all_of_the_card(
 def test_a_catalog_of_a_dataset(embedder: Embedder) -> None:
     images = [LabelledImage(path, name) for path, name in zip(IMAGES, "aba", strict=True)]
     dataset = Dataset(images, {"a": {"name": "Apple"}})
-    done: list[int] = []
-    catalog = build_catalog(dataset, embedder, on_done=done.append)
+    done: list[tuple[str, int, int]] = []
+    catalog = build_catalog(dataset, embedder, adapt="off", on_step=lambda *step: done.append(step))
     check_card(catalog, embedder)
-    assert done == [1, 2, 3]
+    assert done == [("embedding", n, 3) for n in (1, 2, 3)]
     assert (catalog.ids, catalog.row_ids) == (["a", "b"], ["a", "a", "b"])
     assert catalog.attributes == {"a": {"name": "Apple"}, "b": {}}
     for row, image in enumerate(in_row_order(images)):

@@ -122,7 +122,7 @@ def test_catalog_info_add_remove(run: Run, built: Path, query: Path, tmp_path: P
     assert "1 images added" in out
     _, out, _ = run("lookup", query, "--catalog", path, "--json")
     assert json.loads(out)["matches"][0]["id"] == "shelf/thing"
-    assert json.loads(out)["matches"][0]["score"] > 0.99
+    assert json.loads(out)["matches"][0]["score"] > 0.9  # adapted: a mean with views
     _, out, _ = run("catalog", "add", path, tmp_path / "new")
     assert "0 images added, 1 were there already" in out
 

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from shelflens import Calibration, Catalog, CatalogError, SpaceError
 from shelflens.catalog import products
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.apply import apply
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.confirm import confirm, unconfirm
@@ -245,6 +246,25 @@ def test_merge_keeps_both(tmp_path: Path) -> None:
     assert again.ids == merged.ids
     assert again.provenance.dropped == merged.provenance.dropped
     assert again.row_count == merged.row_count
+
+
+def test_merge_brings_rows_into_the_adaptation_of_the_first(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(6, 16)).astype(np.float32)
+    matrix = np.diag(np.linspace(0.5, 1.5, 16))
+    first = Catalog(["milk", "tea"], rows[:2], space="s", adaptation=Adaptation.of(matrix, rank=4))
+    second = Catalog(["soap"], rows[2:3], space="s", adaptation=Adaptation.of(matrix[::-1, ::-1]))
+    merged = merge(first, second)
+    merged.save(tmp_path / "c.catalog")
+    opened = Catalog.open(tmp_path / "c.catalog")
+    assert opened.adaptation.tensors().keys() == first.adaptation.tensors().keys()
+    for row, product in zip(rows, ("milk", "tea", "soap"), strict=False):
+        best = opened.match(row)[0]
+        assert best.id == product
+        assert best.score == pytest.approx(1.0, abs=0.002)
+    plain = Catalog(["soap"], rows[2:3], space="s")
+    assert merge(first, plain).match(rows[2])[0].score == pytest.approx(1.0, abs=0.002)
+    assert merge(plain, first).match(rows[1])[0].score == pytest.approx(1.0, abs=0.002)
 
 
 def test_merge_of_two_spaces_is_refused(run: Run, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shelflens import Calibration, Catalog, Embedder
+from shelflens import Calibration, Catalog, Embedder, build_catalog
 from shelflens.cli import main
 from shelflens.dataset import read_dataset
 from shelflens.evaluation.evaluate import evaluate
@@ -64,9 +64,7 @@ def test_the_figures_are_those_of_a_plain_loop(values: dict[str, Any]) -> None:
     embedder = Embedder.open()
     studio, photos = read_dataset(DEMO / "studio.csv"), read_dataset(DEMO / "photos.csv")
     unknown = read_dataset(DEMO / "unknown.csv")
-    vectors = np.stack([embedder.embed(path) for path in studio.paths])
-    calibration = Calibration.from_dict(embedder.card.calibration)
-    catalog = Catalog(studio.labels, vectors, space=embedder.card.space, calibration=calibration)
+    catalog = build_catalog(studio, embedder)
     answers = [catalog.answer(embedder.embed(path)) for path in photos.paths]
     right = [a.matches[0].id == own for a, own in zip(answers, photos.labels, strict=True)]
     figures = values["enrolled"]
@@ -81,7 +79,7 @@ def test_the_figures_are_those_of_a_plain_loop(values: dict[str, Any]) -> None:
     not_rejected = sum(decision != "unknown" for decision in decisions)
     assert figures_of_unknown["not_rejected"]["count"] == not_rejected
     assert figures_of_unknown["false_accept_rate"]["count"] == decisions.count("match")
-    assert figures_of_unknown["threshold"] == calibration.threshold
+    assert figures_of_unknown["threshold"] == catalog.calibration.threshold
     assert figures["map"] == pytest.approx(figures["mrr"]), "one image per product: the same figure"
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from shelflens import Calibration, Catalog, CatalogError, ShelfLensError
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.nearest import unit_query
 from shelflens.discovery.similar import similar
 from shelflens.model.image import load_image
 from shelflens.webapp.build import SITE
@@ -68,6 +70,12 @@ out = given.map(({{ path, queries, k }}) => {{
 """
 
 
+def random_adaptation(rng: np.random.Generator, dim: int) -> Adaptation:
+    """Some directions shortened, some by nearly all they may be."""
+    basis, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
+    return Adaptation.of(basis * rng.uniform(0.2, 1, dim) @ basis.T)
+
+
 def random_catalog(seed: int) -> Catalog:
     """Products with one to five rows, some equal, some opposite; odd texts; any calibration."""
     rng = np.random.default_rng(seed)
@@ -94,6 +102,7 @@ def random_catalog(seed: int) -> Catalog:
         },
         calibration=Calibration(**calibration),
         category_axes=CategoryAxes.of(axes) if seed % 3 == 0 else None,
+        adaptation=random_adaptation(rng, dim) if seed % 4 < 2 else None,
     )
 
 
@@ -113,7 +122,10 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
     given, asked = [], []
     for path, catalog in catalogs.items():
         catalog.save(path)
-        queries = [catalog.unit(rng.normal(size=catalog.dim).astype(np.float32)) for _ in range(4)]
+        queries = [
+            unit_query(rng.normal(size=catalog.dim).astype(np.float32), catalog.dim)
+            for _ in range(4)
+        ]
         queries += [catalog.mean_direction(int(rng.integers(len(catalog)))) for _ in range(4)]
         asked.append(queries)
         given.append({"path": str(path), "queries": [q.tolist() for q in queries], "k": K})
@@ -208,6 +220,17 @@ def test_golden_catalogs_open() -> None:
     given = [{"path": str(path), "queries": [], "k": K} for path in files]
     for path, got in zip(files, node(ASK, given), strict=True):
         assert [product["id"] for product in got["products"]] == Catalog.open(path).ids
+
+
+def test_an_adapted_golden_catalog_gives_the_golden_scores() -> None:
+    golden = Path(__file__).parents[1] / "golden" / "catalog-2"
+    asked = json.loads(golden.with_suffix(".json").read_text(encoding="utf-8"))
+    queries = [query["query"] for query in asked]
+    given = [{"path": str(golden.with_suffix(".catalog")), "queries": queries, "k": K}]
+    for wanted, got in zip(asked, node(ASK, given)[0]["answers"], strict=True):
+        assert [match["id"] for match in got["matches"]] == wanted["ids"]
+        scores = [match["score"] for match in got["matches"]]
+        assert scores == pytest.approx(wanted["scores"], abs=2e-6)
 
 
 STRETCH = f"""

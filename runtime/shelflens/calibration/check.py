@@ -79,13 +79,18 @@ def new_photos(catalog: Catalog, queries: NDArray[np.float32]) -> NDArray[np.int
         CatalogError: a query of another shape, NaN or zero.
         DataError: all are images of the catalog.
     """
-    units = np.stack([catalog.unit(vector) for vector in queries])
+    units = catalog.queries(queries)
     blocks = [units[start : start + _BLOCK] for start in range(0, len(units), _BLOCK)]
     nearest = np.concatenate([catalog.row_scores(block).max(axis=1) for block in blocks])
     new = np.flatnonzero(nearest < SAME_IMAGE)
     if not len(new):
-        raise DataError(
-            f"queries: all {len(queries)} photos are images of the catalog itself; expected "
-            "other photos of its products: hold some back when building it"
-        )
+        raise all_enrolled(len(queries))
     return new
+
+
+def all_enrolled(count: int) -> DataError:
+    """The error of queries that are all images of the catalog."""
+    return DataError(
+        f"queries: all {count} photos are images of the catalog itself; expected "
+        "other photos of its products: hold some back when building it"
+    )

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
@@ -11,22 +16,32 @@ from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
 
+if TYPE_CHECKING:  # a lookup needs none of it
+    from shelflens.catalog.enrol import Adapt, Verdict
+
 
 def build_catalog(
     dataset: Dataset,
     embedder: Embedder,
     *,
+    adapt: Adapt = "auto",
     on_error: Callable[[LabelledImage, Exception], None] | None = None,
-    on_done: Callable[[int], None] | None = None,
+    on_step: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_embedded: Callable[[NDArray[np.float32]], None] | None = None,
+    on_verdict: Callable[[Verdict], None] | None = None,
 ) -> Catalog:
     """Embed the images of a dataset into a new catalog, with all that the model's card brings.
 
     Args:
         dataset: Images and their products; attributes go into the catalog.
         embedder: The model; its space, calibration and category axes go into the catalog.
+        adapt: "auto" adapts the catalog to its shop where that helps (`catalog.enrol`); "off"
+            enrols the embeddings of the images as they are.
         on_error: Called with an image that cannot be read, which is then left out, and why;
             without it the error is raised.
-        on_done: Called with the number of images finished so far.
+        on_step: Called with the step, the number of images it has finished, and of how many.
+        on_embedded: Called with the embeddings of the images that were read, float32 [m, d].
+        on_verdict: Called with whether the catalog was adapted, and why.
 
     Raises:
         PhotoError, OSError: an image cannot be read, and there is no `on_error`.
@@ -38,17 +53,33 @@ def build_catalog(
             raise error
         on_error(dataset.items[index], error)
 
-    kept, vectors = embedder.embed_many(dataset.paths, on_error=skip, on_done=on_done)
+    def done(count: int) -> None:
+        on_step("embedding", count, len(dataset.items))
+
+    kept, vectors = embedder.embed_many(dataset.paths, on_error=skip, on_done=done)
     if not len(kept):
         raise DataError(f"none of {len(dataset.items)} photos could be read")
-    card, labels = embedder.card, dataset.labels
+    if on_embedded is not None:
+        on_embedded(vectors)
+    card, labels, adaptation = embedder.card, dataset.labels, Adaptation()
+    products = [labels[index] for index in kept]
+    if adapt == "auto":
+        from shelflens.catalog.enrol import adapted_rows
+
+        photos = [dataset.paths[index] for index in kept]
+        vectors, adaptation, verdict = adapted_rows(
+            photos, vectors, products, embedder, on_step=on_step
+        )
+        if on_verdict is not None:
+            on_verdict(verdict)
     return Catalog(
-        [labels[index] for index in kept],
+        products,
         vectors,
         space=card.space,
         attributes=dataset.attributes,
         calibration=Calibration.from_dict(card.calibration),
         category_axes=CategoryAxes.from_card(card.category_axes),
+        adaptation=adaptation,
     )
 
 

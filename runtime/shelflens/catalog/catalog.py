@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.answer import Answer, Match, decide, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.nearest import nearest_products, unit_query
+from shelflens.catalog.nearest import Vectors, nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
@@ -50,6 +51,7 @@ class Catalog:
         attributes: Mapping[str, Mapping[str, str]] | None = None,
         calibration: Calibration | None = None,
         category_axes: CategoryAxes | None = None,
+        adaptation: Adaptation | None = None,
     ) -> None:
         """Make a catalog from embeddings; `build_catalog` makes it from images.
 
@@ -60,20 +62,21 @@ class Catalog:
             attributes: Per product id, texts by column; `name` is shown to people.
             calibration: Usually `Calibration.from_dict(embedder.card.calibration)`.
             category_axes: For `similar`; usually `CategoryAxes.from_card(card.category_axes)`.
+            adaptation: Multiplied with these embeddings, and with every query.
 
         Raises:
-            CatalogError: ids and vectors that do not fit each other, an id that cannot be
-                printed on one line, NaN or a zero vector.
+            CatalogError: ids and vectors that do not fit, an id that is none, NaN, a zero vector.
         """
-        matrix = np.asarray(vectors, np.float32)
+        matrix, made = np.asarray(vectors, np.float32), adaptation or Adaptation()
         check_rows(ids, matrix, space)
         contents = Contents.of(
             ids,
-            Rows.of(matrix),
+            Rows.of(made.applied(matrix)),
             attributes or {},
             space=space,
             calibration=calibration or Calibration(),
             category_axes=category_axes or CategoryAxes(),
+            adaptation=made,
         )
         vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
@@ -86,8 +89,8 @@ class Catalog:
             FileNotFoundError: no such file.
         """
         source, opened = open_source(path, check), cls.__new__(cls)
-        state = {"path": source.path, "fingerprint": source.fingerprint}
-        vars(opened).update(contents=source.contents, source=source, **state)
+        vars(opened).update(contents=source.contents, source=source)
+        vars(opened).update(path=source.path, fingerprint=source.fingerprint)
         return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -144,6 +147,11 @@ class Catalog:
         """Where each row comes from."""
         return self.contents.provenance
 
+    @property
+    def adaptation(self) -> Adaptation:
+        """The matrix of rows and queries; see `queries`."""
+        return self.contents.adaptation
+
     def __len__(self) -> int:
         """Number of products."""
         return len(self.contents.products)
@@ -175,7 +183,7 @@ class Catalog:
 
     @property
     def vectors(self) -> NDArray[np.float32]:
-        """The stored embeddings, float32 [n, d], rows of length 1; a copy."""
+        """The stored rows, float32 [n, d], of length 1; a copy. See `queries`."""
         return self.contents.rows.vectors()
 
     def at(self, index: int, score: float = 1.0) -> Match:
@@ -193,10 +201,6 @@ class Catalog:
         self._require_unchanged()
         return self.contents.products.index_of(product_id)
 
-    def mentions(self, text: str) -> bool:
-        """Whether the product table holds this text, without parsing it."""
-        return self.contents.products.mentions(text)
-
     def rows_of(self, index: int) -> range:
         """The rows of a product."""
         return self.contents.products.rows_of(index)
@@ -207,32 +211,31 @@ class Catalog:
 
     def mean_direction(self, index: int) -> NDArray[np.float32]:
         """The mean direction of a product's rows, float32 [d], length 1."""
-        rows = self.rows_of(index)
-        return self.contents.rows.mean_direction(slice(rows.start, rows.stop))
+        return self.contents.mean_direction(index)
 
     def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score of every row: float32 [q, d], rows of length 1 -> float32 [q, n]."""
+        """Score of every row: float32 [q, d], as `queries` gives them -> float32 [q, n]."""
         self._require_unchanged()
         return self.contents.rows.scores(queries)
 
     def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Score of every product's best row: float32 [q, d], rows of length 1 -> float32 [q, p]."""
+        """Score of every product's best row: float32 [q, d], see `queries` -> float32 [q, p]."""
         scores = self.row_scores(queries)
         return best_row_scores(scores, self.contents.products.first_rows) if len(self) else scores
 
-    def unit(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A query with length 1.
+    def queries(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Embeddings as this catalog's rows are: of length 1, adapted; float32 [q, d].
 
         Raises:
             CatalogError: a vector of another shape, NaN or zero.
         """
-        return unit_query(vector, self.dim)
+        units = [unit_query(vector, self.dim) for vector in vectors]
+        return self.adaptation.applied(np.array(units, np.float32).reshape(-1, self.dim))
 
     def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
         """The k products nearest to an embedding, best first.
 
         A product is scored by its mean direction and its best row, see `nearest_products`.
-
         Args:
             vector: float32 [d], any length but zero.
             k: How many; more than the catalog has gives them all.
@@ -242,15 +245,13 @@ class Catalog:
         """
         return self.match_many([vector], k)[0]
 
-    def match_many(
-        self, vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32], k: int = 5
-    ) -> list[list[Match]]:
+    def match_many(self, vectors: Vectors, k: int = 5) -> list[list[Match]]:
         """`match` for several embeddings, faster than one after the other."""
         if k < 1:
             raise CatalogError(f"k: expected at least 1, got {k}")
         if not len(vectors):
             return []
-        queries = np.stack([self.unit(vector) for vector in vectors])
+        queries = self.queries(vectors)
         self._require_unchanged()
         found = nearest_products(self.contents, queries, k)
         return [[self.at(index, score) for index, score in nearest] for nearest in found]
@@ -279,14 +280,11 @@ class Catalog:
         """
         matrix = np.asarray(vectors, np.float32)
         check_rows(ids, matrix, self.space, dim=self.dim)
-        return self.with_contents(self.contents.added(ids, Rows.of(matrix), attributes or {}))
+        rows = Rows.of(self.adaptation.applied(matrix))
+        return self.with_contents(self.contents.added(ids, rows, attributes or {}))
 
     def remove(self, ids: Sequence[str]) -> Catalog:
-        """A new catalog without these products.
-
-        Raises:
-            CatalogError: an id that the catalog does not have.
-        """
+        """A new catalog without these products; CatalogError for an id that it does not have."""
         return self.with_contents(self.contents.removed(ids))
 
     def with_calibration(self, calibration: Calibration) -> Catalog:

@@ -69,7 +69,7 @@ def confirm(
     if limit < 1:
         raise CatalogError(f"confirmed photos: expected at least 1, got {limit}")
     index = catalog.index_of(product_id)
-    new = Rows.of(catalog.unit(vector)[np.newaxis])
+    new = Rows.of(catalog.queries([vector]))
     owned = catalog.rows_of(index)
     vectors = np.concatenate([catalog.vectors_of(owned), new.vectors()])
     numbers = catalog.provenance.numbers(owned)

@@ -24,8 +24,8 @@ from shelflens.catalog.sums import Sums, Visit, parts_of
 from shelflens.errors import CatalogError
 from shelflens.files import Check, atomic_writer
 
-FORMAT = 1
-"""Format number of the files written here; files of every lower number open too."""
+FORMAT = 2
+"""Highest format number that is read and written; files of every lower number open too."""
 
 CATALOG = "catalog"
 
@@ -76,6 +76,7 @@ def write_container(
     *,
     content: Content | None = None,
     kind: str = CATALOG,
+    version: int = 1,
 ) -> None:
     """Write tensors and metadata; the old file stays whole until the new one is.
 
@@ -86,6 +87,7 @@ def write_container(
         content: The file that parts of the tensors lie in, whose checksums were compared: these
             parts get checksums that follow from those, and are copied from file to file.
         kind: What the file is.
+        version: Format number: the lowest that holds this, so that older readers read it.
 
     Raises:
         CatalogError: a header that is too long.
@@ -95,7 +97,7 @@ def write_container(
     # Wide types first, so that every tensor starts at a multiple of its item size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {}
-    texts = {"format": f"shelflens-{kind}", "version": str(FORMAT), **metadata}
+    texts = {"format": f"shelflens-{kind}", "version": str(version), **metadata}
     offset = 0
     for name in order:
         tensor = tensors[name]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.change import changed_products
@@ -25,6 +26,9 @@ from shelflens.catalog.splice import Array, joined, runs_of
 from shelflens.errors import CatalogError
 from shelflens.spelling import did_you_mean
 
+ADAPTED_FORMAT = 2
+"""Format number of an adapted catalog: a reader that does not know how must not answer from it."""
+
 Attributes = Mapping[str, Mapping[str, str]]
 """Per product id, texts by column."""
 
@@ -39,6 +43,7 @@ class Contents:
     products: ProductTable
     rows: Rows
     provenance: Provenance
+    adaptation: Adaptation
 
     @classmethod
     def of(
@@ -50,10 +55,11 @@ class Contents:
         space: str,
         calibration: Calibration,
         category_axes: CategoryAxes,
+        adaptation: Adaptation,
     ) -> Contents:
         """Enrol n rows, with the product id of each."""
         groups = group_rows(ids, rows, attributes, Provenance())
-        return cls(space, calibration, category_axes, *groups)
+        return cls(space, calibration, category_axes, *groups, adaptation)
 
     @classmethod
     def read(cls, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> Contents:
@@ -74,6 +80,9 @@ class Contents:
         check_calibration(calibration)
         if not metadata["space"]:
             raise ValueError("no embedding space")
+        adaptation = Adaptation.read(plain, rows.dim)
+        if adaptation and int(metadata["version"]) < ADAPTED_FORMAT:
+            raise ValueError(f"an adaptation in format {metadata['version']:.9}")
         return cls(
             metadata["space"],
             Calibration.from_dict(calibration),
@@ -81,7 +90,13 @@ class Contents:
             products,
             rows,
             Provenance.read(plain, metadata),
+            adaptation,
         )
+
+    def mean_direction(self, index: int) -> NDArray[np.float32]:
+        """The mean direction of a product's rows, float32 [d], length 1."""
+        rows = self.products.rows_of(index)
+        return self.rows.mean_direction(slice(rows.start, rows.stop))
 
     def tensors(self) -> dict[str, Array]:
         """The tensors of the file."""
@@ -91,7 +106,13 @@ class Contents:
             **self.products.tensors(),
             **self.provenance.tensors(),
             **self.category_axes.tensors(),
+            **self.adaptation.tensors(),
         }
+
+    @property
+    def version(self) -> int:
+        """The lowest format number that holds this."""
+        return ADAPTED_FORMAT if self.adaptation else 1
 
     def metadata(self) -> dict[str, str]:
         """The metadata of the file."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from shelflens.catalog.contents import Contents
 from shelflens.catalog.scores import MATCH_CANDIDATES, product_score
 from shelflens.catalog.topk import top_products
 from shelflens.errors import CatalogError
+
+Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
+"""Embeddings, float32 [d] each."""
 
 _CACHED = 4096
 """Mean directions kept while several queries are asked: 4 MiB of 256 dimensions."""
@@ -31,9 +35,9 @@ def nearest_products(
         k: How many; more than there are gives them all.
     """
     rows, products = contents.rows, contents.products
-    if not len(products):
+    if not len(products) or not len(queries):
         return [[] for _ in queries]
-    mean_direction = lru_cache(_CACHED)(partial(_mean_direction, contents))
+    mean_direction = lru_cache(_CACHED)(contents.mean_direction)
 
     def score(index: int, query: NDArray[np.float32], best_row: float) -> float:
         if len(products.rows_of(index)) == 1:
@@ -50,11 +54,6 @@ def nearest_products(
         ]
         nearest.append(sorted(scored, key=lambda pair: -pair[1])[:k])
     return nearest
-
-
-def _mean_direction(contents: Contents, index: int) -> NDArray[np.float32]:
-    rows = contents.products.rows_of(index)
-    return contents.rows.mean_direction(slice(rows.start, rows.stop))
 
 
 def unit_query(vector: NDArray[np.float32], dim: int) -> NDArray[np.float32]:

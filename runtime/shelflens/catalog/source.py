@@ -141,7 +141,8 @@ def save_contents(path: str | os.PathLike[str], contents: Contents, source: Sour
     if source is not None:
         source.require_unchanged()  # damage must not get checksums that fit it
         content = source.content
-    write_container(Path(path), contents.tensors(), contents.metadata(), content=content)
+    tensors, metadata = contents.tensors(), contents.metadata()
+    write_container(Path(path), tensors, metadata, content=content, version=contents.version)
 
 
 def _reason(error: Exception) -> str:

@@ -18,6 +18,7 @@ def summarize(catalog: Catalog) -> dict[str, Any]:
         "confirmed": catalog.provenance.confirmed,
         "dim": catalog.dim,
         "space": catalog.space,
+        "adapted": bool(catalog.adaptation),
         "calibration": catalog.calibration.to_dict(),
         "columns": sorted({name for columns in catalog.attributes.values() for name in columns}),
         "fingerprint": catalog.fingerprint,

@@ -1,29 +1,24 @@
-"""What several commands share: the model's arguments, and embedding a whole dataset."""
+"""What several commands share: the model's arguments, and a dataset's."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from shelflens.catalog.answer import Match
-from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.catalog_option import is_catalog_file
 from shelflens.commands.dataset_report import report_notes, require_strictly
 from shelflens.console import printable
-from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
+from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError
 from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
 from shelflens.product_ids import clean_id
-from shelflens.progress import Progress
 
 if TYPE_CHECKING:  # a lookup without --trust starts without it
     from shelflens.signing.trust import Trust
@@ -122,87 +117,21 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
     return dataset
 
 
+def add_adapt(parser: argparse.ArgumentParser) -> None:
+    """Declare --adapt."""
+    parser.add_argument(
+        "--adapt",
+        default="auto",
+        choices=("auto", "off"),
+        help="auto (default): adapt the catalog to these images where that helps; off: never",
+    )
+
+
 def positive(text: str) -> int:
     """An argument that counts something."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
-
-
-_MAX_LISTED = 20
-"""Unreadable photos that are listed one by one."""
-
-
-class Skipped:
-    """Photos that cannot be read: kept, and the first of them listed on standard error."""
-
-    def __init__(self) -> None:
-        self.errors: dict[LabelledImage, str] = {}
-
-    def add(self, image: LabelledImage, error: Exception) -> None:
-        """Take a photo in."""
-        text = str(error)
-        if isinstance(error, OSError):
-            text = f"{image.path}: {error.strerror or error}"
-        self.errors[image] = text
-        if len(self.errors) <= _MAX_LISTED:
-            print(printable(f"skipped: {text}"), file=sys.stderr)
-        elif len(self.errors) == _MAX_LISTED + 1:
-            print("skipped: further photos are not listed", file=sys.stderr)
-
-
-def build_reported(
-    embedder: Embedder, dataset: Dataset, *, source: str, skipped: Skipped | None = None
-) -> tuple[Catalog, list[LabelledImage]]:
-    """`build_catalog` with a progress bar; unreadable photos are listed and skipped.
-
-    Returns:
-        The catalog, and the image of each of its rows.
-
-    Raises:
-        DataError: not one photo could be read.
-    """
-    skipped = skipped or Skipped()
-    try:
-        with Progress("embedding", len(dataset.items)) as bar:
-            catalog = build_catalog(dataset, embedder, on_error=skipped.add, on_done=bar.update)
-    except DataError as error:
-        raise DataError(f"{source}: {error}, see above") from error
-    return catalog, in_row_order([image for image in dataset.items if image not in skipped.errors])
-
-
-def embed_dataset(
-    embedder: Embedder,
-    dataset: Dataset,
-    *,
-    source: str,
-    on_error: Callable[[LabelledImage, Exception], None] | None = None,
-) -> tuple[list[LabelledImage], NDArray[np.float32]]:
-    """Embed labelled photos with a progress bar; unreadable ones are skipped.
-
-    Args:
-        embedder: The model.
-        dataset: The photos.
-        source: What they are called in messages.
-        on_error: Called with an unreadable photo and its error; without it the photo is listed.
-
-    Returns:
-        The m photos that were read, and their embeddings float32 [m, d].
-
-    Raises:
-        DataError: not one photo could be read.
-    """
-    count = len(dataset.items)
-    on_error = on_error or Skipped().add
-    with Progress("embedding", count) as bar:
-        kept, vectors = embedder.embed_many(
-            dataset.paths,
-            on_error=lambda index, error: on_error(dataset.items[index], error),
-            on_done=bar.update,
-        )
-    if not len(kept):
-        raise DataError(f"{source}: none of {count} photos could be read, see above")
-    return [dataset.items[index] for index in kept], vectors
 
 
 def share(text: str) -> float:

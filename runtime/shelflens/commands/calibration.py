@@ -6,21 +6,20 @@ import argparse
 import json
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shelflens.calibration.calibrate import calibrate
-from shelflens.calibration.check import check_request
+from shelflens.calibration.check import all_enrolled, check_request
 from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
 from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
-from shelflens.commands.arguments import (
-    add_columns,
-    add_model,
-    columns_of,
-    embed_dataset,
-    open_model,
-)
+from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.embedding import embed_dataset
 from shelflens.dataset import LabelledImage, read_dataset
+from shelflens.model.embedder import Embedder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
     # Before minutes of embedding, not after.
     check_request(catalog, queries.labels, unknowns.labels if unknowns else None, **shares)
     images, vectors = embed_dataset(embedder, queries, source=args.queries)
+    images, vectors = _new(catalog, embedder, images, vectors)
     given: dict[str, Any] = {}
     if unknowns:
         shown, unknown_vectors = embed_dataset(embedder, unknowns, source=args.unknowns)
@@ -92,6 +92,24 @@ def run(args: argparse.Namespace) -> int:
         lines = [f"  {line}" for line in calibration_lines(catalog)]
         print("\n".join([f"{args.catalog}: calibrated", *lines]))
     return 0
+
+
+def _new(
+    catalog: Catalog,
+    embedder: Embedder,
+    images: list[LabelledImage],
+    vectors: NDArray[np.float32],
+) -> tuple[list[LabelledImage], NDArray[np.float32]]:
+    """The photos that are no images of an adapted catalog; see `new_photos` for others."""
+    if not catalog.adaptation:
+        return images, vectors
+    from shelflens.catalog.enrol import enrolled_already
+
+    known = enrolled_already(catalog, [image.path for image in images], vectors, embedder)
+    if known.all():
+        raise all_enrolled(len(images))
+    kept = [image for image, is_known in zip(images, known, strict=True) if not is_known]
+    return kept, vectors[~known]
 
 
 def calibration_lines(catalog: Catalog) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from shelflens.catalog.answer import Answer
 from shelflens.catalog.build import build_catalog
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.arguments import add_adapt, add_model, open_model
 from shelflens.commands.outputs import check_file, is_catalog, is_png
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage, read_dataset
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("shelflens-demo"), help="default: %(default)s"
     )
+    add_adapt(parser)
     add_model(parser)
 
 
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     embedder = open_model(args)
     studio = read_dataset(DEMO / "studio.csv")
-    build_catalog(studio, embedder).save(args.out / "demo.catalog")
+    build_catalog(studio, embedder, adapt=args.adapt).save(args.out / "demo.catalog")
     card = embedder.card
     catalog = Catalog.open(args.out / "demo.catalog")
     size = (args.out / "demo.catalog").stat().st_size

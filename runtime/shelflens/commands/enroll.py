@@ -8,17 +8,10 @@ from pathlib import Path
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.commands.arguments import (
-    Skipped,
-    add_dataset,
-    add_model,
-    build_reported,
-    embed_dataset,
-    open_dataset,
-    open_model,
-)
+from shelflens.commands.arguments import add_adapt, add_dataset, add_model, open_dataset, open_model
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
+from shelflens.commands.embedding import Skipped, build_reported, embed_dataset, rows_to_enrol
 from shelflens.commands.outputs import check_file, holds, is_catalog
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import CatalogError, DataError
@@ -36,6 +29,7 @@ def add_build(parser: argparse.ArgumentParser) -> None:
         help="replace a catalog that holds confirmed photos or a measured calibration",
     )
     add_dataset(parser)
+    add_adapt(parser)
     add_model(parser)
 
 
@@ -59,12 +53,15 @@ def build(args: argparse.Namespace) -> int:
     if not args.force:
         _keep_what_was_measured(args.out)
     skipped = Skipped()
-    catalog, images = build_reported(open_model(args), dataset, source=args.data, skipped=skipped)
+    catalog, images, vectors, how = build_reported(
+        open_model(args), dataset, source=args.data, adapt=args.adapt, skipped=skipped
+    )
     _require_all(args, dataset, images)
     with write_lock(args.out):
         catalog.save(args.out)
-    print(f"{args.out}: {size_line(catalog, args.out)}{_skipped(dataset, images)}")
-    outcome = Outcome(dataset, images, catalog.vectors, skipped.errors)
+    said = f"; {how}" if how else ""
+    print(f"{args.out}: {size_line(catalog, args.out)}{said}{_skipped(dataset, images)}")
+    outcome = Outcome(dataset, images, vectors, skipped.errors)
     return 0 if report_outcome(outcome, args.report) else 1
 
 
@@ -107,9 +104,10 @@ def add(args: argparse.Namespace) -> int:
     images, vectors = embed_dataset(embedder, dataset, source=args.data, on_error=skipped.add)
     _require_all(args, dataset, images)
     ids = [image.product for image in images]
+    rows = rows_to_enrol(embedder, catalog, images, vectors)
     # Opened again: another command may have changed it.
     with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
-        grown = catalog.add(ids, vectors, attributes=dataset.attributes)
+        grown = catalog.add(ids, rows, attributes=dataset.attributes)
         grown.save(args.catalog)
     new = grown.row_count - catalog.row_count
     known = len(images) - new

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import (
-    add_columns,
-    add_model,
-    build_reported,
-    columns_of,
-    embed_dataset,
-    open_model,
-)
+from shelflens.commands.arguments import add_adapt, add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog, require_catalog
+from shelflens.commands.embedding import build_reported, embed_dataset
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
@@ -26,7 +19,7 @@ from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
 from shelflens.evaluation.report.summary import summary
 from shelflens.evaluation.report.write import REPORT_FILES, write_report
-from shelflens.progress import Progress
+from shelflens.progress import ProgressBars
 from shelflens.render.product_images import ImageFinder, product_images
 
 HELP = "Measure a catalog with photos of your own, and say what to do next."
@@ -60,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --catalog: the folder or CSV with the products' images, for the report",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
+    add_adapt(parser)
     add_columns(parser)
     add_model(parser)
 
@@ -80,25 +74,37 @@ def run(args: argparse.Namespace) -> int:
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
     embedder = open_model(args)
     row_paths: list[Path] = []
+    how = ""
     if catalog is None:
-        catalog, enrolled = build_reported(embedder, gallery, source=args.gallery)
+        catalog, enrolled, _, how = build_reported(
+            embedder, gallery, source=args.gallery, adapt=args.adapt
+        )
         row_paths = [image.path for image in enrolled]
     catalog.require(embedder.card.space)
     embedded = EmbeddedImages(*embed_dataset(embedder, queries, source=args.queries))
     embedded_unknowns = None
     if unknowns is not None:
         embedded_unknowns = EmbeddedImages(*embed_dataset(embedder, unknowns, source=args.unknowns))
-    with _ProgressBars() as bars:
+    copies = 0
+    if catalog.adaptation:
+        from shelflens.catalog.enrol import enrolled_already
+
+        paths = [image.path for image in embedded.items]
+        copies = int(enrolled_already(catalog, paths, embedded.vectors, embedder).sum())
+    with ProgressBars() as bars:
         evaluation = evaluate(
             catalog,
             embedded,
             embedded_unknowns,
             row_paths=row_paths,
+            copies=copies,
             source=Path(args.catalog or args.gallery).name,
             model=f"{embedder.card.name} ({embedder.card.variant})",
             on_step=bars.step,
         )
     advice = write_report(evaluation, args.out, _image_finder(catalog, args))
+    if how:
+        print(f"note: {how}", file=sys.stderr)
     for notice in evaluation.notices:
         print(printable(f"note: {notice}"), file=sys.stderr)
     print(summary(evaluation, advice))
@@ -107,30 +113,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _image_finder(catalog: Catalog, args: argparse.Namespace) -> ImageFinder | None:
-    if args.images is None and not catalog.mentions('"picture":'):
+    if args.images is None and not catalog.contents.products.mentions('"picture":'):
         return None
     return product_images(catalog, args.images, columns_of(args))
-
-
-class _ProgressBars:
-    """One progress line after the other."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._name = ""
-        self._bar: Progress | None = None
-
-    def __enter__(self) -> _ProgressBars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def step(self, name: str, done: int, total: int) -> None:
-        if name != self._name:
-            self._stack.close()
-            unit = "catalogs" if name == "fewer photos" else "photos"
-            self._bar = self._stack.enter_context(Progress(name, total, unit=unit))
-            self._name = name
-        if self._bar is not None:
-            self._bar.update(done)

@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import add_model, open_model, typed_id
 from shelflens.commands.catalog_option import add_catalog, usual_catalog
@@ -101,7 +103,8 @@ def _log(args: argparse.Namespace) -> int:
             product = typed_id(catalog, product)
             index = catalog.index_of(product)
             name = catalog.at(index).name
-            events.append(NewEvent(kind, catalog.mean_direction(index), product, name))
+            vector = catalog.adaptation.undone(catalog.mean_direction(index)[np.newaxis])[0]
+            events.append(NewEvent(kind, vector, product, name))
         spaces.add(catalog.space)
     if args.photo:
         embedder = open_model(args)
@@ -124,6 +127,8 @@ def _show(args: argparse.Namespace) -> int:
     with Profile(args.profile) as profile:
         events, space, home = profile.events(), profile.space, profile.metadata("catalog")
     catalog = Catalog.open(home) if home and Path(home).exists() else None
+    if catalog is not None and catalog.space != space:
+        catalog = None  # its similarities are of other vectors
     interests, weights = interests_of(events, catalog)
     kinds = Counter(event.kind for event in events)
     weighted = list(zip(events, weights, strict=True))

@@ -67,8 +67,9 @@ def interests_of(
     positive = np.flatnonzero(weights > 0)
     if not len(positive):
         return [], weights
+    vectors = np.stack([events[int(n)].vector for n in positive])
     groups = group(
-        np.stack([events[int(n)].vector for n in positive]),
+        vectors if catalog is None else catalog.queries(vectors),
         weights[positive],
         min_similarity=similarity_quantile(catalog, options.join),
         max_groups=options.interests,

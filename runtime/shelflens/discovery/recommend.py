@@ -150,7 +150,7 @@ def _from_history(
     options: RecommendOptions,
 ) -> Recommendation:
     interests, weights = interests_of(events, catalog, now=now, options=options)
-    vectors = np.stack([event.vector for event in events])
+    vectors = catalog.queries([event.vector for event in events])
     scores = _interest_scores(catalog, interests, vectors, weights, options.push)
     queues = [_candidates(catalog, row, k, fits, diverse) for row in scores]
     shown: set[int] = set()

@@ -57,7 +57,7 @@ def similar(
         itself = catalog.index_of(query)
         vector = catalog.mean_direction(itself)
     else:
-        vector = catalog.unit(query)
+        vector = catalog.queries([query])[0]
     scores = _with_category_scores(catalog, vector, catalog.best_row_scores(vector[np.newaxis])[0])
     wanted = pool_size(k) if diverse else k
 

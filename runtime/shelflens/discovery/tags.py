@@ -99,7 +99,7 @@ class Tagger:
         Raises:
             CatalogError: a vector of another shape, NaN or zero.
         """
-        scores = self._catalog.row_scores(self._catalog.unit(vector)[np.newaxis])[0]
+        scores = self._catalog.row_scores(self._catalog.queries([vector]))[0]
         votes = self._votes(scores[self._rows])
         rated = [(value, float(logistic(features @ self._curve))) for value, features in votes]
         if self.multiple:

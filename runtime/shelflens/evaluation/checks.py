@@ -56,7 +56,11 @@ def check_scores(results: Sequence[QueryResult]) -> None:
 
 
 def notices(
-    results: Sequence[QueryResult], not_enrolled: Sequence[QueryResult], *, counted: bool
+    results: Sequence[QueryResult],
+    not_enrolled: Sequence[QueryResult],
+    *,
+    counted: bool,
+    copies: int,
 ) -> list[str]:
     """What a reader of the figures must know.
 
@@ -64,6 +68,7 @@ def notices(
         results: Queries of enrolled products.
         not_enrolled: Labelled queries of other products.
         counted: Whether these count as unknowns.
+        copies: Queries that are known to be images of the catalog.
     """
     found = []
     if not_enrolled:
@@ -75,7 +80,7 @@ def notices(
             f"{', ...' if len(names) > 3 else ''}); "
             + ("they count as unknown" if counted else "they are left out")
         )
-    if same := sum(result.best_row_score > SAME_IMAGE for result in results):
+    if same := copies + sum(result.best_row_score > SAME_IMAGE for result in results):
         found.append(
             f"{same} of {len(results)} test photos are in the catalog themselves, or copies of "
             "photos there: the figures are too good; use photos that are not in the catalog"

@@ -38,6 +38,7 @@ def evaluate(
     unknowns: EmbeddedImages | None = None,
     *,
     row_paths: Sequence[Path] = (),
+    copies: int = 0,
     source: str = "catalog",
     model: str = "",
     on_step: Step = lambda name, done, total: None,
@@ -50,6 +51,7 @@ def evaluate(
             enrolled count as out-of-catalog queries.
         unknowns: Images of things that are not enrolled; their labels do not matter.
         row_paths: The files of the enrolled images in the order of the rows, if known.
+        copies: Queries that are images of an adapted catalog (`enrolled_already`).
         source: The catalog's name in the report.
         model: The model's name in the report.
         on_step: Called as the work goes on.
@@ -75,7 +77,7 @@ def evaluate(
     not_enrolled = [result for result in found if not result.rank]
     counted = bool(given) or len(not_enrolled) >= MIN_UNKNOWNS
     out_of_catalog = given + not_enrolled if counted else []
-    notes = notices(results, not_enrolled, counted=counted)
+    notes = notices(results, not_enrolled, counted=counted, copies=copies)
     errors = _label_errors(catalog, results, row_paths)
     needed = needed_photos(catalog, results, {error.path for error in errors})
     curve = k_shot_curve(
@@ -125,7 +127,7 @@ def _label_errors(
     return label_errors(
         [*enrolled, *(result.item for result in results)],
         [*owners, *(result.item.product for result in results)],
-        np.concatenate([catalog.vectors, np.stack([result.vector for result in results])]),
+        np.concatenate([catalog.vectors, catalog.queries([result.vector for result in results])]),
         catalog.row_count,
     )
 

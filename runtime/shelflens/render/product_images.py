@@ -35,7 +35,7 @@ def product_images(
         for item in read_dataset(dataset, columns=columns).items:
             first.setdefault(item.product, item.path)
         return first.get
-    if not catalog.mentions('"picture":'):
+    if not catalog.contents.products.mentions('"picture":'):
         raise DataError(
             "--contact-sheet needs images, which a catalog does not hold: add --images DATASET, "
             "the folder or CSV it was built from, or a column 'picture' with file names"

@@ -83,6 +83,7 @@ SCHEMAS: Schema = {
             "confirmed": _count("rows added by customers' photos"),
             "dim": _count("dimensions of an embedding"),
             "space": _text("the embedding space"),
+            "adapted": {"type": "boolean", "description": "adapted to its shop's images"},
             "calibration": {"type": "object", "description": "thresholds, and how they were found"},
             "columns": {"type": "array", "items": {"type": "string"}},
             "fingerprint": _text("SHA-256 of the catalog's header"),

@@ -31,7 +31,7 @@ def image_finder(
     Raises:
         DataError: no image there belongs to a product of the catalog.
     """
-    if dataset is None and not catalog.mentions('"picture":'):
+    if dataset is None and not catalog.contents.products.mentions('"picture":'):
         return lambda _: None
     find = product_images(catalog, None if dataset is None else str(dataset), columns)
     if dataset is not None and not any(find(product) for product in catalog.ids):

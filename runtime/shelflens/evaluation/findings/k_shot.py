@@ -60,13 +60,19 @@ def k_shot_curve(
     spread = np.linspace(0, len(results) - 1, min(MAX_QUERIES, len(results))).round().astype(int)
     queries = [results[index] for index in np.unique(spread)]
     own = [query.item.product for query in queries]
-    vectors, owners = catalog.vectors, catalog.row_ids
+    adaptation, owners = catalog.adaptation, catalog.row_ids
+    vectors = adaptation.undone(catalog.vectors)
     curve, done = [], 0
     for k in [k for k in K_VALUES if k <= max_k]:
         recalls = []
         for seed in range(SAMPLES):
             rows = _sample(catalog, k, seed)
-            part = Catalog([owners[row] for row in rows], vectors[rows], space=catalog.space)
+            part = Catalog(
+                [owners[row] for row in rows],
+                vectors[rows],
+                space=catalog.space,
+                adaptation=adaptation,
+            )
             ranked = [[part.match(query.vector, 1)[0].id] for query in queries]
             recalls.append(recall_at_k(ranked, own))
             done += 1

@@ -137,7 +137,7 @@ def _compared(
     first = np.array([catalog.rows_of(index).start for index in range(len(catalog))], np.int64)
     for start in range(0, len(queries.items), _BLOCK):
         vectors = queries.vectors[start : start + _BLOCK]
-        row_scores = catalog.row_scores(vectors)
+        row_scores = catalog.row_scores(catalog.queries(vectors))
         product_scores = np.maximum.reduceat(row_scores, first, axis=1)
         items = queries.items[start : start + _BLOCK]
         yield from zip(items, vectors, row_scores, product_scores, strict=True)

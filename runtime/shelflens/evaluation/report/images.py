@@ -53,7 +53,10 @@ class ReportImages:
             return ""
         if self._row_paths:
             rows = self._catalog.rows_of(index)
-            best = 0 if query is None else int(np.argmax(self._catalog.vectors_of(rows) @ query))
+            best = 0
+            if query is not None:
+                scores = self._catalog.vectors_of(rows) @ self._catalog.queries([query])[0]
+                best = int(scores.argmax())
             return self.photo(self._row_paths[rows.start + best])
         path = self._product_image(product) if self._product_image else None
         return self.photo(path or self._good_query.get(product))

@@ -1,5 +1,6 @@
 /** A catalog: products, their rows, and the nearest of them. Spec: "The catalog file". */
 
+import { adapted, readAdaptation } from "./adaptation.js";
 import { decide } from "./answer.js";
 import { mixedScores } from "./category_axes.js";
 import { WebAppError, say } from "./strings.js";
@@ -10,6 +11,7 @@ const MATCH_CANDIDATES = 10; // products with the best rows whose score is compu
 const MEAN_SHARE = 0.75;
 const BEST_ROW_FALL = 4;
 const LENGTH_ERROR = 1e-3; // of a row of length 1
+const ADAPTED_FORMAT = 2;
 const ID_LIMIT = 200;
 
 export class Catalog {
@@ -33,6 +35,10 @@ export class Catalog {
     if (!this.space) throw new WebAppError(say.catalogWithout("space"));
     this.calibration = readCalibration(metadata.calibration);
     this.categoryAxes = readCategoryAxes(tensors, dim);
+    this.adaptation = readAdaptation(tensors, dim);
+    if (this.adaptation && Number(metadata.version) < ADAPTED_FORMAT) {
+      throw new WebAppError(say.catalogTables);
+    }
     const sound =
       dim > 0 &&
       this.scales.length === rowCount &&
@@ -81,7 +87,12 @@ export class Catalog {
     return { id, name: attributes.name || id, attributes };
   }
 
-  /** The cosine of every product's best row: Float32Array [p] for a query [d] of length 1. */
+  /** An embedding [d] of length 1 as the rows of this catalog are: adapted, if they are. */
+  query(vector) {
+    return this.adaptation ? adapted(this.adaptation, vector) : vector;
+  }
+
+  /** The cosine of every product's best row: Float32Array [p] for a query, see `query`. */
   scores(query) {
     const result = new Float32Array(this.length);
     const wide = Float64Array.from(query);
@@ -118,11 +129,12 @@ export class Catalog {
 
   /**
    * The products nearest to a query.
-   * @param {Float32Array} query [d], length 1
+   * @param {Float32Array} vector an embedding [d], length 1
    * @param {number} k how many
    * @returns {import("./answer.js").Scored[]} best first
    */
-  match(query, k) {
+  match(vector, k) {
+    const query = this.query(vector);
     const near = best(this.scores(query), Math.max(k, MATCH_CANDIDATES));
     const scored = near.map(({ index, score }) => ({
       index,
@@ -138,8 +150,8 @@ export class Catalog {
   }
 
   /** Match and decide; `matches` are the first k. @returns {import("./answer.js").Answer} */
-  answer(query, k) {
-    const answer = decide(this.match(query, Math.max(k, MATCH_CANDIDATES)), this.calibration);
+  answer(vector, k) {
+    const answer = decide(this.match(vector, Math.max(k, MATCH_CANDIDATES)), this.calibration);
     return { ...answer, matches: answer.matches.slice(0, k) };
   }
 
@@ -148,7 +160,7 @@ export class Catalog {
     return this.similarTo(this.meanDirection(index), k, index);
   }
 
-  /** The k products most like a query [d] of length 1, without the product with index `itself`. */
+  /** The k products most like a query, see `query`, without the product with index `itself`. */
   similarTo(query, k, itself = -1) {
     const scores = this.categoryAxes ? mixedScores(this, query) : this.scores(query);
     return best(scores, k + 1)

@@ -3,7 +3,7 @@
 import { crc32, sha256 } from "./checksums.js";
 import { WebAppError, say } from "./strings.js";
 
-const FORMAT = 1;
+const FORMAT = 2;
 const HEADER_LIMIT = 1 << 20;
 const ITEM = { U64: 8, F32: 4, I8: 1, U8: 1 };
 const UNUSED = "id_hashes"; // the web app reads every product when it opens, and needs no index
