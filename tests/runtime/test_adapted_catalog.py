@@ -27,7 +27,13 @@ from shelflens.catalog import enrol
 from shelflens.catalog.adapt import LeftOut, views
 from shelflens.catalog.adaptation import MAX_REDUCTION, RANK, Adaptation
 from shelflens.catalog.confirm import confirm, unconfirm
-from shelflens.catalog.enrol import Verdict, adapted_rows, enrolled_already, with_views
+from shelflens.catalog.enrol import (
+    OWN_SIMILARITY,
+    Verdict,
+    adapted_rows,
+    enrolled_already,
+    with_views,
+)
 from shelflens.catalog.fuse import fuse
 from shelflens.catalog.install import install
 from shelflens.catalog.lock import opened_to_change
@@ -222,7 +228,11 @@ def test_products_with_few_images_are_enrolled_with_their_views() -> None:
         pictures, vectors, products, _embedder(), on_step=lambda *step: steps.append(step)
     )
     seen = _embedder().embed_many([*views(pictures[1])])[1]
-    assert rows[1] == pytest.approx(_unit(vectors[1] + seen.sum(axis=0)), abs=1e-6)
+    mean, own = _unit(vectors[1] + seen.sum(axis=0)), vectors[1]
+    assert own @ mean < OWN_SIMILARITY, "these views are unlike the image"
+    assert rows[1] @ own == pytest.approx(OWN_SIMILARITY, abs=1e-5)
+    away = _unit(mean - (own @ mean) * own)
+    assert rows[1] @ away == pytest.approx(np.sqrt(1 - OWN_SIMILARITY**2), abs=1e-5)
     assert (np.abs(rows[:3] - vectors[:3]).max(axis=1) > 0.01).all()
     assert np.array_equal(rows[3:], vectors[3:])
     assert steps[-1] == ("views", 3, 3)

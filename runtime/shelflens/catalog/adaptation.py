@@ -108,12 +108,15 @@ class Adaptation:
 
     def undone(self, vectors: Floats) -> Floats:
         """Take the matrix back: what `applied` made these of, rows of length 1."""
-        if not self:
-            return vectors
+        return _unit(self.inverse(vectors)) if self else vectors
+
+    def inverse(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Multiply vectors [n, d] of any length by the inverse of the matrix; there must be one."""
         # Woodbury: (I - B'B)^-1 = I + B' (I - BB')^-1 B.
         wide = self._wide.astype(np.float64)
         inner = np.linalg.inv(np.eye(len(wide)) - wide @ wide.T)
-        return _unit(vectors + ((vectors @ wide.T) @ inner) @ wide)
+        made: NDArray[np.float64] = vectors + ((vectors @ wide.T) @ inner) @ wide
+        return made
 
 
 def _unit(vectors: NDArray[np.floating]) -> Floats:

@@ -78,7 +78,7 @@ def build_catalog(
         space=card.space,
         attributes=dataset.attributes,
         calibration=Calibration.from_dict(card.calibration),
-        category_axes=CategoryAxes.from_card(card.category_axes),
+        category_axes=CategoryAxes.from_card(card.category_axes).adapted(adaptation),
         adaptation=adaptation,
     )
 

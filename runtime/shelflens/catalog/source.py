@@ -119,7 +119,7 @@ def open_source(path: str | os.PathLike[str], check: Check | None = None) -> Sou
     if identity is not None:
         if len(_verified) >= _MAX_REMEMBERED:
             _verified.clear()
-        _verified[identity] = content.sums
+        _verified[identity] = content.sums.detached()
     return source
 
 

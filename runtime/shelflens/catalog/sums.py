@@ -115,6 +115,10 @@ class Sums:
         sums._read = read
         return sums
 
+    def detached(self) -> Sums:
+        """These, without the file, which can be let go."""
+        return self.of_same(_no_file)
+
     def of(self, start: int, stop: int) -> int:
         """The CRC-32 of the bytes from `start` to `stop`."""
         first, last = bisect_left(self._starts, start), bisect_right(self._stops, stop)
@@ -131,3 +135,7 @@ class Sums:
         if end < stop:
             crc = combined_crc(crc, zlib.crc32(self._read(end, stop)), stop - end)
         return crc
+
+
+def _no_file(start: int, stop: int) -> bytes:
+    raise ValueError("these checksums are of no opened file; see Sums.of_same")

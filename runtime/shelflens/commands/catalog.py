@@ -43,6 +43,12 @@ EXAMPLES = (
     "catalog install new.catalog --catalog /srv/shelflens/store.catalog",
     "catalog rollback /srv/shelflens/store.catalog",
     "catalog rollback --catalog /srv/shelflens/store.catalog",
+    "catalog diff yesterday.catalog today.catalog --out today.delta",
+    "catalog diff store.catalog new.catalog --out new.delta",
+    "catalog apply store.catalog today.delta",
+    "catalog apply today.delta --catalog store.catalog",
+    "catalog merge first.catalog second.catalog --out both.catalog",
+    "catalog merge store.catalog phone.catalog --out store-new.catalog",
 )
 
 

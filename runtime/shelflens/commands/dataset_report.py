@@ -76,7 +76,7 @@ class Outcome:
         for first, second in nearly_same_images(self.vectors, labels):
             pair = self.images[first], self.images[second]
             if pair not in same and pair[::-1] not in same:
-                yield "nearly the same photo", *pair
+                yield "photos nearly alike", *pair
 
 
 def report_notes(dataset: Dataset) -> None:
@@ -123,7 +123,7 @@ def report_outcome(outcome: Outcome, report: Path | None) -> bool:
     for how, first, second in pairs[:_MAX_PAIRS]:
         _say(
             f"  {first.path.name} of {first.product!r} and {second.path.name} of "
-            f"{second.product!r} are {how}: the products will be answered ambiguous"
+            f"{second.product!r} are {how}: these products may be answered ambiguous"
         )
     if len(pairs) > _MAX_PAIRS:
         _say(f"  and {len(pairs) - _MAX_PAIRS} more such pairs")

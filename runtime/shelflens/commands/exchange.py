@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_file, is_catalog, is_delta
 from shelflens.commands.trust_option import add_trust, open_trust
 
@@ -19,7 +20,7 @@ def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     diff.add_argument("--out", required=True, type=Path, metavar="D.delta")
 
     apply = acts.add_parser("apply", help="turn a catalog into the one a delta leads to")
-    apply.add_argument("catalog", metavar="STORE.catalog", help="the one before is kept beside it")
+    add_catalog(apply, "the catalog; the one before is kept beside it")
     apply.add_argument("delta", metavar="D.delta")
     add_trust(apply, what="delta, and what comes out,")
     apply.add_argument(
