@@ -35,6 +35,7 @@ from shelflens.serve.connections import Client, Connections
 from shelflens.serve.form_reader import FormReader
 from shelflens.serve.run import greeting
 from shelflens.serve.settings import Settings, read_token
+from shelflens.signing.neighbours import write_serial
 
 DEMO = BUNDLED_MODEL.parent / "demo"
 PHOTO = sorted((DEMO / "photos").glob("*.jpg"))[0]
@@ -398,6 +399,7 @@ def test_figures_for_a_monitor(built: Path, tmp_path: Path) -> None:
     connections = Connections(limit=2, share=2)
     for _ in range(3):
         connections.add(Client("a", lambda: True, lambda: None))
+    write_serial(path, 7)
     with client(path, Settings(token=TOKEN), connections=connections) as server:
         problem(server.get("/metrics"), 401)  # as private as everything else
         given = {"authorization": f"Bearer {TOKEN}"}
@@ -442,6 +444,7 @@ def test_figures_for_a_monitor(built: Path, tmp_path: Path) -> None:
     assert samples["shelflens_connections",] == 2
     assert samples["shelflens_connections_ended_total",] == 1
     assert 0 <= samples["shelflens_catalog_age_seconds",] < 600
+    assert samples["shelflens_catalog_serial",] == 7
     assert samples["process_resident_memory_bytes",] > 10 << 20
     buckets = [
         sample.value
