@@ -236,6 +236,7 @@ class Catalog:
         """The k products nearest to an embedding, best first.
 
         A product is scored by its mean direction and its best row, see `nearest_products`.
+
         Args:
             vector: float32 [d], any length but zero.
             k: How many; more than the catalog has gives them all.

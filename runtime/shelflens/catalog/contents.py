@@ -24,7 +24,6 @@ from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.splice import Array, joined, runs_of
 from shelflens.errors import CatalogError
-from shelflens.spelling import did_you_mean
 
 ADAPTED_FORMAT = 2
 """Format number of an adapted catalog: a reader that does not know how must not answer from it."""
@@ -65,7 +64,7 @@ class Contents:
     def read(cls, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> Contents:
         """From the tensors and the metadata of a catalog file.
 
-        Types, ranges and order are checked here; what costs time per row or product in `check`.
+        Types, ranges and order are checked here; what costs time per row or product by `Source`.
 
         Raises:
             KeyError, RecursionError, TypeError, ValueError: something is missing, or does not fit.
@@ -159,7 +158,7 @@ class Contents:
         ]:
             raise CatalogError(
                 f"no product {missing[0]!r} in the catalog; shelflens catalog info lists "
-                f"them{did_you_mean(missing[0], self.products.ids)}"
+                f"them{self.products.spelled_alike(missing[0])}"
             )
         gone = [row for owner in owners for row in self.products.rows_of(owner)]
         smaller = self.edited(gone, [], Rows.empty(self.rows.dim), [])

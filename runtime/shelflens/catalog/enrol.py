@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.adapt import VIEWS, LeftOut, adaptation_matrix, left_out_recall, views
-from shelflens.catalog.adaptation import Adaptation
+from shelflens.catalog.adaptation import Adaptation, unit
 from shelflens.catalog.catalog import Catalog
 from shelflens.model.embedder import Embedder
 from shelflens.model.image import Photo
@@ -191,16 +191,11 @@ def _nearest(catalog: Catalog, vectors: Floats) -> Floats:
 
 def _mean_with(vectors: Floats, seen: Floats) -> Floats:
     """The mean directions of images [b, d] and their views [b, v, d], near the images' own."""
-    rows = _unit(vectors + seen.sum(axis=1))
+    rows = unit(vectors + seen.sum(axis=1))
     own = np.einsum("bd,bd->b", vectors, rows)[:, np.newaxis]
-    away = _unit(rows - own * vectors)
+    away = unit(rows - own * vectors)
     nearest: Floats = OWN_SIMILARITY * vectors + np.sqrt(1 - OWN_SIMILARITY**2) * away
     return np.where(own < OWN_SIMILARITY, nearest, rows).astype(np.float32)
-
-
-def _unit(rows: Floats) -> Floats:
-    scaled: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return scaled
 
 
 def _seen(

@@ -199,11 +199,14 @@ class ProductTable:
         """
         if (index := self.find(product_id)) is not None:
             return index
-        alike = did_you_mean(product_id, self.ids) if len(self) <= _SPELLED_PRODUCTS else ""
         raise CatalogError(
             f"no product {product_id!r} in the catalog; shelflens catalog info --json lists all "
-            f"ids{alike}"
+            f"ids{self.spelled_alike(product_id)}"
         )
+
+    def spelled_alike(self, product_id: str) -> str:
+        """`; did you mean ...?`, or nothing; a table that takes long to parse is not parsed."""
+        return did_you_mean(product_id, self.ids) if len(self) <= _SPELLED_PRODUCTS else ""
 
     def find_all(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """The index of every product, int64 [m]; -1 for one that is not there."""
