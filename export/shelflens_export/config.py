@@ -32,6 +32,9 @@ class ExportConfig:
     data: str = option(
         "", "DATASET to calibrate on and to search in; default: the run's train photos", group=FIRST
     )
+    columns: str = option(
+        "", "columns of a DATASET that is a table: path=Image,product=SKU", group=FIRST
+    )
     held_out: str = option(
         "", "DATASET to look up; default: the run's validation photos", group=FIRST
     )

@@ -43,7 +43,7 @@ def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
         ModelError: a model that cannot be loaded, or a format that its backbone cannot have.
         OSError: the output folder cannot be written.
     """
-    folder = read_run(run, data=config.data, held_out=config.held_out)
+    folder = read_run(run, data=config.data, held_out=config.held_out, columns=config.columns)
     wanted = possible(config.wanted, folder, leave_out=config.formats == ("all",))
     out.mkdir(parents=True, exist_ok=True)
     with step(f"reading {run / 'model.keras'}"):

@@ -2,7 +2,7 @@
 
 A `.tflite` becomes FlatBuffer + zip: the card is the zip's member `shelflens.json`, and a buffer
 inside the FlatBuffer holds TFLite Metadata ("M001", metadata_schema.fbs of tflite-support) that
-lists it. An `.onnx` carries the card in `metadata_props`.
+lists it. An `.onnx` carries the card in `metadata_props`, and a checksum as its last field.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from shelflens import ModelCard
 from shelflens.model.card import CARD_KEY, CARD_NAME
+from shelflens.model.content import CHECKSUM_KEY, with_onnx_checksum
 from shelflens_export import flatgraph
 
 METADATA_NAME = "TFLITE_METADATA"
@@ -57,14 +58,15 @@ def pack_tflite(model: bytes, card: ModelCard) -> bytes:
 
 
 def pack_onnx(model: Any, card: ModelCard) -> bytes:
-    """An ONNX ModelProto with the card in it, as bytes."""
-    kept = [entry for entry in model.metadata_props if entry.key != CARD_KEY]
+    """An ONNX ModelProto with the card in it and a checksum behind it, as bytes."""
+    ours = (CARD_KEY, CHECKSUM_KEY)
+    kept = [entry for entry in model.metadata_props if entry.key not in ours]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     model.producer_name = "shelflens"
     model.doc_string = "uint8 RGB [batch, size, size, 3] -> float32 [batch, dim], rows of length 1"
-    return bytes(model.SerializeToString())
+    return with_onnx_checksum(model.SerializeToString())
 
 
 def model_metadata(card: ModelCard) -> bytes:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shelflens import ModelCard, load_image
 from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.errors import DataError, ModelError, PhotoError
+from shelflens.ingest.columns import parse_mapping
 from shelflens_export.quiet import quiet
 
 
@@ -33,7 +34,7 @@ class RunFolder:
     """Photos the gate looks up; may be empty."""
 
 
-def read_run(path: Path, *, data: str = "", held_out: str = "") -> RunFolder:
+def read_run(path: Path, *, data: str = "", held_out: str = "", columns: str = "") -> RunFolder:
     """Read a run folder, with the photos of other datasets in place of its own if these are given.
 
     Raises:
@@ -56,10 +57,11 @@ def read_run(path: Path, *, data: str = "", held_out: str = "") -> RunFolder:
     except ValueError as error:
         raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
     train, val = ([], []) if data else _photos(path / "photos.csv")
+    mapping = parse_mapping(columns) if columns else {}
     if data:
-        train = read_dataset(data).items
+        train = read_dataset(data, columns=mapping).items
     if held_out:
-        val = read_dataset(held_out).items
+        val = read_dataset(held_out, columns=mapping).items
     if not train:
         raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATASET")
     return RunFolder(path, card, training, train, val)

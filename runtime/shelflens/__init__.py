@@ -23,6 +23,7 @@ from shelflens.errors import (
     ProfileError,
     ServeError,
     ShelfLensError,
+    SignatureError,
     SpaceError,
     WebAppError,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ProfileError",
     "ServeError",
     "ShelfLensError",
+    "SignatureError",
     "SpaceError",
     "WebAppError",
     "build_catalog",

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shelflens.errors import CatalogError, DataError
+from shelflens.ingest.attributes import Attributes
 from shelflens.ingest.folders import Found, find_images
 from shelflens.ingest.reading import Reading, join, listed
-from shelflens.ingest.table import ProductRow, read_table
+from shelflens.ingest.table import read_table
+from shelflens.model.formats import is_zip
 from shelflens.product_ids import check_id, clean_id
 
 
@@ -50,39 +52,61 @@ def read_dataset(
     """List the images of a dataset.
 
     A folder holds one folder per product, nested as deep as one likes; the product id is the
-    folder's relative path with `/` between its parts. A CSV has columns `path` and `product`
-    and any further ones, which become the product's attributes; paths are relative to the CSV.
-    The images themselves are not decoded.
+    folder's relative path with `/` between its parts. So does a zip file, which is read in place.
+    A table, which is a CSV, an Excel workbook or a Google Merchant feed, has columns `path` and
+    `product` and any further ones, which become the product's attributes; paths are relative to
+    it. The images themselves are not decoded.
 
     Args:
-        path: The folder or CSV.
-        columns: For a CSV, from our column names, lower case, to the file's.
+        path: The folder or file.
+        columns: For a table, from our column names, lower case, to the file's.
 
     Raises:
         DataError: no photos, columns missing, an impossible id, or a row that cannot be read as
             the header says; names the line.
-        FileNotFoundError: no such folder or file.
+        FileNotFoundError: no such folder or CSV.
     """
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(2, "no such folder or CSV", str(source))
-    return _from_folder(source) if source.is_dir() else _from_csv(source, columns or {})
+    if (found := _find_images(source)) is not None:
+        return _from_images(source, found)
+    return _from_table(source, columns or {})
 
 
-def read_unlabelled(path: str | os.PathLike[str]) -> Dataset:
+def read_unlabelled(
+    path: str | os.PathLike[str], *, columns: Mapping[str, str] | None = None
+) -> Dataset:
     """List the images of a dataset whose labels are not needed: a folder may hold them directly.
 
-    Images that lie in the folder itself are labelled by their file's name; else as `read_dataset`.
+    Images that lie in the folder or zip file itself are labelled by their file's name; else as
+    `read_dataset`.
 
     Raises:
         DataError, FileNotFoundError: as `read_dataset`.
     """
     source = Path(path)
-    if source.is_dir():
-        loose = [file for file, folder in find_images(source).images if not folder]
+    if source.exists() and (found := _find_images(source)) is not None:
+        loose = [file for file, folder in found.images if not folder]
         if loose:
-            return Dataset([LabelledImage(file, file.stem) for file in loose])
-    return read_dataset(source)
+            labelled = [LabelledImage(file, clean_id(file.stem)) for file in loose]
+            return Dataset(labelled, reading=Reading(found.notes, found.skipped))
+    return read_dataset(source, columns=columns)
+
+
+def _find_images(source: Path) -> Found | None:
+    """The images of a folder or zip file; None of a table, which a workbook is."""
+    if source.is_dir():
+        return find_images(source)
+    with source.open("rb") as stream:
+        if not is_zip(stream.read(4)):
+            return None
+    from shelflens.ingest.workbook import is_workbook  # here: few datasets are zip files
+    from shelflens.ingest.zipped import find_zipped_images
+    from shelflens.model.archive import open_archive
+
+    archive = open_archive(source)
+    return None if is_workbook(archive, str(source)) else find_zipped_images(archive)
 
 
 def merge(parts: list[Dataset]) -> Dataset:
@@ -98,9 +122,8 @@ def merge(parts: list[Dataset]) -> Dataset:
     )
 
 
-def _from_folder(root: Path) -> Dataset:
-    found = find_images(root)
-    items, notes = [], []
+def _from_images(root: Path, found: Found) -> Dataset:
+    items, notes = [], list(found.notes)
     folders: dict[str, str] = {}
     for path, folder in found.images:
         if not folder:
@@ -141,12 +164,12 @@ def _no_photos(root: Path, found: Found, loose: int) -> DataError:
     )
 
 
-def _from_csv(source: Path, columns: Mapping[str, str]) -> Dataset:
+def _from_table(source: Path, columns: Mapping[str, str]) -> Dataset:
     table = read_table(source, columns)
     items: list[LabelledImage] = []
     seen: set[tuple[str, str]] = set()
     notes = list(table.notes)
-    merged = _Attributes()
+    merged = Attributes()
     for row in table.rows:
         for path in row.paths:
             if (path, row.product) in seen:
@@ -161,26 +184,6 @@ def _from_csv(source: Path, columns: Mapping[str, str]) -> Dataset:
     with_image = {item.product for item in items}
     without_image = [product for product in merged.columns if product not in with_image]
     return Dataset(items, merged.columns, Reading(notes, {}, without_image))
-
-
-class _Attributes:
-    """The attributes of products, gathered row by row; the first value of a column counts."""
-
-    def __init__(self) -> None:
-        self.columns: dict[str, dict[str, str]] = {}
-        self.notes: list[str] = []
-        self._lines: dict[tuple[str, str], int] = {}
-
-    def add(self, row: ProductRow) -> None:
-        known = self.columns.setdefault(row.product, {})
-        for key, text in row.attributes.items():
-            if known.setdefault(key, text) != text:
-                first = self._lines[row.product, key]
-                self.notes.append(
-                    f"lines {first} and {row.line} do not agree: product {row.product!r} has {key} "
-                    f"{known[key][:40]!r} and {text[:40]!r}; the first counts"
-                )
-            self._lines.setdefault((row.product, key), row.line)
 
 
 def _locate(home: Path, name: str) -> Path:

@@ -13,6 +13,7 @@
         ├── ProfileError    a profile file that cannot be used
         ├── UsageError      a command line that is wrong: exit status 2
         ├── ServeError      settings that the server does not start with
+        ├── SignatureError  a key or signature that cannot be used, or a file that was not signed
         └── CatalogError    a catalog file or its contents that cannot be used
             └── SpaceError      model and catalog come from different embedding spaces
 
@@ -29,6 +30,10 @@ class ShelfLensError(Exception):
 
 class PhotoError(ShelfLensError):
     """A photo that cannot be read as a picture."""
+
+
+class PhotoWarning(UserWarning):
+    """A photo that is damaged, and was read all the same."""
 
 
 class DataError(ShelfLensError):
@@ -57,6 +62,10 @@ class UsageError(ShelfLensError):
 
 class ServeError(ShelfLensError):
     """Settings that the server does not start with."""
+
+
+class SignatureError(ShelfLensError):
+    """A key or signature that cannot be used, or a file that was not signed as expected."""
 
 
 class CameraError(ShelfLensError):

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+
+from shelflens.errors import ShelfLensError
+
+Result = TypeVar("Result")
+
+Check = Callable[[Path, memoryview], object]
+"""Called with a file and its bytes before anything of them is read; raises to refuse them."""
+
+_TRIES = 8
 
 ABANDONED_SECONDS = 60.0
 """Age from which a temporary file that no process holds is taken for a killed writer's."""
@@ -109,6 +118,32 @@ def _give(handle: int, former: os.stat_result) -> None:
     if status.st_uid != former.st_uid:
         with suppress(OSError):
             os.fchown(handle, former.st_uid, -1)
+
+
+def unless_replaced(paths: Sequence[Path], act: Callable[[], Result]) -> Result:
+    """Do something with files that belong together; again, if it fails because one was replaced.
+
+    Two files cannot be renamed at once: a reader may meet one of before and one of after.
+
+    Raises:
+        ShelfLensError: what `act` raises while the files stay the same.
+    """
+    for _ in range(_TRIES):
+        before = [_identity(path) for path in paths]
+        try:
+            return act()
+        except ShelfLensError:
+            if before == [_identity(path) for path in paths]:
+                raise
+    return act()
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -26,9 +26,14 @@ _JOINERS = frozenset("\u200b\u200c\u200d\u200e\u200f\u2060\u061c\u180e")
 """Invisible characters that scripts need inside words: joiners, and marks of direction."""
 
 
+def strip_blanks(text: str) -> str:
+    """A text without what looks like nothing at its ends."""
+    return text.strip(_BLANKS)
+
+
 def clean_id(text: str) -> str:
     """A text as a product id: Unicode normal form C, without blanks at its ends."""
-    return unicodedata.normalize("NFC", text).strip(_BLANKS)
+    return strip_blanks(unicodedata.normalize("NFC", text))
 
 
 def check_id(product_id: str) -> None:

@@ -17,17 +17,22 @@ from pathlib import Path
 import numpy as np
 
 from shelflens import Catalog, CatalogError
+from shelflens.commands.doctor import PROBES
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.attacks.amounts import Outcome, Run
 from tests.attacks.damage import cut, flipped, large_catalog, mixed, tally
+from tests.attacks.deltas import broken, kill_during_apply, odd_deltas, shop
+from tests.attacks.deltas import tally as tally_deltas
 from tests.attacks.http_framing import disagreements, mutated
 from tests.attacks.http_load import honest_beside_idle, statuses
 from tests.attacks.kills import CHANGES, killed
 from tests.attacks.models import tally_models
 from tests.attacks.odd_contents import odd_contents, sound
+from tests.attacks.overwrites import overwritten
 from tests.attacks.profiles import first_writers, sound_profile, tally_profiles
 from tests.attacks.renames import mixed_opens
+from tests.attacks.signed import opens_during_installs, signed_file, tally_signatures
 from tests.attacks.writers import concurrent_adds, kill_during_save
 from tests.support.server_process import running
 
@@ -92,6 +97,37 @@ def model(run: Run) -> Outcome:
         yield from flipped(whole, tail, generator)
 
     return _counted(tally_models(run.folder / "model.tflite", run.until_late(damages())))
+
+
+def onnx_model(run: Run) -> Outcome:
+    """The smallest .onnx that runs: every byte, every length, and random damage."""
+    whole, generator = PROBES[".onnx"].read_bytes(), run.random()
+
+    def damages() -> Iterator[bytes]:
+        yield from cut(whole, iter(range(len(whole))))
+        yield from flipped(whole, iter(range(len(whole))), generator)
+        yield from mixed(whole, run.amount(10_000, 200), generator)
+
+    path = run.folder / "model.onnx"
+    return _counted(tally_models(path, run.until_late(damages()), PROBES[".onnx"]))
+
+
+def signature(run: Run) -> Outcome:
+    """The signature of a file: every byte, and random damage."""
+    whole, path = signed_file(run.folder)
+    generator = run.random()
+
+    def damages() -> Iterator[bytes]:
+        yield from flipped(whole, iter(range(0, len(whole), run.amount(1, 10))), generator)
+        yield from mixed(whole, run.amount(10_000, 200), generator)
+
+    return _counted(tally_signatures(path, run.until_late(damages())))
+
+
+def installs(run: Run) -> Outcome:
+    """Opens while signed catalogs are installed over each other."""
+    opens, refused = opens_during_installs(run.folder, seconds=run.amount(60, 5))
+    return Outcome(f"{opens:,} opens, {refused} refused", refused)
 
 
 def requests(run: Run) -> Outcome:
@@ -169,6 +205,39 @@ def profile_writers(run: Run) -> Outcome:
     return Outcome(f"{4 * rounds} processes, {lost} events lost, {refused} refused", lost + refused)
 
 
+def deltas(run: Run) -> Outcome:
+    """Damaged and odd deltas."""
+    delta, generator = shop(run.folder), run.random()
+    whole = delta.read_bytes()
+
+    def damages() -> Iterator[bytes]:
+        yield from (data for _, data in odd_deltas(delta))
+        yield from cut(whole, iter(range(len(whole))))
+        yield from flipped(whole, iter(range(len(whole))), generator)
+        yield from mixed(whole, run.amount(10_000, 300), generator)
+
+    counts = tally_deltas(run.folder, run.until_late(damages()))
+    text = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count)
+    return Outcome(text, broken(counts), counts.total() - counts["slow"])
+
+
+def kills_while_applying(run: Run) -> Outcome:
+    """SIGKILL at any moment while a delta is applied."""
+    wrong = count = 0
+    for _ in run.until_late(iter(range(run.amount(20, 2)))):
+        wrong += kill_during_apply(run.folder, kills=10)
+        count += 10
+    return Outcome(f"{count} kills, {wrong} catalogs neither old nor new", wrong, kills=count)
+
+
+def overwrites(run: Run) -> Outcome:
+    """A mapped catalog overwritten in place; a lookup that is under way then is not promised."""
+    count = run.amount(100, 15)
+    paused, steady = (overwritten(run.folder, times=count, pause=pause) for pause in (0.2, 0.0))
+    text = f"{count} times, {paused} ended that look up every 0.2 s, {steady} without a pause"
+    return Outcome(text, max(0, paused - count // 4))
+
+
 def renames(run: Run) -> Outcome:
     """Opens while files of equal size are renamed over each other."""
     opens, wrong, refused = mixed_opens(run.folder, seconds=run.amount(60, 5))
@@ -213,16 +282,9 @@ def _lookup_catalog(run: Run) -> Path:
 
 
 ATTACKS: tuple[Callable[[Run], Outcome], ...] = (
-    *(small_catalog, large_mapped_catalog, profile, model, requests, odd),
-    *(
-        kills,
-        kills_while_saving,
-        writers,
-        profile_writers,
-        renames,
-        requests_to_a_server,
-        idle_clients,
-    ),
+    *(small_catalog, large_mapped_catalog, profile, model, onnx_model, signature),
+    *(requests, odd, kills, kills_while_saving, writers, profile_writers, renames, installs),
+    *(deltas, kills_while_applying, overwrites, requests_to_a_server, idle_clients),
 )
 
 

@@ -12,13 +12,18 @@ from shelflens import Embedder, ModelError
 from shelflens.model.embedder import BUNDLED_MODEL
 
 
-def tally_models(path: Path, damages: Iterator[bytes]) -> Counter[str]:
-    """Open damaged copies of the bundled model one after another.
+def tally_models(path: Path, damages: Iterator[bytes], whole: Path = BUNDLED_MODEL) -> Counter[str]:
+    """Open damaged copies of a model one after another.
+
+    Args:
+        path: Where they are written.
+        damages: Their contents.
+        whole: The model; by default the bundled one.
 
     Returns:
         Counts of `refused`, `same answers`, `other answers`, `raw exception`.
     """
-    expected = _seen(BUNDLED_MODEL)
+    expected = _seen(whole)
     counts: Counter[str] = Counter()
     for data in damages:
         path.write_bytes(data)

@@ -17,7 +17,7 @@ _ADD = """
 import sys
 import numpy as np
 from shelflens import Catalog, cli
-from shelflens.commands import catalog
+from shelflens.commands import enroll
 from shelflens.dataset import Dataset, LabelledImage
 from pathlib import Path
 path, name = sys.argv[1:]
@@ -25,10 +25,10 @@ seed = sum(name.encode())
 class Embedder:
     class card:
         space = "s"
-catalog.open_model = lambda args: Embedder
-catalog.open_dataset = lambda args: Dataset([LabelledImage(Path("x.jpg"), name)])
+enroll.open_model = lambda args: Embedder
+enroll.open_dataset = lambda args: Dataset([LabelledImage(Path("x.jpg"), name)])
 rows = np.random.default_rng(seed).normal(size=(1, DIM)).astype(np.float32)
-catalog.embed_dataset = lambda embedder, data, source: (data.items, rows)
+enroll.embed_dataset = lambda embedder, data, source, on_error: (data.items, rows)
 sys.stdin.readline()
 sys.exit(cli.main(["catalog", "add", path, "data"]))
 """.replace("DIM", str(DIM))

@@ -16,7 +16,7 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 FLOORS = (
     ("errors",),
     ("console", "files", "options", "progress", "spelling", "product_ids", "spreadsheet"),
-    ("model",),
+    ("model", "signing"),
     ("ingest",),
     ("dataset",),
     ("catalog",),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from docs import generate_formats
 from docs.generate_cli import PAGE, module, page
 from shelflens.cli import main
 from shelflens.commands.all_commands import COMMANDS
@@ -50,6 +51,11 @@ def test_the_command_line_page_is_the_help() -> None:
     written = PAGE.read_text(encoding="utf-8")
     assert words(written) == words(page()), "run: python docs/generate_cli.py"
     assert words(module("lookup").HELP) in words(written)
+
+
+def test_the_table_of_formats_is_what_was_tried() -> None:
+    written = generate_formats.PAGE.read_text(encoding="utf-8")
+    assert written == generate_formats.page(written), "run: python docs/generate_formats.py"
 
 
 @pytest.mark.parametrize("command", [command.word for command in COMMANDS])

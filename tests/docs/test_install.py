@@ -5,6 +5,7 @@ Marked `install`: they build the wheel, download packages, and take minutes. CI 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import shelflens
 from tests.support.readme import block
 from tests.support.skips import ALLOWED, skipped
 
@@ -112,6 +114,34 @@ def test_the_tests_of_an_unpacked_sdist_pass(tmp_path: Path, wheel: Path) -> Non
     # A benchmark of training imports Keras, which [test] does not have.
     names = {name for name in skipped(report) if not name.startswith("test_every_module_imports[")}
     assert names <= set(ALLOWED)
+
+
+def test_the_sbom_names_what_the_wheel_brings(wheel: Path, tmp_path: Path) -> None:
+    from docs.generate_sbom import main
+
+    copy = Path(shutil.copy(wheel, tmp_path))
+    assert main([str(copy)]) == 0
+    (path,) = tmp_path.glob("shelflens-*.cdx.json")
+    text = path.read_text(encoding="utf-8")
+    assert "file:" not in text
+    assert str(ROOT) not in text
+    document = json.loads(text)
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+    root = document["metadata"]["component"]
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert (root["name"], root["version"]) == ("shelflens", shelflens.__version__)
+    assert root["hashes"] == [{"alg": "SHA-256", "content": digest}]
+    found = {component["name"].lower(): component for component in document["components"]}
+    pinned = {"numpy", "pillow", "ai-edge-litert", "onnxruntime", "starlette", "cryptography"}
+    assert pinned | {"@litertjs/core", "@litertjs/wasm-utils"} <= found.keys()
+    assert not found.keys() & {"pip", "setuptools", "tensorflow", "pytest", "axe-core"}
+    for name, component in found.items():
+        if component["type"] == "library":
+            assert re.fullmatch(r"pkg:(pypi|npm)/\S+@\S+", component["purl"]), name
+            assert component["version"]
+    (model,) = (each for each in found.values() if each["type"] == "machine-learning-model")
+    content = (ROOT / "runtime" / "shelflens" / "data" / "model.tflite").read_bytes()
+    assert model["hashes"][0]["content"] == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).parts[-3])

@@ -27,7 +27,13 @@ from shelflens.catalog import enrol
 from shelflens.catalog.adapt import LeftOut, views
 from shelflens.catalog.adaptation import MAX_REDUCTION, RANK, Adaptation
 from shelflens.catalog.confirm import confirm, unconfirm
-from shelflens.catalog.enrol import Verdict, adapted_rows, enrolled_already, with_views
+from shelflens.catalog.enrol import (
+    OWN_SIMILARITY,
+    Verdict,
+    adapted_rows,
+    enrolled_already,
+    with_views,
+)
 from shelflens.catalog.fuse import fuse
 from shelflens.catalog.install import install
 from shelflens.catalog.lock import opened_to_change
@@ -160,7 +166,7 @@ def test_every_writer_keeps_the_adaptation(tmp_path: Path) -> None:
     for name in ("store", "undone", "used"):
         opened = Catalog.open(tmp_path / f"{name}.catalog")
         for key, tensor in wanted.items():
-            assert np.array_equal(opened.contents.tensors()[key], tensor)
+            assert np.array_equal(np.asarray(opened.contents.tensors()[key]), tensor)
         assert opened.contents.version == 2
 
 
@@ -222,7 +228,11 @@ def test_products_with_few_images_are_enrolled_with_their_views() -> None:
         pictures, vectors, products, _embedder(), on_step=lambda *step: steps.append(step)
     )
     seen = _embedder().embed_many([*views(pictures[1])])[1]
-    assert rows[1] == pytest.approx(_unit(vectors[1] + seen.sum(axis=0)), abs=1e-6)
+    mean, own = _unit(vectors[1] + seen.sum(axis=0)), vectors[1]
+    assert own @ mean < OWN_SIMILARITY, "these views are unlike the image"
+    assert rows[1] @ own == pytest.approx(OWN_SIMILARITY, abs=1e-5)
+    away = _unit(mean - (own @ mean) * own)
+    assert rows[1] @ away == pytest.approx(np.sqrt(1 - OWN_SIMILARITY**2), abs=1e-5)
     assert (np.abs(rows[:3] - vectors[:3]).max(axis=1) > 0.01).all()
     assert np.array_equal(rows[3:], vectors[3:])
     assert steps[-1] == ("views", 3, 3)
@@ -289,8 +299,8 @@ def test_an_enrolled_image_is_known_again() -> None:
     rows, adaptation, _ = adapted_rows(pictures, vectors, products, _embedder())
     catalog = Catalog(products, rows, space="colours", adaptation=adaptation)
     assert enrolled_already(catalog, pictures, vectors, _embedder()).all()
-    others = _pictures(20, seed=9)
-    asked = [*others, *pictures[:2]]
+    unknown = _pictures(20, seed=9)
+    asked = [*unknown, *pictures[:2]]
     same = enrolled_already(catalog, asked, _embedder().embed_many(asked)[1], _embedder())
     assert same.tolist() == [False] * 20 + [True] * 2
     plain = Catalog(products, vectors, space="colours")

@@ -42,7 +42,7 @@ def check_card(catalog: Catalog, embedder: Embedder) -> None:
     card = embedder.card
     axes = CategoryAxes.from_card(card.category_axes)
     assert axes, "a model without category axes would prove nothing"
-    assert np.array_equal(catalog.category_axes.axes, axes.axes)
+    assert np.array_equal(catalog.category_axes.axes, axes.adapted(catalog.adaptation).axes)
     assert catalog.calibration == default_calibration(catalog, card.calibration) != Calibration()
     assert catalog.space == card.space
 

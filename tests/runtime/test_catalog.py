@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from shelflens import Calibration, Catalog, CatalogError, SpaceError
+from shelflens.catalog import content
 from shelflens.catalog.container import write_container
 
 Unit = Callable[..., NDArray[np.float32]]
@@ -340,7 +341,10 @@ def test_a_flipped_bit_in_a_large_file_is_refused_at_open(
         Catalog.open(tmp_path / "flipped.catalog")
 
 
-def test_damage_since_the_open_is_not_written_back(tmp_path: Path, large: Path) -> None:
+def test_damage_since_the_open_is_not_written_back(
+    tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "READ_LIMIT", 0)  # mapped
     path = tmp_path / "store.catalog"
     path.write_bytes(large.read_bytes())
     opened = Catalog.open(path)
@@ -348,12 +352,46 @@ def test_damage_since_the_open_is_not_written_back(tmp_path: Path, large: Path) 
     with path.open("r+b") as stream:  # in place: what is mapped changes too
         stream.seek(path.stat().st_size // 2)
         stream.write(b"\x55\xaa")
-    for damaged in (opened, changed):
-        with pytest.raises(CatalogError, match="checksum of rows differs"):
+    for damaged in (opened, changed, opened):
+        with pytest.raises(OSError, match="overwritten in place"):
             damaged.save(tmp_path / "again.catalog")
+        with pytest.raises(OSError, match="overwritten in place"):
+            damaged.match(np.ones(256, np.float32))
+    with pytest.raises(CatalogError, match="checksum of rows differs"):
+        opened.verify()
     assert not (tmp_path / "again.catalog").exists()
     with pytest.raises(CatalogError, match="checksum of rows differs"):
         Catalog.open(path)
+
+
+@pytest.mark.parametrize("limit", [0, 1 << 30])
+def test_a_file_overwritten_in_place_ends_no_process(
+    tmp_path: Path, large: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """As by `cp`: mapped, it is an error of one line; read, nothing happens."""
+    monkeypatch.setattr(content, "READ_LIMIT", limit)
+    path = tmp_path / "store.catalog"
+    path.write_bytes(large.read_bytes())
+    opened, query = Catalog.open(path), np.ones(256, np.float32)
+    changed, answer = opened.remove(["7"]), opened.answer(query)
+    path.touch()  # nobody wrote: it is checked once more, and used
+    assert opened.answer(query) == answer
+    with path.open("r+b") as stream:
+        stream.truncate(100)
+    if limit:
+        assert opened.answer(query) == answer
+        opened.verify()
+        return
+    for use in (
+        lambda: opened.answer(query),
+        lambda: opened.index_of("7"),
+        lambda: opened.row_scores(query[np.newaxis]),
+        opened.verify,
+        lambda: changed.save(tmp_path / "again.catalog"),
+    ):
+        with pytest.raises(OSError, match="overwritten in place"):
+            use()
+    assert [file.name for file in tmp_path.iterdir()] == ["store.catalog"]
 
 
 def test_an_opened_catalog_stays_what_it_was(tmp_path: Path, large: Path) -> None:
@@ -379,8 +417,8 @@ def test_a_product_is_found_in_a_table_of_megabytes(unit: Unit, index: int) -> N
     catalog = Catalog(ids, np.repeat(unit(1, 4), len(ids), axis=0), space="s")
     assert len(catalog.contents.products.records) > 6 << 20
     assert catalog.index_of(ids[index]) == index
-    assert catalog.mentions(ids[index])
-    assert not catalog.mentions("product of nobody")
+    assert catalog.contents.products.mentions(ids[index])
+    assert not catalog.contents.products.mentions("product of nobody")
 
 
 def test_a_newer_format_says_upgrade(tmp_path: Path, unit: Unit) -> None:
@@ -392,8 +430,8 @@ def test_a_newer_format_says_upgrade(tmp_path: Path, unit: Unit) -> None:
 
 
 def test_not_a_catalog(tmp_path: Path) -> None:
-    for content in (b"", b"x", b"\xff" * 64, (2).to_bytes(8, "little") + b"{}", b"PK" * 40):
-        (tmp_path / "x.catalog").write_bytes(content)
+    for data in (b"", b"x", b"\xff" * 64, (2).to_bytes(8, "little") + b"{}", b"PK" * 40):
+        (tmp_path / "x.catalog").write_bytes(data)
         with pytest.raises(CatalogError, match="not a catalog, or damaged"):
             Catalog.open(tmp_path / "x.catalog")
     with pytest.raises(CatalogError, match="is a folder"):

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from shelflens import Catalog, CatalogError, ModelCard
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.category_axes import WEIGHT, CategoryAxes
 from shelflens.catalog.container import read_container, write_container
 
@@ -91,6 +92,21 @@ def test_a_card_carries_them() -> None:
     assert np.allclose(again.scales, category_axes.scales, rtol=1e-5)
     assert not CategoryAxes.from_card({})
     assert CategoryAxes().to_card() == {}
+
+
+def test_axes_say_the_same_of_adapted_rows() -> None:
+    generator = np.random.default_rng(4)
+    vectors = generator.normal(size=(9, 12)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    scatter = generator.normal(size=(12, 12))
+    adaptation = Adaptation.of(np.eye(12) + 0.02 * scatter @ scatter.T, rank=6)
+    axes, zeros = CategoryAxes.of(generator.normal(size=(3, 12))), np.zeros(8, np.float32)
+    turned = adaptation.applied(vectors)
+    plain = axes.mixed(vectors[0], vectors[1:], zeros)
+    assert np.abs(axes.mixed(turned[0], turned[1:], zeros) - plain).max() > 0.02
+    found = axes.adapted(adaptation).mixed(turned[0], turned[1:], zeros)
+    assert found == pytest.approx(plain, abs=0.005)  # axes are rounded to int8
+    assert axes.adapted(Adaptation()) is axes
 
 
 def made(category_axes: CategoryAxes) -> Catalog:

@@ -284,7 +284,7 @@ def test_a_messy_folder(tmp_path: Path) -> None:
     touch(
         tmp_path, "$RECYCLE.BIN/1.jpg", "__MACOSX/tea/1.jpg", "lost+found/1.jpg", "@eaDir/a/b.jpg"
     )
-    touch(tmp_path, "jam/1.HEIC", "soap/1.tif", "soap/clip.mov", "note/readme.txt", "loose.jpg")
+    touch(tmp_path, "jam/1.HEIC", "soap/1.dng", "soap/clip.mov", "note/readme.txt", "loose.jpg")
     (tmp_path / "empty").mkdir()
     (tmp_path / "milk" / "again").symlink_to(tmp_path)
     (tmp_path / "a-link").symlink_to(tmp_path / "tea")
@@ -298,7 +298,7 @@ def test_a_messy_folder(tmp_path: Path) -> None:
     assert counts["a system folder"] == 6
     assert counts["a broken link or no file"] == 1
     assert (
-        sum(count for reason, count in counts.items() if "HEIC" in reason or "TIFF" in reason) == 2
+        sum(count for reason, count in counts.items() if "HEIC" in reason or "raw" in reason) == 2
     )
     assert any("loose.jpg" in note for note in dataset.reading.notes)
     assert read_unlabelled(tmp_path).labels == ["loose"]

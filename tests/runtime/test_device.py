@@ -73,7 +73,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_is_told_to_install_what_has_no_32_bit_wheel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(path: Path, threads: int) -> Any:
+    def broken(path: Path, content: bytes, threads: int) -> Any:
         raise ModuleNotFoundError("no such module")
 
     types = tuple(dataclasses.replace(each, open=broken) for each in engine.ENGINE_TYPES)

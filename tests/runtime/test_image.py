@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from shelflens import PhotoError, load_image
+from shelflens.errors import PhotoWarning
+from shelflens.model.budget import MAX_PIXELS
+from shelflens.model.colour import is_wide
+from shelflens.model.image import load_reduced
+from tests.support.profiles import PRIMARIES, profile
 
 LOSSY = 6.0
 """Largest mean difference in grey levels that a lossy format may make at quality 95."""
@@ -126,7 +131,7 @@ def test_shape_and_type_hold_for_any_size(width: int, height: int, size: int | N
     assert np.abs(pixels.astype(int) - (0, 128, 128)).max() <= 1
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::shelflens.errors.PhotoWarning")
 @settings(max_examples=300)
 @given(st.data())
 def test_corrupted_files_raise_only_photo_errors(data: Any) -> None:
@@ -198,3 +203,136 @@ def test_arrays_of_another_kind_are_refused() -> None:
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(PhotoError, match="expected uint8 RGB"):
             load_image(wrong)  # type: ignore[arg-type]
+
+
+def noisy(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A picture whose coded bytes are spread evenly over its rows."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("size", [None, 64])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_cut_in_its_last_bytes_is_read_with_a_warning(
+    size: int | None, progressive: bool
+) -> None:
+    image = noisy(320, 480)
+    data = encode(image, "JPEG", quality=90, progressive=progressive)
+    whole = load_image(data, size=size)
+    for cut in (1, 2, len(data) // 40):
+        with pytest.warns(PhotoWarning, match="photo: cut short"):
+            got = load_image(data[:-cut], size=size)
+        rows = int(0.9 * len(whole))
+        assert difference(got[:rows], whole[:rows]) < (2 if progressive else 0.5)
+    # Of a progressive image all rows come with every scan: half of it has no fine detail.
+    share = 0.5 if progressive else 0.9
+    with pytest.raises(PhotoError, match="cut short"):
+        load_image(data[: int(len(data) * share)], size=size)
+
+
+def test_a_jpeg_with_dark_or_light_last_rows_is_judged_by_what_was_decoded() -> None:
+    for level in (0, 255):
+        image = noisy(320, 480)
+        image.paste((level,) * 3, (0, 240, 320, 480))
+        data = encode(image, "JPEG", quality=90)
+        with pytest.warns(PhotoWarning):
+            load_image(data[:-2], size=64)
+
+
+def test_a_huge_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:
+    width, height = 12_000, 9_000
+    assert width * height > MAX_PIXELS
+    data = encode(Image.linear_gradient("L").resize((width, height)), "JPEG", quality=40)
+    small = load_image(data, size=64)
+    assert abs(int(small[0, 0, 0]) - 2) < 4
+    assert abs(int(small[-1, -1, 0]) - 253) < 4
+    assert load_reduced(data, 300).shape == (height // 8, width // 8, 3)
+    with pytest.raises(PhotoError, match="at most 89,478,485"):
+        load_image(data)
+
+
+def test_a_progressive_jpeg_counts_its_coefficients() -> None:
+    """One that would take gigabytes is refused by its header: marker, length, 8 bit, sides."""
+    frame = b"\xff\xc2\x00\x11\x08" + struct.pack(">HH", 16_000, 16_000)
+    frame += b"\x03\x01\x11\x00\x02\x11\x01\x03\x11\x01"
+    scan = b"\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x00\x00"
+    with pytest.raises(PhotoError, match="MiB to decode"):
+        load_image(b"\xff\xd8" + frame + scan + bytes(50), size=64)
+    single = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00"  # baseline, a scan per component
+    with pytest.raises(PhotoError, match="MiB to decode"):
+        load_image(b"\xff\xd8" + frame.replace(b"\xc2", b"\xc0", 1) + single + bytes(50), size=64)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}])
+def test_a_tiff_of_one_page(picture: NDArray[np.uint8], options: dict[str, str]) -> None:
+    data = encode(Image.fromarray(picture), "TIFF", **options)
+    assert difference(load_image(data), picture) < LOSSY
+    grey = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    assert load_image(encode(Image.fromarray(grey), "TIFF"))[-1, -1].tolist() == [255] * 3
+
+
+def test_a_tiff_of_several_pages_or_a_raw_file_is_refused(picture: NDArray[np.uint8]) -> None:
+    image = Image.fromarray(picture)
+    data = encode(image, "TIFF", save_all=True, append_images=[image])
+    with pytest.raises(PhotoError, match="several pages; export the page"):
+        load_image(data)
+    for tag, value in ((254, 1), (50706, b"\1\4\0\0")):
+        with pytest.raises(PhotoError, match="raw file: export it as JPEG"):
+            load_image(encode(image, "TIFF", tiffinfo={tag: value}))
+
+
+def test_the_padding_of_a_bmp_is_not_transparency(picture: NDArray[np.uint8]) -> None:
+    height, width = picture.shape[:2]
+    body = np.zeros((height, width, 4), np.uint8)
+    body[..., :3] = picture[::-1, :, ::-1]
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, body.size, 0, 0, 0, 0)
+    head += masks + bytes(108 - len(head) - len(masks))
+    for alpha in (0, 255):
+        body[..., 3] = alpha
+        data = b"BM" + struct.pack("<IHHI", 122 + body.size, 0, 0, 122) + head + body.tobytes()
+        assert np.array_equal(load_image(data), picture)
+
+
+def test_wide_gamut_photos_come_in_srgb(picture: NDArray[np.uint8]) -> None:
+    from PIL import ImageCms
+
+    muted = (picture.astype(float) * 0.6 + 50).astype(np.uint8)  # inside of every gamut
+    expected = load_image(muted, size=48)
+    for name in PRIMARIES:
+        icc = profile(name)
+        assert is_wide(icc) == (name != "sRGB")
+        source = ImageCms.createProfile("sRGB")
+        wide = ImageCms.profileToProfile(
+            Image.fromarray(muted), source, ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        )
+        assert wide is not None
+        got = load_image(encode(wide, "PNG", icc_profile=icc), size=48)
+        plain = load_image(np.asarray(wide), size=48)
+        assert difference(got, expected) < 1.5, name
+        if name == "sRGB":
+            assert np.array_equal(got, plain)
+        else:
+            assert difference(plain, expected) > 2 * difference(got, expected)
+
+
+@given(st.binary(max_size=300), st.integers(0, 440))
+def test_a_damaged_profile_changes_nothing(junk: bytes, at: int) -> None:
+    icc = profile("Display P3")
+    image = Image.new("RGB", (8, 8), (200, 40, 40))
+    data = encode(image, "PNG", icc_profile=icc[:at] + junk)
+    assert load_image(data, size=8).shape == (8, 8, 3)
+    assert isinstance(is_wide(junk), bool)
+
+
+def test_a_photo_without_a_wide_profile_loads_no_colour_management() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import io, sys; from PIL import Image; from shelflens import load_image\n"
+        "b = io.BytesIO(); Image.new('RGB', (8, 8)).save(b, 'PNG', "
+        f"icc_profile={profile('sRGB')!r})\n"
+        "load_image(b.getvalue(), size=8); assert 'PIL.ImageCms' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -70,7 +70,7 @@ def test_what_hinders_the_start_is_one_line(
     for words, message in (
         (["--catalog", built, "--host", "0.0.0.0"], "--token-file FILE"),
         (["--catalog", tmp_path / "none.catalog"], "none.catalog: No such file"),
-        (["--catalog", PHOTO], "not a catalog"),
+        (["--catalog", PHOTO], "is a picture (JPEG); expected a catalog file"),
         (["--catalog", built, *bad], "expected a PEM certificate"),
         (["--catalog", built, "--web-app", tmp_path], "shelflens page build"),
     ):

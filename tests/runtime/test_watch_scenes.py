@@ -92,10 +92,12 @@ def said(watcher: Watcher, frames: Iterator[Frame]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("blur", [0.0, 0.005])
 def test_a_plain_thing_in_focus_is_answered(
-    name: str, plain_catalog: Catalog, embedder: Embedder
+    name: str, blur: float, plain_catalog: Catalog, embedder: Embedder
 ) -> None:
-    held = np.asarray(plain(name))
+    """Also as a lens of a cheap camera shows it."""
+    held = np.asarray(plain(name, blur=blur))
     assert said(Watcher(plain_catalog, embedder), film([(held, 3)])) == [name]
 
 

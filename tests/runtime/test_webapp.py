@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from shelflens import Embedder
@@ -30,6 +31,7 @@ from tests.support.browser_host import (
     store_with_family_pack,
     write_camera_video,
 )
+from tests.support.profiles import PRIMARIES, profile
 from tests.support.server_process import running
 
 pytestmark = pytest.mark.browser
@@ -333,6 +335,21 @@ def test_large_photos_are_made_smaller_first_as_in_python(
         # Not the same pixels: averages of squares beside a scaled decode. The int8 network
         # turns differences of 1 into a few thousandths.
         assert float(vector_in_browser(page, file) @ embedder.embed(file)) > 0.995
+
+
+def test_wide_gamut_photos_come_in_srgb(opened: Callable[..., Page], tmp_path: Path) -> None:
+    page, embedder = opened(), Embedder.open()
+    file = tmp_path / "photo.png"
+    for name in PRIMARIES:
+        with Image.open(GRANOLA) as image:
+            source, target = ImageCms.createProfile("sRGB"), profile(name)
+            wide = ImageCms.profileToProfile(
+                image.convert("RGB"), source, ImageCms.ImageCmsProfile(io.BytesIO(target))
+            )
+        assert wide is not None
+        wide.save(file, icc_profile=target)
+        vector = vector_in_browser(page, file)
+        assert float(vector @ embedder.embed(file)) > 0.98, name
 
 
 def test_photos_are_turned_upright(opened: Callable[..., Page], tmp_path: Path) -> None:

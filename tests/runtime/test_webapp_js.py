@@ -313,6 +313,15 @@ def test_odd_contents_are_refused_where_python_refuses(tmp_path: Path) -> None:
             assert verdict[0] == "WebAppError", (name, verdict)
 
 
+def test_a_catalog_with_an_index_of_ids_opens() -> None:
+    path = Path(__file__).parents[1] / "golden" / "catalog-1-indexed.catalog"
+    catalog = Catalog.open(path)
+    query = catalog.mean_direction(7)
+    [got] = node(ASK, [{"path": str(path), "queries": [query.tolist()], "k": K}])
+    assert [product["id"] for product in got["products"]] == catalog.ids
+    same(got["answers"][0]["matches"], list(catalog.match(query, K)))
+
+
 def test_golden_catalogs_open() -> None:
     files = sorted((Path(__file__).parents[1] / "golden").glob("*.catalog"))
     assert files

@@ -64,6 +64,9 @@ class TrainConfig:
     license: str = option("", "licence of the trained weights, for the model card", group=NETWORK)
 
     # On what.
+    columns: str = option(
+        "", "columns of a DATASET that is a table: path=Image,product=SKU", group=IMAGES
+    )
     val: str = option(
         "", "DATASET to validate on; default: hold out a share of the photos", group=FIRST
     )

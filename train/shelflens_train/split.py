@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ import numpy as np
 from shelflens import PhotoError, load_image
 from shelflens.dataset import Dataset, LabelledImage, merge, read_dataset
 from shelflens.errors import DataError
+from shelflens.ingest.columns import parse_mapping
 from shelflens.progress import Progress
 from shelflens.spelling import did_you_mean
 from shelflens_train.config import TrainConfig
@@ -61,6 +62,7 @@ def split_photos(
     val_share: float = 0.1,
     auxiliary: Sequence[str] = (),
     category: str = "",
+    columns: str = "",
     workers: int,
 ) -> Split:
     """Read datasets, open every photo once, and hold some out.
@@ -71,6 +73,7 @@ def split_photos(
             product with a single photo is then trained on and never asked for.
         val_share: That share.
         auxiliary: Datasets of other things.
+        columns: As `--columns`, of all of them.
         category: Column with each product's category; "" for none.
         workers: Threads that read.
 
@@ -79,11 +82,12 @@ def split_photos(
         FileNotFoundError: no such dataset.
     """
     skipped: list[str] = []
-    dataset = merge([read_dataset(source) for source in data])
+    mapping = parse_mapping(columns) if columns else {}
+    dataset = merge([read_dataset(source, columns=mapping) for source in data])
     categories = _categories(dataset, category) if category else {}
     train = _readable(dataset, skipped, workers)
     if val:
-        held_out = _readable(read_dataset(val), skipped, workers)
+        held_out = _readable(read_dataset(val, columns=mapping), skipped, workers)
     else:
         train, held_out = _hold_out(train, val_share)
     known = {item.product for item in train}
@@ -103,7 +107,7 @@ def split_photos(
             f"{', '.join(data)}: nothing to validate on; expected a product with at least "
             "2 photos, or --val DATASET with photos of the same products"
         )
-    images = _auxiliary(auxiliary, skipped, workers) if auxiliary else []
+    images = _auxiliary(auxiliary, mapping, skipped, workers) if auxiliary else []
     return Split(train, held_out, images, skipped, categories)
 
 
@@ -115,6 +119,7 @@ def split_of(config: TrainConfig) -> Split:
         val_share=config.val_share,
         auxiliary=config.auxiliary,
         category=config.category,
+        columns=config.columns,
         workers=os.cpu_count() or 1,
     )
 
@@ -148,8 +153,11 @@ def _categories(dataset: Dataset, column: str) -> dict[str, str]:
     return found
 
 
-def _auxiliary(data: Sequence[str], skipped: list[str], workers: int) -> list[LabelledImage]:
-    items = _readable(merge([read_dataset(source) for source in data]), skipped, workers)
+def _auxiliary(
+    data: Sequence[str], mapping: Mapping[str, str], skipped: list[str], workers: int
+) -> list[LabelledImage]:
+    dataset = merge([read_dataset(source, columns=mapping) for source in data])
+    items = _readable(dataset, skipped, workers)
     return [LabelledImage(item.path, f"auxiliary/{index}") for index, item in enumerate(items)]
 
 

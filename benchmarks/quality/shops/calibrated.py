@@ -20,7 +20,9 @@ SPLITS = 10
 PHOTOS = 50
 
 
-def calibrated(shop: Shop, shops: list[Shop], fitted: Fitted) -> dict[str, Any]:
+def calibrated(
+    shop: Shop, shops: list[Shop], fitted: Fitted, known_similarity: float
+) -> dict[str, Any]:
     """Before and after, mean over the splits; how often it is worse, and how often that is said.
 
     Half of the products are enrolled with up to three photos. The unknown things are half from
@@ -32,7 +34,10 @@ def calibrated(shop: Shop, shops: list[Shop], fitted: Fitted) -> dict[str, Any]:
     for split in range(SPLITS):
         generator = np.random.default_rng([split, zlib.crc32(shop.name.encode())])
         products = generator.permutation(np.unique(shop.products))
-        asked = enrol(shop, elsewhere, generator, products[: len(products) // 2], "shot", 3, 400)
+        asked = enrol(
+            shop, elsewhere, generator, products[: len(products) // 2], ["shot"], 3, 400,
+            known_similarity,
+        )  # fmt: skip
         now = with_neighbours(default, mean_nearest(asked.catalog), fitted.rise)
         catalog = asked.catalog.with_calibration(now)
         groups = [np.flatnonzero(asked.group == part) for part in (KNOWN, SAME_SHELF, ELSEWHERE)]

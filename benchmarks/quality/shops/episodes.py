@@ -12,6 +12,7 @@ from benchmarks.quality.measuring import Vectors
 from benchmarks.quality.shops.stock import Shop
 from shelflens import Catalog
 from shelflens.calibration.scores import Scores
+from shelflens.catalog.enrol import FEW_IMAGES, SAMPLE, judged, mean_with_views
 from shelflens.catalog.neighbours import mean_nearest
 from shelflens.catalog.scores import MATCH_CANDIDATES
 
@@ -22,8 +23,8 @@ SHARES = (0.5, 0.25, 0.25)
 """What the three groups weigh."""
 ENROLLED = (3, 0.75)
 """Fewest products enrolled, and the largest share of the domain's."""
-IMAGES = (1, 1, 1, 2, 3)
-"""Images per product, drawn from these."""
+IMAGES = (1, 1, 1, 2, 3, 3, 8, 27)
+"""Images per product, at most, drawn from these."""
 _CHECKED = 3
 """Photos per episode whose scores are compared with those of `Catalog.answer`."""
 
@@ -37,6 +38,9 @@ class Photos:
     """`KNOWN`, `SAME_SHELF` or `ELSEWHERE`, [m]."""
     nearest: float
     """Mean similarity of the catalog's products to the nearest other product."""
+    images: float
+    """Per product."""
+    adapted: bool
 
 
 @dataclass(frozen=True)
@@ -52,21 +56,30 @@ class Episode:
     """[m]."""
 
 
-def episodes_of(shop: Shop, shops: list[Shop], count: int, seed: int) -> list[Photos]:
+def episodes_of(
+    shop: Shop, shops: list[Shop], count: int, seed: int, known_similarity: float
+) -> list[Photos]:
     """Scored episodes of one domain."""
     generator = np.random.default_rng([seed, zlib.crc32(shop.name.encode())])
     elsewhere = shop.elsewhere(shops)
-    return [scored(episode(shop, elsewhere, generator)) for _ in range(count)]
+    return [scored(episode(shop, elsewhere, generator, known_similarity)) for _ in range(count)]
 
 
-def episode(shop: Shop, elsewhere: Vectors, generator: np.random.Generator) -> Episode:
+def episode(
+    shop: Shop, elsewhere: Vectors, generator: np.random.Generator, known_similarity: float
+) -> Episode:
     """Enrol some products of a domain, and pick photos."""
-    products = generator.permutation(np.unique(shop.products))
+    images = int(generator.choice(IMAGES))
+    several = images > FEW_IMAGES
+    among = shop.roles == "further" if several else np.ones(len(shop.roles), bool)
+    products = generator.permutation(np.unique(shop.products[among]))
     fewest, share = ENROLLED
     size = int(np.exp(generator.uniform(np.log(fewest), np.log(share * len(products)))))
-    images = int(generator.choice(IMAGES))
-    role = str(generator.choice(["reference", "shot"])) if images == 1 else "shot"
-    return enrol(shop, elsewhere, generator, products[:size], role, images, MAX_PHOTOS)
+    roles = [str(generator.choice(["reference", "shot"]))] if images == 1 else ["shot"]
+    roles += ["further"] * several
+    return enrol(
+        shop, elsewhere, generator, products[:size], roles, images, MAX_PHOTOS, known_similarity
+    )
 
 
 def enrol(
@@ -74,38 +87,60 @@ def enrol(
     elsewhere: Vectors,
     generator: np.random.Generator,
     enrolled: NDArray[np.str_],
-    role: str,
+    roles: list[str],
     images: int,
     max_photos: int,
+    known_similarity: float,
 ) -> Episode:
-    """A catalog of these products, and photos of each group.
+    """A catalog of these products as `build_catalog` makes it, and photos of each group.
 
     Args:
         shop: The domain.
         elsewhere: float32 [n, d], photos of other domains.
         generator: Draws the images and the photos.
         enrolled: Product ids.
-        role: Of the images enrolled.
-        images: Per product.
+        roles: Of the images enrolled.
+        images: Per product, at most.
         max_photos: Per group.
+        known_similarity: Of the model (`shelflens.catalog.enrol`).
     """
-    rows: list[int] = []
+    chosen: list[int] = []
     for product in enrolled:
-        own = np.flatnonzero((shop.products == product) & (shop.roles == role))
+        own = np.flatnonzero((shop.products == product) & np.isin(shop.roles, roles))
         if not len(own):
-            own = np.flatnonzero((shop.products == product) & (shop.roles != "query"))
-        rows += generator.permutation(own)[:images].tolist()
+            own = np.flatnonzero((shop.products == product) & (shop.roles == "reference"))
+        chosen += generator.permutation(own)[:images].tolist()
+    rows = np.array(chosen)
     asked = shop.roles == "query"
     known = np.flatnonzero(asked & np.isin(shop.products, enrolled))
     rest = np.flatnonzero(asked & ~np.isin(shop.products, enrolled))
     known, rest = (generator.permutation(part)[:max_photos] for part in (known, rest))
     outside = elsewhere[generator.permutation(len(elsewhere))[:max_photos]]
     return Episode(
-        Catalog(shop.products[rows].tolist(), shop.vectors[rows], space=shop.name),
+        built(shop, rows, known_similarity),
         np.concatenate([shop.vectors[known], shop.vectors[rest], outside]),
         [*shop.products[known].tolist(), *shop.products[rest].tolist(), *[""] * len(outside)],
         np.repeat([KNOWN, SAME_SHELF, ELSEWHERE], [len(known), len(rest), len(outside)]),
     )
+
+
+def built(shop: Shop, rows: NDArray[np.int64], known_similarity: float) -> Catalog:
+    """The catalog of these images, adapted where `adapted_rows` adapts it.
+
+    Views of further photos are not embedded: those of the shots say how to adapt.
+    """
+    products, vectors = shop.products[rows], shop.vectors[rows]
+    seen = shop.views[rows]
+    with_views = np.flatnonzero(~np.isnan(seen[:, 0, 0]))
+    spread = np.linspace(0, len(with_views) - 1, min(SAMPLE, len(with_views))).round()
+    sample = with_views[np.unique(spread.astype(np.int64))]
+    labels = products.tolist()
+    adaptation, verdict = judged(vectors, labels, sample, seen[sample], known_similarity)
+    if verdict.adapted:
+        _, owner, count = np.unique(products, return_inverse=True, return_counts=True)
+        few = count[owner] < FEW_IMAGES
+        vectors[few] = mean_with_views(vectors[few], seen[few])
+    return Catalog(labels, vectors, space=shop.name, adaptation=adaptation)
 
 
 def scored(asked: Episode) -> Photos:
@@ -118,7 +153,14 @@ def scored(asked: Episode) -> Photos:
         first, *_, none = posterior.probabilities(scores.scores[index], scores.products)
         np.testing.assert_allclose([answer.confidence, answer.unknown_probability], [first, none],
                                    atol=1e-6)  # fmt: skip
-    return Photos(scores, asked.group, mean_nearest(asked.catalog))
+    catalog = asked.catalog
+    return Photos(
+        scores,
+        asked.group,
+        mean_nearest(catalog),
+        catalog.row_count / len(catalog),
+        bool(catalog.adaptation),
+    )
 
 
 def weights(parts: list[Photos]) -> NDArray[np.float64]:

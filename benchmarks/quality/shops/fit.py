@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ class Fitted:
     def values(self) -> dict[str, float]:
         """By name."""
         return {**asdict(self.posterior), "rise": self.rise}
+
+    def of_card(self) -> dict[str, Any]:
+        """For the calibration of a model card."""
+        return {"posterior": asdict(self.posterior), "rise": self.rise}
 
     def of(self, part: Photos) -> Posterior:
         """As a catalog of these products is built with."""

@@ -104,19 +104,23 @@ class Adaptation:
         """Multiply embeddings float32 [n, d] of length 1 by the matrix; rows of length 1 again."""
         if not self:
             return vectors
-        return _unit(vectors - (vectors @ self._wide.T) @ self._wide)
+        return unit(vectors - (vectors @ self._wide.T) @ self._wide)
 
     def undone(self, vectors: Floats) -> Floats:
         """Take the matrix back: what `applied` made these of, rows of length 1."""
-        if not self:
-            return vectors
+        return unit(self.inverse(vectors)) if self else vectors
+
+    def inverse(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Multiply vectors [n, d] of any length by the inverse of the matrix; there must be one."""
         # Woodbury: (I - B'B)^-1 = I + B' (I - BB')^-1 B.
         wide = self._wide.astype(np.float64)
         inner = np.linalg.inv(np.eye(len(wide)) - wide @ wide.T)
-        return _unit(vectors + ((vectors @ wide.T) @ inner) @ wide)
+        made: NDArray[np.float64] = vectors + ((vectors @ wide.T) @ inner) @ wide
+        return made
 
 
-def _unit(vectors: NDArray[np.floating]) -> Floats:
+def unit(vectors: NDArray[np.floating]) -> Floats:
+    """Vectors [n, d] with length 1, float32; a zero vector stays one."""
     lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    made: Floats = (vectors / lengths[:, np.newaxis]).astype(np.float32)
+    made: Floats = (vectors / np.maximum(lengths, 1e-12)[:, np.newaxis]).astype(np.float32)
     return made

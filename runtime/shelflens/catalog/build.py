@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
@@ -25,6 +28,7 @@ def build_catalog(
     adapt: Adapt = "auto",
     on_error: Callable[[LabelledImage, Exception], None] | None = None,
     on_step: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_embedded: Callable[[NDArray[np.float32]], None] | None = None,
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> Catalog:
     """Embed the images of a dataset into a new catalog, with all that the model's card brings.
@@ -37,6 +41,7 @@ def build_catalog(
         on_error: Called with an image that cannot be read, which is then left out, and why;
             without it the error is raised.
         on_step: Called with the step, the number of images it has finished, and of how many.
+        on_embedded: Called with the embeddings of the images that were read, float32 [m, d].
         on_verdict: Called with whether the catalog was adapted, and why.
 
     Raises:
@@ -55,6 +60,8 @@ def build_catalog(
     kept, vectors = embedder.embed_many(dataset.paths, on_error=skip, on_done=done)
     if not len(kept):
         raise DataError(f"none of {len(dataset.items)} photos could be read")
+    if on_embedded is not None:
+        on_embedded(vectors)
     card, labels, adaptation = embedder.card, dataset.labels, Adaptation()
     products = [labels[index] for index in kept]
     if adapt == "auto":
@@ -72,7 +79,7 @@ def build_catalog(
         space=card.space,
         attributes=dataset.attributes,
         calibration=Calibration.from_dict(card.calibration),
-        category_axes=CategoryAxes.from_card(card.category_axes),
+        category_axes=CategoryAxes.from_card(card.category_axes).adapted(adaptation),
         adaptation=adaptation,
     )
     return catalog.with_calibration(default_calibration(catalog, card.calibration))

@@ -14,18 +14,15 @@ from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.answer import Answer, Match, decide, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.container import write_container
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.nearest import nearest_products, unit_query
+from shelflens.catalog.nearest import Vectors, nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
-from shelflens.catalog.source import Source, open_source
+from shelflens.catalog.source import Source, open_source, save_contents
 from shelflens.errors import CatalogError, SpaceError
+from shelflens.files import Check
 from shelflens.product_ids import check_rows
-
-Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
-"""Embeddings, float32 [d] each."""
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -84,27 +81,26 @@ class Catalog:
         vars(self).update(contents=contents, path=None, fingerprint="", source=None)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Catalog:
-        """Open a catalog file, and check it; see `open_source`.
+    def open(cls, path: str | os.PathLike[str], *, check: Check | None = None) -> Catalog:
+        """Open a catalog file, and check it; see `open_source`, also for `check`.
 
         Raises:
             CatalogError: not a catalog, cut short, damaged, or of a newer format.
             FileNotFoundError: no such file.
         """
-        source, opened = open_source(path), cls.__new__(cls)
-        state = {"path": source.path, "fingerprint": source.fingerprint}
-        vars(opened).update(contents=source.contents, source=source, **state)
+        source, opened = open_source(path, check), cls.__new__(cls)
+        vars(opened).update(contents=source.contents, source=source)
+        vars(opened).update(path=source.path, fingerprint=source.fingerprint)
         return opened
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog; an old file stays whole until the new one is complete.
+
         Raises:
-            CatalogError: the file that the catalog came from is damaged since it was opened.
-            OSError: no permission, no space, no such folder.
+            OSError: no permission, no space, no such folder; or the file that the catalog came from
+                was overwritten in place since it was opened.
         """
-        self.verify()  # damage must not get checksums that fit it
-        tensors, metadata = self.contents.tensors(), self.contents.metadata()
-        write_container(Path(path), tensors, metadata, version=self.contents.version)
+        save_contents(path, self.contents, self.source)
 
     def verify(self) -> None:
         """Read what was opened whole: checksums, rows, and the record of every product.
@@ -114,6 +110,10 @@ class Catalog:
         """
         if self.source is not None:
             self.source.verify()
+
+    def _require_unchanged(self) -> None:
+        if self.source is not None:
+            self.source.require_unchanged()
 
     def require(self, space: str) -> None:
         """Refuse a model of another embedding space, whose scores would mean nothing.
@@ -198,11 +198,8 @@ class Catalog:
         Raises:
             CatalogError: no product of this id.
         """
+        self._require_unchanged()
         return self.contents.products.index_of(product_id)
-
-    def mentions(self, text: str) -> bool:
-        """Whether the product table holds this text, without parsing it."""
-        return self.contents.products.mentions(text)
 
     def rows_of(self, index: int) -> range:
         """The rows of a product."""
@@ -218,6 +215,7 @@ class Catalog:
 
     def row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score of every row: float32 [q, d], as `queries` gives them -> float32 [q, n]."""
+        self._require_unchanged()
         return self.contents.rows.scores(queries)
 
     def best_row_scores(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -238,6 +236,7 @@ class Catalog:
         """The k products nearest to an embedding, best first.
 
         A product is scored by its mean direction and its best row, see `nearest_products`.
+
         Args:
             vector: float32 [d], any length but zero.
             k: How many; more than the catalog has gives them all.
@@ -251,7 +250,11 @@ class Catalog:
         """`match` for several embeddings, faster than one after the other."""
         if k < 1:
             raise CatalogError(f"k: expected at least 1, got {k}")
-        found = nearest_products(self.contents, self.queries(vectors), k)
+        if not len(vectors):
+            return []
+        queries = self.queries(vectors)
+        self._require_unchanged()
+        found = nearest_products(self.contents, queries, k)
         return [[self.at(index, score) for index, score in nearest] for nearest in found]
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
@@ -282,11 +285,7 @@ class Catalog:
         return self.with_contents(self.contents.added(ids, rows, attributes or {}))
 
     def remove(self, ids: Sequence[str]) -> Catalog:
-        """A new catalog without these products.
-
-        Raises:
-            CatalogError: an id that the catalog does not have.
-        """
+        """A new catalog without these products; CatalogError for an id that it does not have."""
         return self.with_contents(self.contents.removed(ids))
 
     def with_calibration(self, calibration: Calibration) -> Catalog:

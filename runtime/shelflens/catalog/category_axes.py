@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.adaptation import Adaptation
+
 WEIGHT = 0.3
 """Of the cosine along the axes, beside 1 for the whole embedding. Chosen by
 benchmarks/quality/shop: more helps categories that were trained on, and harms others."""
@@ -79,6 +81,12 @@ class CategoryAxes:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The optional tensors."""
         return {"likeness_axes": self.axes, "likeness_scales": self.scales} if self else {}
+
+    def adapted(self, adaptation: Adaptation) -> CategoryAxes:
+        """The axes for rows that this was applied to: along them these are what they were."""
+        if not (self and adaptation):
+            return self
+        return CategoryAxes.of(adaptation.inverse(self.axes * self.scales[:, np.newaxis]))
 
     def mixed(
         self,

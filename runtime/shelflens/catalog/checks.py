@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.provenance import UNDO_LIMIT
+from shelflens.catalog.splice import Array, joined
 from shelflens.product_ids import ROW_LIMIT
 
 MAX_DIM = 1 << 16
@@ -30,21 +31,21 @@ _TABLES = {
     "products": (np.dtype("u1"), 1),
     "rows": (np.dtype("i1"), 2),
 }
-_BLOCK = 1 << 16
+_BLOCK = 1 << 17
 """Components of rows that are widened at a time: they stay in the processor's cache."""
 
 _LENGTH_ERROR = 1e-3
 """Of a row of length 1: its scale is a float32, and the sum of squares is rounded too."""
 
 
-def check_tables(tensors: Mapping[str, NDArray[Any]]) -> None:
+def check_tables(tensors: Mapping[str, Array]) -> None:
     """Refuse tables that are missing, of another type, or do not fit each other."""
     for name, (dtype, axes) in _TABLES.items():
         if name not in tensors:
             raise ValueError(f"no table {name!r}")
         if tensors[name].dtype != dtype or tensors[name].ndim != axes:
             raise ValueError(f"table {name!r} is of another type")
-    first_byte, first_row = tensors["first_byte"], tensors["first_row"]
+    first_byte, first_row = joined(tensors["first_byte"]), joined(tensors["first_row"])
     n, dim = tensors["rows"].shape
     if not (1 <= dim <= MAX_DIM and n < ROW_LIMIT):
         raise ValueError(f"{n:,} rows of {dim:,} dimensions")
@@ -79,7 +80,9 @@ def check_scales(rows: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
             factors = scales[start : start + step]
             wide = block[: len(factors)]
             np.copyto(wide, rows[start : start + step])
-            squares = np.einsum("nd,nd->n", wide, wide) * factors * factors
+            # A product of matrices each: faster than a sum of squares.
+            sums = np.matmul(wide[:, np.newaxis, :], wide[:, :, np.newaxis])
+            squares = sums.reshape(-1) * factors * factors
             if not ((np.abs(squares - 1) < 2 * _LENGTH_ERROR) & (factors > 0)).all():
                 raise ValueError("a scale that is not one over the length of its row")
 

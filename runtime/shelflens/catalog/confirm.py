@@ -72,8 +72,8 @@ def confirm(
     new = Rows.of(catalog.queries([vector]))
     owned = catalog.rows_of(index)
     vectors = np.concatenate([catalog.vectors_of(owned), new.vectors()])
-    confirmations = catalog.provenance.of_rows(catalog.row_count)
-    confirmed = [offset for offset, row in enumerate(owned) if confirmations[row]]
+    numbers = catalog.provenance.numbers(owned)
+    confirmed = [offset for offset, number in enumerate(numbers) if number]
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -2)
     unchanged = catalog, Confirmed(product_id, False, False, len(confirmed))
@@ -86,11 +86,11 @@ def confirm(
         similarity[:, gone[-1]] = -2
     if len(owned) in gone:
         return unchanged
-    number = catalog.provenance.next_number(catalog.row_count)
+    number = catalog.provenance.next_number()
     dropped = [
         DroppedRow.of(
             product_id,
-            int(confirmations[owned[offset]]),
+            numbers[offset],
             number,
             catalog.contents.rows.values[owned[offset]],
         )
@@ -123,17 +123,18 @@ def unconfirm(
     Raises:
         CatalogError: an unknown product, or one without confirmed photos.
     """
-    confirmations = catalog.provenance.of_rows(catalog.row_count)
-    confirmed = [row for row in catalog.rows_of(catalog.index_of(product_id)) if confirmations[row]]
+    owned = catalog.rows_of(catalog.index_of(product_id))
+    numbers = dict(zip(owned, catalog.provenance.numbers(owned), strict=True))
+    confirmed = [row for row, number in numbers.items() if number]
     if not confirmed:
         raise CatalogError(f"product {product_id!r}: no confirmed photo to take back")
     dropped = catalog.provenance.dropped
-    rows = Rows(np.empty((0, catalog.dim), np.int8), np.empty(0, np.float32))
+    rows = Rows.empty(catalog.dim)
     if everything:
         kept = tuple(row for row in dropped if row.id != product_id)
         return _replaced(catalog, confirmed, [], rows, [], kept), len(confirmed)
-    newest = max(confirmed, key=lambda row: int(confirmations[row]))
-    back = [row for row in dropped if row.id == product_id and row.by == int(confirmations[newest])]
+    newest = max(confirmed, key=lambda row: numbers[row])
+    back = [row for row in dropped if row.id == product_id and row.by == numbers[newest]]
     if back:
         rows = Rows.of(np.stack([row.vector for row in back]).astype(np.float32))
     ids, restored = [product_id] * len(back), [row.number for row in back]
@@ -160,7 +161,7 @@ def _replaced(
     confirmations: Sequence[int],
     dropped: tuple[DroppedRow, ...],
 ) -> Catalog:
-    """Other rows, and what they can bring back; see `Contents.replaced`."""
-    contents = catalog.contents.replaced(gone, ids, rows, confirmations)
+    """Other rows, and what they can bring back; see `Contents.edited`."""
+    contents = catalog.contents.edited(gone, ids, rows, confirmations)
     provenance = replace(contents.provenance, dropped=dropped[-UNDO_LIMIT:])
     return catalog.with_contents(replace(contents, provenance=provenance))

@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
-import os
 import re
-import stat
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +17,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.blocks import checksum, write_parts
+from shelflens.catalog.content import Content, damaged, open_content
+from shelflens.catalog.splice import Array
+from shelflens.catalog.sums import Sums, Visit, parts_of
 from shelflens.errors import CatalogError
-from shelflens.files import atomic_writer
+from shelflens.files import Check, atomic_writer
 
 FORMAT = 2
 """Highest format number that is read and written; files of every lower number open too."""
+
+CATALOG = "catalog"
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "U64": np.dtype("<u8"),
@@ -34,12 +36,29 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
 }
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_HEADER_LIMIT = 1 << 20  # ours are about 1 KB; a wrong length must not make us read gigabytes
-_NO_HEADER = "no catalog header"
-_COPY_LIMIT = 4 << 20  # files up to this size are read, not mapped: overwriting them does no harm
+HEADER_LIMIT = 1 << 20
+"""Bytes; ours are about 1 KB, and a wrong length must not make us read gigabytes."""
 
 Tensors = dict[str, NDArray[Any]]
-Identity = tuple[int, int, int, int, int]
+
+
+class Entry(NamedTuple):
+    """A tensor as the header has it."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    start: int
+    """Byte, from the end of the header."""
+    stop: int
+
+
+class Header(NamedTuple):
+    """A sound header."""
+
+    entries: list[Entry]
+    """In the order of the file."""
+    metadata: dict[str, str]
 
 
 class Container(NamedTuple):
@@ -50,21 +69,13 @@ class Container(NamedTuple):
     metadata: dict[str, str]
 
 
-class Opened(NamedTuple):
-    """A container, and the file that it was read from."""
-
-    container: Container
-    content: NDArray[np.uint8]
-    """Its bytes."""
-    identity: Identity | None
-    """Device, inode, times and size of a mapped file; None for one that was read whole."""
-
-
 def write_container(
     path: str | Path,
-    tensors: Mapping[str, NDArray[Any]],
+    tensors: Mapping[str, Array],
     metadata: Mapping[str, str],
     *,
+    content: Content | None = None,
+    kind: str = CATALOG,
     version: int = 1,
 ) -> None:
     """Write tensors and metadata; the old file stays whole until the new one is.
@@ -73,15 +84,20 @@ def write_container(
         path: The file.
         tensors: uint64, float32, int8 or uint8 arrays, by name.
         metadata: Texts for `__metadata__`.
+        content: The file that parts of the tensors lie in, whose checksums were compared: these
+            parts get checksums that follow from those, and are copied from file to file.
+        kind: What the file is.
         version: Format number: the lowest that holds this, so that older readers read it.
 
     Raises:
-        OSError: the file cannot be written; the old one is untouched.
+        CatalogError: a header that is too long.
+        OSError: the file cannot be written, or the file that parts come from got shorter; the old
+            one is untouched.
     """
     # Wide types first, so that every tensor starts at a multiple of its item size.
     order = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, Any] = {}
-    texts = {"format": "shelflens-catalog", "version": str(version), **metadata}
+    texts = {"format": f"shelflens-{kind}", "version": str(version), **metadata}
     offset = 0
     for name in order:
         tensor = tensors[name]
@@ -90,113 +106,136 @@ def write_container(
             "shape": list(tensor.shape),
             "data_offsets": [offset, offset + tensor.nbytes],
         }
-        texts[f"crc32.{name}"] = f"{zlib.crc32(_bytes(tensor)):08x}"
+        texts[f"crc32.{name}"] = checksum(tensor, content)
         offset += tensor.nbytes
     header["__metadata__"] = {**texts, "fingerprint": _fingerprint(header, texts)}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > HEADER_LIMIT:
+        raise CatalogError(f"{path}: a header of {len(text):,} bytes, at most {HEADER_LIMIT:,}")
     with atomic_writer(path) as stream:
-        stream.write(len(text).to_bytes(8, "little"))
-        stream.write(text)
-        for name in order:
-            stream.write(_bytes(tensors[name]))
+        write_parts(stream, text, [tensors[name] for name in order], content)
 
 
-def open_container(path: str | Path) -> Opened:
+def open_container(
+    path: str | Path, *, kind: str = CATALOG, check: Check | None = None
+) -> tuple[Container, Content]:
     """Open a file and check its frame: header, extents, fingerprint; not yet the checksums.
 
-    Files up to 4 MiB are read, larger ones mapped into memory.
+    Args:
+        path: The file.
+        kind: What it is.
+        check: As `open_content`.
 
     Raises:
-        CatalogError: not a catalog, cut short, damaged, or of a newer format.
+        CatalogError: not a catalog (or what `kind` says), cut short, damaged, or of a newer format.
         FileNotFoundError: no such file.
+        ShelfLensError: what `check` raises.
     """
-    data, identity = _content(Path(path))
+    content = open_content(Path(path), kind, check)
+    data, size = content.bytes, len(content.bytes)
     try:
-        return Opened(_parsed(data, path), data, identity)
+        length = int.from_bytes(data[:8].tobytes(), "little")
+        if not 2 <= length <= min(HEADER_LIMIT, max(size - 8, 0)):
+            raise ValueError(f"no {kind} header")
+        header = parsed_header(data[8 : 8 + length].tobytes(), path, kind)
+        first, end = 8 + length, 8 + length
+        tensors: Tensors = {}
+        for name, dtype, shape, start, stop in header.entries:
+            if first + stop > size:
+                raise ValueError("cut short")
+            tensors[name] = data[first + start : first + stop].view(dtype).reshape(shape)
+            end = first + stop
+        if size != end:
+            raise ValueError(f"{size:,} bytes, expected {end:,}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _kind_of_file(path, data) or damaged(path, str(error) or _NO_HEADER) from error
+        found = _kind_of_file(path, data) if kind == CATALOG else None
+        raise found or damaged(path, str(error) or f"no {kind} header", kind) from error
+    return Container(tensors, header.metadata), content
 
 
-def read_container(path: str | Path) -> Container:
+def read_container(path: str | Path, *, kind: str = CATALOG) -> Container:
     """`open_container`, and every tensor compared with its checksum.
 
     Raises:
         CatalogError, FileNotFoundError: as `open_container`.
     """
-    container = open_container(path).container
-    verify_container(path, *container)
+    container, content = open_container(path, kind=kind)
+    verify_container(path, container, content, kind=kind)
     return container
 
 
-def _content(path: Path) -> tuple[NDArray[np.uint8], Identity | None]:
-    """The bytes of a file, by one descriptor."""
-    # Without waiting: opening a pipe would block until somebody writes to it.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    if os.name == "nt" and path.is_dir():
-        raise CatalogError(f"{path}: is a folder; expected a catalog file")
-    descriptor = os.open(path, flags)
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise CatalogError(f"{path}: is a folder; expected a catalog file")
-        if not stat.S_ISREG(status.st_mode):
-            raise CatalogError(f"{path}: is no regular file; expected a catalog file")
-        if status.st_size <= _COPY_LIMIT:
-            with open(descriptor, "rb", buffering=0, closefd=False) as stream:
-                return np.frombuffer(stream.read(status.st_size + 1), np.uint8), None
-        try:
-            mapped = mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ)
-        except (ValueError, OverflowError) as error:  # cut since, or beyond a 32-bit system
-            raise damaged(path, f"{status.st_size:,} bytes cannot be mapped") from error
-        times = status.st_mtime_ns, status.st_ctime_ns
-        identity = status.st_dev, status.st_ino, *times, status.st_size
-        return np.frombuffer(mapped, np.uint8), identity
-    finally:
-        os.close(descriptor)
+def verify_container(
+    path: str | Path,
+    container: Container,
+    content: Content,
+    *,
+    visit: Visit | None = None,
+    kind: str = CATALOG,
+) -> None:
+    """Compare every tensor with its checksum, and keep those of the file's parts.
+
+    Args:
+        path: The file, for messages.
+        container: What it holds.
+        content: Its bytes.
+        visit: Called with every part of the file, see `Sums`.
+        kind: What the file is.
+
+    Raises:
+        CatalogError: a tensor differs.
+    """
+    offsets = {name: content.offset_of(tensor) or 0 for name, tensor in container.tensors.items()}
+    parts: list[tuple[int, int]] = []
+    for name, tensor in container.tensors.items():
+        item = tensor.nbytes // max(1, len(tensor)) if tensor.ndim else tensor.nbytes
+        parts += parts_of(offsets[name], offsets[name] + tensor.nbytes, max(1, item))
+    sums = Sums(content.read, parts, visit)
+    for name, tensor in container.tensors.items():
+        crc = sums.of(offsets[name], offsets[name] + tensor.nbytes)
+        if f"{crc:08x}" != container.metadata.get(f"crc32.{name}"):
+            raise damaged(path, f"the checksum of {name} differs", kind)
+    content.keep_sums(sums)
 
 
-def _parsed(data: NDArray[np.uint8], path: str | Path) -> Container:
-    """The container that some bytes hold; raises ValueError and its like where they hold none."""
-    size = len(data)
-    length = int.from_bytes(data[:8].tobytes(), "little")
-    if not 2 <= length <= min(_HEADER_LIMIT, max(size - 8, 0)):
-        raise ValueError(_NO_HEADER)
+def parsed_header(text: bytes, path: str | Path, kind: str = CATALOG) -> Header:
+    """The header that some bytes hold; every tensor in order, without holes.
+
+    Raises:
+        CatalogError: of a newer format.
+        ValueError, KeyError, TypeError, AttributeError, RecursionError: they hold none.
+    """
     try:
-        header = json.loads(data[8 : 8 + length].tobytes().decode())
+        header = json.loads(text.decode())
         metadata = header.pop("__metadata__")
-        if metadata["format"] != "shelflens-catalog":
+        if metadata["format"] != f"shelflens-{kind}":
             raise ValueError
         version = int(re.fullmatch(r"[0-9]{1,9}", metadata["version"])[0])  # type: ignore[index]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(_NO_HEADER) from error
+        raise ValueError(f"no {kind} header") from error
     if version > FORMAT:
         raise CatalogError(
-            f"{path}: catalog format {version}, this version reads up to {FORMAT}; "
+            f"{path}: {kind} format {version}, this version reads up to {FORMAT}; "
             "upgrade shelflens on this device"
         )
     texts = {key: value for key, value in metadata.items() if key != "fingerprint"}
     if not all(type(text) is str for text in metadata.values()):
         raise ValueError("metadata that is not text")
     "".join([*metadata, *metadata.values()]).encode()  # half a character cannot be shown
-    entries = [(name, *_entry(entry)) for name, entry in header.items()]
+    entries = [_entry(name, entry) for name, entry in header.items()]
     if metadata.get("fingerprint") != _fingerprint(header, texts):
         raise ValueError("the header differs from its fingerprint")
-    end = 8 + length
-    tensors: Tensors = {}
-    for name, dtype, shape, first, last in sorted(entries, key=lambda entry: entry[3:]):
-        start, stop = 8 + length + first, 8 + length + last
-        if start != end or stop > size:  # in order, without holes, inside the file
-            raise ValueError("cut short" if stop > size else "tensors overlap")
-        tensors[name] = data[start:stop].view(dtype).reshape(shape)
-        end = stop
-    if size != end:
-        raise ValueError(f"{size:,} bytes, expected {end:,}")
-    return Container(tensors, metadata)
+    entries.sort(key=lambda entry: entry[3:])
+    end = 0
+    for entry in entries:
+        if entry.start != end:
+            raise ValueError("tensors overlap")
+        end = entry.stop
+    return Header(entries, metadata)
 
 
-def _entry(entry: Any) -> tuple[np.dtype[Any], list[int], int, int]:
-    """Type, shape, first byte and last byte of a tensor, as its entry of the header says."""
+def _entry(name: str, entry: Any) -> Entry:
+    """A tensor, as its entry of the header says."""
     dtype, shape, offsets = _DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
     sides = [*shape, *offsets]
     fits = len(shape) <= 8 and len(offsets) == 2
@@ -207,25 +246,7 @@ def _entry(entry: Any) -> tuple[np.dtype[Any], list[int], int, int]:
         count *= side
     if count != offsets[1] - offsets[0]:
         raise ValueError("a tensor of another size than its shape")
-    return dtype, shape, offsets[0], offsets[1]
-
-
-def verify_container(
-    path: str | Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
-) -> None:
-    """Compare every tensor with its checksum.
-
-    Raises:
-        CatalogError: a tensor differs.
-    """
-    for name, tensor in tensors.items():
-        if f"{zlib.crc32(_bytes(tensor)):08x}" != metadata.get(f"crc32.{name}"):
-            raise damaged(path, f"the checksum of {name} differs")
-
-
-def _bytes(tensor: NDArray[Any]) -> memoryview:
-    # A view, not a copy: a million rows are written from where they lie.
-    return np.ascontiguousarray(tensor).reshape(-1).view(np.uint8).data
+    return Entry(name, dtype, tuple(shape), *offsets)
 
 
 def _fingerprint(header: Mapping[str, Any], metadata: Mapping[str, str]) -> str:
@@ -246,8 +267,3 @@ def _kind_of_file(path: str | Path, data: NDArray[np.uint8]) -> CatalogError | N
             "makes a catalog of it"
         )
     return None
-
-
-def damaged(path: str | Path, what: str) -> CatalogError:
-    """The error of a file that is no sound catalog."""
-    return CatalogError(f"{path}: not a catalog, or damaged ({what}); copy or build it again")

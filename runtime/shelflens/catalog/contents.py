@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +12,18 @@ from numpy.typing import NDArray
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
+from shelflens.catalog.change import changed_products
 from shelflens.catalog.checks import (
     check_calibration,
     check_confirmed,
     check_dropped,
-    check_scales,
     check_tables,
 )
 from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
+from shelflens.catalog.splice import Array, joined, runs_of
 from shelflens.errors import CatalogError
-from shelflens.spelling import did_you_mean
 
 ADAPTED_FORMAT = 2
 """Format number of an adapted catalog: a reader that does not know how must not answer from it."""
@@ -62,57 +61,46 @@ class Contents:
         return cls(space, calibration, category_axes, *groups, adaptation)
 
     @classmethod
-    def read(cls, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> Contents:
+    def read(cls, tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> Contents:
         """From the tensors and the metadata of a catalog file.
 
-        Types, ranges and order are checked here; what costs time per row or product in `check`.
+        Types, ranges and order are checked here; what costs time per row or product by `Source`.
 
         Raises:
             KeyError, RecursionError, TypeError, ValueError: something is missing, or does not fit.
         """
         check_tables(tensors)
-        rows, products = Rows(tensors["rows"], tensors["scales"]), ProductTable.read(tensors)
-        check_confirmed(tensors.get("confirmed"), products.first_row, len(rows))
+        large = {name: tensors[name] for name in ("rows", "products")}
+        plain = {name: joined(array) for name, array in tensors.items() if name not in large}
+        rows, products = Rows(large["rows"], plain["scales"]), ProductTable.read(plain | large)
+        check_confirmed(plain.get("confirmed"), products.first_row, len(rows))
         check_dropped(metadata.get("dropped") or "[]", rows.dim)
         calibration = json.loads(metadata["calibration"])
         check_calibration(calibration)
         if not metadata["space"]:
             raise ValueError("no embedding space")
-        adaptation = Adaptation.read(tensors, rows.dim)
+        adaptation = Adaptation.read(plain, rows.dim)
         if adaptation and int(metadata["version"]) < ADAPTED_FORMAT:
             raise ValueError(f"an adaptation in format {metadata['version']:.9}")
         return cls(
             metadata["space"],
             Calibration.from_dict(calibration),
-            CategoryAxes.read(tensors, rows.dim),
+            CategoryAxes.read(plain, rows.dim),
             products,
             rows,
-            Provenance.read(tensors, metadata),
+            Provenance.read(plain, metadata),
             adaptation,
         )
-
-    def check(self, max_products: int | None = None) -> None:
-        """Check every row and every product.
-
-        Args:
-            max_products: Products of a larger table are left for when each is asked for.
-
-        Raises:
-            CatalogError, ValueError: one that is none.
-        """
-        check_scales(self.rows.values, self.rows.scales)
-        if max_products is None or len(self.products) <= max_products:
-            self.products.check()
 
     def mean_direction(self, index: int) -> NDArray[np.float32]:
         """The mean direction of a product's rows, float32 [d], length 1."""
         rows = self.products.rows_of(index)
         return self.rows.mean_direction(slice(rows.start, rows.stop))
 
-    def tensors(self) -> dict[str, NDArray[Any]]:
+    def tensors(self) -> dict[str, Array]:
         """The tensors of the file."""
         return {
-            "rows": self.rows.values,
+            "rows": self.rows.stored,
             "scales": self.rows.scales,
             **self.products.tensors(),
             **self.provenance.tensors(),
@@ -138,24 +126,24 @@ class Contents:
             rows: m rows.
             attributes: A known product's are overwritten column by column.
         """
-        row_ids = self.products.row_ids
-        known = {
-            (product_id, row.tobytes())
-            for product_id, row in zip(row_ids, self.rows.values, strict=True)
-        }
         new = [
             index
-            for index, (product_id, row) in enumerate(zip(ids, rows.values, strict=True))
-            if (product_id, row.tobytes()) not in known
+            for index, owner in enumerate(self.products.find_all(ids).tolist())
+            if owner < 0 or not self.has_row(owner, rows.values[index])
         ]
-        merged = self.products.attributes
-        for product_id, columns in attributes.items():
-            merged[product_id] = {**merged.get(product_id, {}), **columns}
-        return self._regrouped(
-            [*row_ids, *(ids[index] for index in new)],
-            self.rows.joined(rows.taken(new)),
-            merged,
-            self.provenance.grown(len(row_ids), [0] * len(new)),
+        new_ids = [ids[index] for index in new]
+        return self.edited([], new_ids, rows.taken(new), [0] * len(new), attributes)
+
+    def has_row(self, product: int, row: NDArray[np.int8]) -> bool:
+        """Whether a product has this row, int8 [d]."""
+        owned = self.products.rows_of(product)
+        return bool((self.rows.values[owned.start : owned.stop] == row).all(axis=1).any())
+
+    def described(self, attributes: Attributes) -> Contents:
+        """With other attributes of the products that are named; the rest keep theirs."""
+        merged = {**self.products.attributes, **attributes}
+        return replace(
+            self, products=ProductTable.of(self.products.ids, self.products.first_row, merged)
         )
 
     def removed(self, ids: Sequence[str]) -> Contents:
@@ -164,46 +152,61 @@ class Contents:
         Raises:
             CatalogError: an id that is not there.
         """
-        gone, row_ids = set(ids), self.products.row_ids
-        known = set(row_ids)
-        if missing := [product_id for product_id in ids if product_id not in known]:
+        owners = self.products.find_all(ids).tolist()
+        if missing := [
+            product_id for product_id, owner in zip(ids, owners, strict=True) if owner < 0
+        ]:
             raise CatalogError(
                 f"no product {missing[0]!r} in the catalog; shelflens catalog info lists "
-                f"them{did_you_mean(missing[0], self.products.ids)}"
+                f"them{self.products.spelled_alike(missing[0])}"
             )
-        keep = [row for row, product_id in enumerate(row_ids) if product_id not in gone]
-        return self._regrouped(
-            [row_ids[row] for row in keep],
-            self.rows.taken(keep),
-            self.products.attributes,
-            self.provenance.taken(keep).without(gone),
-        )
+        gone = [row for owner in owners for row in self.products.rows_of(owner)]
+        smaller = self.edited(gone, [], Rows.empty(self.rows.dim), [])
+        return replace(smaller, provenance=smaller.provenance.without(set(ids)))
 
-    def replaced(
-        self, gone: Sequence[int], ids: Sequence[str], rows: Rows, confirmations: Sequence[int]
+    def edited(
+        self,
+        gone: Sequence[int],
+        ids: Sequence[str],
+        rows: Rows,
+        numbers: Sequence[int],
+        attributes: Attributes | None = None,
     ) -> Contents:
-        """Without the rows `gone`, and with m others.
+        """Without some rows and with m others; products without rows go.
+
+        What stays is neither parsed nor copied.
 
         Args:
             gone: Indices of rows.
-            ids: m product ids.
-            rows: m rows.
-            confirmations: The number of the confirmation that added each of the m.
+            ids: m product ids, new or known.
+            rows: m rows; they come behind those of their product, enrolled before confirmed.
+            numbers: The number of the confirmation that added each of the m, 0 for enrolled ones.
+            attributes: Of new products, and of known ones, whose are overwritten column by column.
         """
-        row_ids = self.products.row_ids
-        keep = np.setdiff1d(np.arange(len(row_ids)), gone)
-        return self._regrouped(
-            [*(row_ids[row] for row in keep), *ids],
-            self.rows.taken(keep).joined(rows),
-            self.products.attributes,
-            self.provenance.taken(keep).grown(len(keep), confirmations),
+        change = changed_products(self.products, gone, ids, attributes or {})
+        at = [
+            self._position(owner, number)
+            for owner, number in zip(change.owners.tolist(), numbers, strict=True)
+        ]
+        order = np.lexsort((np.array(numbers, np.int64), change.owners, np.array(at, np.int64)))
+        runs = runs_of(len(self.rows), change.gone, np.array(at, np.int64)[order])
+        ordered = [numbers[index] for index in order.tolist()]
+        return replace(
+            self,
+            products=self.products.edited(change.runs, change.records, change.first_row),
+            rows=self.rows.edited(runs, rows.taken(order)),
+            provenance=self.provenance.edited(runs, ordered),
         )
 
-    def _regrouped(
-        self, ids: Sequence[str], rows: Rows, attributes: Attributes, provenance: Provenance
-    ) -> Contents:
-        products, rows, provenance = group_rows(ids, rows, attributes, provenance)
-        return replace(self, products=products, rows=rows, provenance=provenance)
+    def _position(self, product: int, number: int) -> int:
+        """Before which row a new one of a product comes."""
+        if product >= len(self.products):
+            return len(self.rows)
+        owned = self.products.rows_of(product)
+        if (confirmations := self.provenance.confirmations) is None:
+            return owned.stop
+        own = confirmations[owned.start : owned.stop]
+        return owned.start + int(np.searchsorted(own, np.uint64(number), side="right"))
 
 
 def group_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,9 @@ from shelflens.catalog.contents import Contents
 from shelflens.catalog.scores import MATCH_CANDIDATES, product_score
 from shelflens.catalog.topk import top_products
 from shelflens.errors import CatalogError
+
+Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
+"""Embeddings, float32 [d] each."""
 
 _CACHED = 4096
 """Mean directions kept while several queries are asked: 4 MiB of 256 dimensions."""

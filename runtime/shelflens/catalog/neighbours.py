@@ -19,7 +19,7 @@ TYPICAL = 0.35
 
 RISE = 2.41
 """Of the log weight of "not enrolled", per unit above that: where products look alike, so does what
-is not enrolled. Fitted with the default posterior."""
+is not enrolled. For a model card without a posterior; others have their own `rise`."""
 
 
 LOOK_ALIKE, SAME_PICTURE = 0.8, 0.995
@@ -82,10 +82,9 @@ def default_calibration(catalog: Catalog, values: Mapping[str, Any]) -> Calibrat
 
     Args:
         catalog: Its products say how much they look alike.
-        values: The model card's calibration. A posterior in it was measured in one shop, with the
-            similarity of its products, and stays.
+        values: The model card's calibration. A posterior in it without `rise` was measured in one
+            shop, with the similarity of its products, and stays.
     """
     calibration = Calibration.from_dict(values)
-    if "posterior" in values:
-        return calibration
-    return with_neighbours(calibration, mean_nearest(catalog))
+    rise = values.get("rise", 0.0 if "posterior" in values else RISE)
+    return with_neighbours(calibration, mean_nearest(catalog), rise) if rise else calibration

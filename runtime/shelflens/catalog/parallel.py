@@ -12,7 +12,7 @@ def share_out(parts: Iterator[slice] | range, work: Callable[..., None], threads
         for part in parts:
             work(part)
         return
-    waiting = list(parts)
+    waiting = list(parts)[::-1]  # from the first on: disks read ahead
     errors: list[BaseException] = []
 
     def take() -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.splice import Runs, spliced
+
 UNDO_LIMIT = 64
 """Rows that were pushed out and can come back. They stand in the header, which may not grow
 beyond 1 MiB; 64 rows of 256 dimensions are 25 KB."""
@@ -74,15 +76,23 @@ class Provenance:
         """The number of each of n rows, uint64 [n]."""
         return np.zeros(n, np.uint64) if self.confirmations is None else self.confirmations
 
+    def numbers(self, rows: range) -> list[int]:
+        """The number of each of these rows."""
+        if self.confirmations is None:
+            return [0] * len(rows)
+        found: list[int] = self.confirmations[rows.start : rows.stop].tolist()
+        return found
+
     @property
     def confirmed(self) -> int:
         """How many rows are confirmed photos."""
         return 0 if self.confirmations is None else int((self.confirmations > 0).sum())
 
-    def next_number(self, n: int) -> int:
+    def next_number(self) -> int:
         """The number of the next confirmation."""
-        used = [0, *self.of_rows(n).tolist(), *(row.by for row in self.dropped)]
-        return int(max(used)) + 1
+        numbers = self.confirmations
+        newest = 0 if numbers is None or not len(numbers) else int(numbers.max())
+        return max([newest, *(row.by for row in self.dropped)]) + 1
 
     def taken(self, rows: Sequence[int] | NDArray[np.int64]) -> Provenance:
         """For these rows, in this order."""
@@ -90,12 +100,22 @@ class Provenance:
             return self
         return replace(self, confirmations=self.confirmations[rows])
 
-    def grown(self, n: int, more: Sequence[int]) -> Provenance:
-        """With further rows behind the n there are, each with its number."""
+    def edited(self, runs: Runs, more: Sequence[int]) -> Provenance:
+        """With other rows.
+
+        Args:
+            runs: Which stay, and where the new ones come.
+            more: The number of each new one.
+        """
         if self.confirmations is None and not any(more):
             return self
-        added = np.array(more, np.uint64)
-        return replace(self, confirmations=np.concatenate([self.of_rows(n), added]))
+        if self.confirmations is not None:
+            numbers = spliced(self.confirmations, np.array(more, np.uint64), runs)
+            return replace(self, confirmations=numbers)
+        numbers = np.zeros(int(runs[:, 1:].sum()), np.uint64)
+        ends = np.cumsum(runs[:, 1:].sum(axis=1))
+        numbers[np.repeat(ends - np.cumsum(runs[:, 2]), runs[:, 2]) + np.arange(len(more))] = more
+        return replace(self, confirmations=numbers)
 
     def without(self, ids: set[str]) -> Provenance:
         """With what was pushed out of these products forgotten."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from shelflens.catalog.audit import file_fingerprint, write_line
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import ShelfLensError
 from shelflens.model.embedder import Embedder
+
+if TYPE_CHECKING:  # a lookup without --trust starts without it
+    from shelflens.signing.trust import Trust
 
 Identity = tuple[int, int, int, int]
 
@@ -32,6 +37,8 @@ class Reloader:
         catalog: str | os.PathLike[str],
         open_embedder: Callable[[], Embedder],
         model: str | os.PathLike[str] | None = None,
+        *,
+        trust: Trust | None = None,
     ) -> None:
         """Open both.
 
@@ -39,15 +46,24 @@ class Reloader:
             catalog: The catalog file.
             open_embedder: Opens the model.
             model: The model file to keep an eye on; None when it is not replaced (the bundled one).
+            trust: Who has to have signed them; None takes unsigned files too. `open_embedder` has
+                to check the model.
 
         Raises:
             CatalogError, ModelError, OSError: as `Catalog.open` and `Embedder.open`.
+            SignatureError: as `Trust.check`.
             SpaceError: they do not fit each other.
         """
         self._paths = [os.fspath(catalog), *([os.fspath(model)] if model is not None else [])]
         self._open_embedder = open_embedder
-        self._tried = [_identity(path) for path in self._paths]
-        self.catalog, self.embedder = Catalog.open(catalog), open_embedder()
+        self._check = None if trust is None else trust.check
+        # A file and its signature are replaced one after the other.
+        self._files = [
+            [path, *([] if trust is None else map(str, trust.signature_paths(Path(path))))]
+            for path in self._paths
+        ]
+        self._tried = [_identities(files) for files in self._files]
+        self.catalog, self.embedder = Catalog.open(catalog, check=self._check), open_embedder()
         self.catalog.require(self.embedder.card.space)
         self._model = None if model is None else file_fingerprint(model)
         # New, sound, and waiting for its counterpart.
@@ -63,12 +79,12 @@ class Reloader:
         lines: list[str] = []
         new = False
         for index, path in enumerate(self._paths):
-            found = _identity(path)
+            found = _identities(self._files[index])
             if found == self._tried[index]:
                 continue
             self._tried[index] = found
             try:
-                if found is None:
+                if found[0] is None:
                     raise FileNotFoundError(2, "is gone", path)
                 self._load(index)
                 new = True
@@ -79,7 +95,7 @@ class Reloader:
     def _load(self, index: int) -> None:
         if index == 0:
             self._next_catalog = None
-            catalog = Catalog.open(self._paths[0])
+            catalog = Catalog.open(self._paths[0], check=self._check)
             catalog.verify()
             self._next_catalog = catalog
         else:
@@ -129,6 +145,10 @@ class Reloader:
                 f"{self.catalog.space!r}; going on with the one before until both fit"
             )
         return False
+
+
+def _identities(paths: list[str]) -> list[Identity | None]:
+    return [_identity(path) for path in paths]
 
 
 def _identity(path: str) -> Identity | None:

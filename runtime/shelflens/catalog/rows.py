@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.scores import row_score_table, row_scores
+from shelflens.catalog.splice import Array, Runs, Spliced, joined, spliced
 
 
 def quantize_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -34,27 +35,38 @@ def quantize_rows(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArr
 class Rows:
     """n unit vectors: row r stands for `scales[r] * values[r]`, of length 1."""
 
-    values: NDArray[np.int8]
+    stored: Array
     """int8 [n, d]."""
     scales: NDArray[np.float32]
     """float32 [n]."""
 
     def __post_init__(self) -> None:
-        self.values.setflags(write=False)
+        if not isinstance(self.stored, Spliced):
+            self.stored.setflags(write=False)
         self.scales.setflags(write=False)
+
+    @property
+    def values(self) -> NDArray[np.int8]:
+        """int8 [n, d]; of a changed catalog they are copied when this is asked first."""
+        return joined(self.stored)
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Rows:
         """Round vectors, float32 [n, d], finite, no zero row."""
         return cls(*quantize_rows(vectors))
 
+    @classmethod
+    def empty(cls, dim: int) -> Rows:
+        """No rows, of so many dimensions."""
+        return cls(np.empty((0, dim), np.int8), np.empty(0, np.float32))
+
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.stored)
 
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return int(self.values.shape[1])
+        return int(self.stored.shape[1])
 
     def vectors(self, part: slice = slice(None)) -> NDArray[np.float32]:
         """The vectors of a part, float32 [m, d], rows of length 1; a copy."""
@@ -83,8 +95,6 @@ class Rows:
         """These rows, in this order."""
         return Rows(self.values[indices], self.scales[indices])
 
-    def joined(self, more: Rows) -> Rows:
-        """With further rows behind."""
-        return Rows(
-            np.concatenate([self.values, more.values]), np.concatenate([self.scales, more.scales])
-        )
+    def edited(self, runs: Runs, new: Rows) -> Rows:
+        """With other rows: which stay, and where the new ones come."""
+        return Rows(Spliced(self.values, new.values, runs), spliced(self.scales, new.scales, runs))

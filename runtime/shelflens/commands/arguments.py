@@ -1,31 +1,27 @@
-"""What several commands share: the model's arguments, and embedding a whole dataset."""
+"""What several commands share: the model's arguments, and a dataset's."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from shelflens.catalog.answer import Match
-from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.catalog_option import is_catalog_file
 from shelflens.commands.dataset_report import report_notes, require_strictly
 from shelflens.console import printable
-from shelflens.dataset import Dataset, LabelledImage, read_dataset, read_unlabelled
+from shelflens.dataset import Dataset, read_dataset, read_unlabelled
 from shelflens.errors import DataError
 from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
-from shelflens.progress import Progress, ProgressBars
+from shelflens.product_ids import clean_id
 
-if TYPE_CHECKING:  # a lookup needs none of it
-    from shelflens.catalog.enrol import Adapt, Verdict
+if TYPE_CHECKING:  # a lookup without --trust starts without it
+    from shelflens.signing.trust import Trust
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -43,19 +39,16 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_model(args: argparse.Namespace) -> Embedder:
+def open_model(args: argparse.Namespace, trust: Trust | None = None) -> Embedder:
     """The embedder that the arguments ask for, without the engine's greeting on the screen."""
+    check = None if trust is None else trust.check
     with without_greeting():
-        return Embedder.open(args.model, engine=args.engine, threads=args.threads)
+        return Embedder.open(args.model, engine=args.engine, threads=args.threads, check=check)
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Declare --columns, --flat and --strict."""
-    parser.add_argument(
-        "--columns",
-        metavar="OUR=THEIR,...",
-        help="columns of the CSV by their names there, such as path=Image,product=SKU",
-    )
+    """Declare --columns, --flat, --strict and --report."""
+    add_columns(parser)
     parser.add_argument(
         "--flat",
         action="store_true",
@@ -64,6 +57,46 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="do nothing unless every photo and row is read"
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.csv", help="a CSV that says of every photo what it is"
+    )
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Declare --columns."""
+    parser.add_argument(
+        "--columns",
+        metavar="OUR=THEIR,...",
+        help="columns of a DATASET that is a table, by their names there, such as "
+        "path=Image,product=SKU",
+    )
+
+
+def columns_of(args: argparse.Namespace) -> dict[str, str]:
+    """What --columns says.
+
+    Raises:
+        DataError: another form.
+    """
+    return parse_mapping(args.columns) if args.columns else {}
+
+
+def find_typed(catalog: Catalog, text: str) -> str | None:
+    """The id of a product as a person typed it: as it is, else in the form of ids that are read;
+    None when there is no such product."""
+    forms = dict.fromkeys((text, clean_id(text)))
+    return next((form for form in forms if catalog.contents.products.find(form) is not None), None)
+
+
+def typed_id(catalog: Catalog, text: str) -> str:
+    """As `find_typed`.
+
+    Raises:
+        CatalogError: no such product; names those spelled alike.
+    """
+    if (found := find_typed(catalog, text)) is None:
+        catalog.index_of(clean_id(text))
+    return found or text
 
 
 def open_dataset(args: argparse.Namespace) -> Dataset:
@@ -76,9 +109,8 @@ def open_dataset(args: argparse.Namespace) -> Dataset:
         raise DataError(
             f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
         )
-    columns = parse_mapping(args.columns) if args.columns else None
-    flat = args.flat and Path(args.data).is_dir()
-    dataset = read_unlabelled(args.data) if flat else read_dataset(args.data, columns=columns)
+    read = read_unlabelled if args.flat else read_dataset
+    dataset = read(args.data, columns=columns_of(args))
     if args.strict:
         require_strictly(dataset)
     report_notes(dataset)
@@ -100,92 +132,6 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
-
-
-def build_reported(
-    embedder: Embedder, dataset: Dataset, *, source: str, adapt: Adapt
-) -> tuple[Catalog, list[LabelledImage], str]:
-    """`build_catalog` with progress bars; unreadable photos are listed and skipped.
-
-    Returns:
-        The catalog, the image of each of its rows, and in words whether it was adapted; "" with
-        "off".
-
-    Raises:
-        DataError: not one photo could be read.
-    """
-    skipped = set()
-    verdicts: list[Verdict] = []
-
-    def skip(image: LabelledImage, error: Exception) -> None:
-        skipped.add(image)
-        _report_skipped(error)
-
-    try:
-        with ProgressBars() as bars:
-            catalog = build_catalog(
-                dataset,
-                embedder,
-                adapt=adapt,
-                on_error=skip,
-                on_step=bars.step,
-                on_verdict=verdicts.append,
-            )
-    except DataError as error:
-        raise DataError(f"{source}: {error}, see above") from error
-    images = in_row_order([image for image in dataset.items if image not in skipped])
-    return catalog, images, "".join(map(str, verdicts))
-
-
-def embed_dataset(
-    embedder: Embedder,
-    dataset: Dataset,
-    *,
-    source: str,
-    on_error: Callable[[Exception], None] | None = None,
-) -> tuple[list[LabelledImage], NDArray[np.float32]]:
-    """Embed labelled photos with a progress bar; unreadable ones are skipped.
-
-    Args:
-        embedder: The model.
-        dataset: The photos.
-        source: What they are called in messages.
-        on_error: Called with the error of an unreadable photo; without it the photo is listed.
-
-    Returns:
-        The m photos that were read, and their embeddings float32 [m, d].
-
-    Raises:
-        DataError: not one photo could be read.
-    """
-    count = len(dataset.items)
-    with Progress("embedding", count) as bar:
-        kept, vectors = embedder.embed_many(
-            dataset.paths,
-            on_error=lambda _, error: (on_error or _report_skipped)(error),
-            on_done=bar.update,
-        )
-    if not len(kept):
-        raise DataError(f"{source}: none of {count} photos could be read, see above")
-    return [dataset.items[index] for index in kept], vectors
-
-
-def embed_to_enrol(
-    embedder: Embedder, catalog: Catalog, dataset: Dataset, *, source: str
-) -> tuple[list[LabelledImage], NDArray[np.float32]]:
-    """`embed_dataset` for `catalog.add`: with views, where the catalog is adapted."""
-    images, vectors = embed_dataset(embedder, dataset, source=source)
-    if catalog.adaptation:
-        from shelflens.catalog.enrol import with_views
-
-        paths, products = [image.path for image in images], [image.product for image in images]
-        with ProgressBars() as bars:
-            vectors = with_views(paths, vectors, products, embedder, on_step=bars.step)
-    return images, vectors
-
-
-def _report_skipped(error: Exception) -> None:
-    print(printable(f"skipped: {error}"), file=sys.stderr)
 
 
 def share(text: str) -> float:
@@ -241,6 +187,7 @@ def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
         metavar="DATASET",
         help="the folder or CSV with the products' images (default: the column 'picture')",
     )
+    add_columns(parser)
 
 
 def table(matches: Sequence[Match]) -> str:

@@ -17,8 +17,9 @@ from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measur
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.neighbours import default_calibration
-from shelflens.commands.arguments import add_model, embed_dataset, open_model
+from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.embedding import embed_dataset
 from shelflens.dataset import LabelledImage, read_dataset, read_unlabelled
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -58,14 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="also when answers to other photos get worse by it"
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")
+    add_columns(parser)
     add_model(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and put the result into the file; it is replaced at once."""
     catalog = Catalog.open(args.catalog)
-    queries = read_dataset(args.queries)
-    unknowns = read_unlabelled(args.unknowns) if args.unknowns else None
+    columns = columns_of(args)
+    queries = read_dataset(args.queries, columns=columns)
+    unknowns = read_unlabelled(args.unknowns, columns=columns) if args.unknowns else None
     shares = {"false_accept_rate": args.false_accept_rate, "unknown_share": args.unknown_share}
     embedder = open_model(args)
     catalog.require(embedder.card.space)

@@ -1,4 +1,4 @@
-"""`shelflens catalog build | info | add | remove | calibrate | confirm | ... | rollback`."""
+"""`shelflens catalog build | info | add | update | export | remove | ... | rollback`."""
 
 from __future__ import annotations
 
@@ -7,30 +7,17 @@ import json
 from pathlib import Path
 
 from shelflens.catalog.audit import detailed
-from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.confirm import MAX_CONFIRMED, confirm, unconfirm
-from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.catalog.neighbours import look_alikes
+from shelflens.catalog.lock import opened_to_change
 from shelflens.catalog.summary import summarize
-from shelflens.commands import calibration
-from shelflens.commands.arguments import (
-    add_adapt,
-    add_dataset,
-    add_model,
-    build_reported,
-    embed_to_enrol,
-    open_dataset,
-    open_model,
-    positive,
-)
+from shelflens.commands import attributes, calibration, enroll, exchange, installing
+from shelflens.commands.arguments import add_model, find_typed, open_model, positive, typed_id
 from shelflens.commands.catalog_option import add_catalog
-from shelflens.commands.dataset_report import report_products
-from shelflens.commands.outputs import check_file, is_catalog
+from shelflens.commands.enroll import size_line
 from shelflens.commands.photos import embed_every
 from shelflens.console import printable
-from shelflens.dataset import Dataset, LabelledImage
-from shelflens.errors import CatalogError, DataError, UsageError
+from shelflens.errors import CatalogError, UsageError
 
 HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
@@ -40,6 +27,10 @@ EXAMPLES = (
     "catalog info store.catalog --json",
     "catalog add store.catalog new-products.csv",
     "catalog add --catalog store.catalog new-photos --strict",
+    "catalog update store.catalog prices.csv",
+    "catalog update store.catalog prices.xlsx --columns product=SKU",
+    "catalog export store.catalog --csv products.csv",
+    "catalog export store.catalog --csv -",
     "catalog remove store.catalog milk/oat-1l tea",
     "catalog remove --catalog store.catalog tea",
     "catalog calibrate store.catalog --queries photos.csv",
@@ -52,6 +43,12 @@ EXAMPLES = (
     "catalog install new.catalog --catalog /srv/shelflens/store.catalog",
     "catalog rollback /srv/shelflens/store.catalog",
     "catalog rollback --catalog /srv/shelflens/store.catalog",
+    "catalog diff yesterday.catalog today.catalog --out today.delta",
+    "catalog diff store.catalog new.catalog --out new.delta",
+    "catalog apply store.catalog today.delta",
+    "catalog apply today.delta --catalog store.catalog",
+    "catalog merge first.catalog second.catalog --out both.catalog",
+    "catalog merge store.catalog phone.catalog --out store-new.catalog",
 )
 
 
@@ -60,30 +57,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     acts = parser.add_subparsers(
         dest="act",
         required=True,
-        metavar="build|info|add|remove|calibrate|confirm|unconfirm|install|rollback",
+        metavar="build|info|add|update|export|remove|calibrate|confirm|unconfirm|install|rollback"
+        "|diff|apply|merge",
     )
 
-    build = acts.add_parser("build", help="embed a dataset into a new catalog")
-    build.add_argument("data", metavar="DATASET", help="folder with a folder per product, or a CSV")
-    build.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
-    build.add_argument(
-        "--force",
-        action="store_true",
-        help="replace a catalog that holds confirmed photos or a measured calibration",
-    )
-    add_dataset(build)
-    add_adapt(build)
-    add_model(build)
+    enroll.add_build(acts.add_parser("build", help="embed a dataset into a new catalog"))
 
     info = acts.add_parser("info", help="what a catalog holds; checks every byte of it")
     add_catalog(info)
     info.add_argument("--json", action="store_true", help="as one JSON object, with all ids")
 
-    add = acts.add_parser("add", help="add a dataset; the file is replaced at once")
-    add.add_argument("data", metavar="DATASET", help="folder with a folder per product, or a CSV")
-    add_catalog(add)
-    add_dataset(add)
-    add_model(add)
+    enroll.add_add(acts.add_parser("add", help="add a dataset; the file is replaced at once"))
+
+    attributes.add_update(
+        acts.add_parser("update", help="change attributes by id, such as prices; no photos")
+    )
+    attributes.add_export(acts.add_parser("export", help="attributes as a CSV that update takes"))
 
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
     remove.add_argument("ids", nargs="+", metavar="ID", help="products")
@@ -114,103 +103,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for act in (confirm, undo):
         act.add_argument("--json", action="store_true", help="as one JSON object")
 
-    install = acts.add_parser("install", help="put a catalog file in use; keeps the one before")
-    install.add_argument("new", metavar="NEW", help="the file; it is checked whole, and copied")
-    add_catalog(install, "what devices use", is_last=True)
+    installing.add_arguments(acts)
 
-    rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
-    add_catalog(rollback)
+    exchange.add_arguments(acts)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    acts = {"build": _build, "info": _info, "add": _add, "remove": _remove}
+    acts = {"build": enroll.build, "info": _info, "add": enroll.add, "remove": _remove}
     acts |= {"calibrate": calibration.run, "confirm": _confirm, "unconfirm": _unconfirm}
-    acts |= {"install": _install, "rollback": _rollback}
+    acts |= installing.ACTS | exchange.ACTS
+    acts |= {"update": attributes.update, "export": attributes.export}
     products = {"product": args.id} if "id" in args else {}
     with detailed(subcommand=args.act, **products):
         return acts[args.act](args)
 
 
-def _build(args: argparse.Namespace) -> int:
-    check_file(args.out, inputs=[args.data], is_ours=is_catalog, example="store.catalog")
-    dataset = open_dataset(args)
-    inputs = [*dataset.paths, *([args.model] if args.model else [])]
-    check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
-    if not args.force:
-        _keep_what_was_measured(args.out)
-    embedder = open_model(args)
-    catalog, images, how = build_reported(embedder, dataset, source=args.data, adapt=args.adapt)
-    _require_all(args, dataset, images)
-    with write_lock(args.out):
-        catalog.save(args.out)
-    print(f"{args.out}: {_size(catalog, args.out)}{how and f'; {how}'}{_skipped(dataset, images)}")
-    if alike := look_alikes(catalog):
-        print(printable(alike))
-    return 1 if report_products(dataset, images) else 0
-
-
-def _keep_what_was_measured(out: Path) -> None:
-    """Refuse to drop what building again cannot bring back."""
-    try:
-        old = Catalog.open(out)
-    except (CatalogError, FileNotFoundError):  # damaged: building again is what mends it
-        return
-    confirmed = old.provenance.confirmed
-    held = [f"{confirmed} confirmed photos"] if confirmed else []
-    held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
-    if held:
-        raise CatalogError(
-            f"{out}: holds {' and '.join(held)}, which building again would drop; "
-            "shelflens catalog add keeps them, --force drops them"
-        )
-
-
-def _require_all(args: argparse.Namespace, dataset: Dataset, images: list[LabelledImage]) -> None:
-    count = len(dataset.items) - len(images)
-    if args.strict and count:
-        raise DataError(f"{args.data}: --strict: {count} photos could not be read, listed above")
-
-
-def _add(args: argparse.Namespace) -> int:
-    catalog = Catalog.open(args.catalog)
-    dataset = open_dataset(args)
-    embedder = open_model(args)
-    catalog.require(embedder.card.space)
-    images, vectors = embed_to_enrol(embedder, catalog, dataset, source=args.data)
-    _require_all(args, dataset, images)
-    ids = [image.product for image in images]
-    # Opened again: another command may have changed it.
-    with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
-        grown = catalog.add(ids, vectors, attributes=dataset.attributes)
-        grown.save(args.catalog)
-    new = grown.row_count - catalog.row_count
-    known = len(images) - new
-    print(
-        f"{args.catalog}: {new} images added"
-        + (f", {known} were there already" if known else "")
-        + f"; {_size(grown, Path(args.catalog))}{_skipped(dataset, images)}"
-    )
-    return 1 if report_products(dataset, images) else 0
-
-
 def _remove(args: argparse.Namespace) -> int:
     with opened_to_change(args.catalog) as catalog:
         try:
-            smaller = catalog.remove(args.ids)
+            smaller = catalog.remove([typed_id(catalog, text) for text in args.ids])
         except CatalogError as error:
             raise CatalogError(f"{args.catalog}: {error}; nothing was removed") from error
         smaller.save(args.catalog)
-    print(f"{args.catalog}: {_size(smaller, Path(args.catalog))}")
+    print(f"{args.catalog}: {size_line(smaller, Path(args.catalog))}")
     return 0
 
 
 def _confirm(args: argparse.Namespace) -> int:
     catalog = Catalog.open(args.catalog)
-    products = catalog.contents.products
-    if products.find(args.id) is None and products.find(args.photos[0]) is not None:
+    if find_typed(catalog, args.id) is None and find_typed(catalog, args.photos[0]):
         raise UsageError(f"the photos come before the product: PHOTO ... {args.photos[0]}")
-    catalog.index_of(args.id)
+    args.id = typed_id(catalog, args.id)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
     names, vectors = embed_every(embedder, args.photos)
@@ -239,6 +163,7 @@ def _confirm(args: argparse.Namespace) -> int:
 def _unconfirm(args: argparse.Namespace) -> int:
     with opened_to_change(args.catalog) as catalog:
         try:
+            args.id = typed_id(catalog, args.id)
             smaller, count = unconfirm(catalog, args.id, everything=args.all)
         except CatalogError as error:
             raise CatalogError(f"{args.catalog}: {error}") from error
@@ -250,29 +175,15 @@ def _unconfirm(args: argparse.Namespace) -> int:
     return 0
 
 
-def _install(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import install, previous_path
-
-    former = Path(args.catalog).exists()
-    catalog = install(args.new, args.catalog)
-    kept = f"; the one before is {previous_path(args.catalog).name}" if former else ""
-    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}{kept}")
-    return 0
-
-
-def _rollback(args: argparse.Namespace) -> int:
-    from shelflens.catalog.install import rollback
-
-    catalog = rollback(args.catalog)
-    print(f"{args.catalog}: {_size(catalog, Path(args.catalog))}; rollback again undoes this")
-    return 0
-
-
 def _info(args: argparse.Namespace) -> int:
+    from shelflens.signing.neighbours import signature_path
+
     catalog = Catalog.open(args.catalog)
     catalog.verify()
     size = Path(args.catalog).stat().st_size
-    summary = {"file": args.catalog, "bytes": size, **summarize(catalog)}
+    signature = signature_path(Path(args.catalog))
+    signed = signature.name if signature.exists() else None
+    summary = {"file": args.catalog, "bytes": size, **summarize(catalog), "signature": signed}
     if args.json:
         print(json.dumps({**summary, "ids": catalog.ids}, ensure_ascii=False))
         return 0
@@ -280,6 +191,8 @@ def _info(args: argparse.Namespace) -> int:
         text = value
         if isinstance(value, list):
             text = ", ".join(value)
+        elif key == "signature":
+            text = f"{value}, not checked here: shelflens verify" if value else "none"
         elif key == "calibration":
             text = f"\n{'':<12}".join(calibration.calibration_lines(catalog))
         print(f"{key:<12}{text if key == 'calibration' else printable(str(text))}")
@@ -287,13 +200,3 @@ def _info(args: argparse.Namespace) -> int:
     more = f" and {len(catalog) - 10} more (--json lists all)" if len(catalog) > 10 else ""
     print(printable(f"{'ids':<12}{', '.join(shown)}{more}"))
     return 0
-
-
-def _size(catalog: Catalog, path: Path) -> str:
-    count = f"{len(catalog)} products, {catalog.row_count} images"
-    return f"{count}, {path.stat().st_size / 1024:.0f} KiB, space {catalog.space}"
-
-
-def _skipped(dataset: Dataset, images: list[LabelledImage]) -> str:
-    count = len(dataset.items) - len(images)
-    return f"; {count} photos skipped, listed above" if count else ""

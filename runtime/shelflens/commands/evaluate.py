@@ -7,14 +7,9 @@ import sys
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import (
-    add_adapt,
-    add_model,
-    build_reported,
-    embed_dataset,
-    open_model,
-)
+from shelflens.commands.arguments import add_adapt, add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog, require_catalog
+from shelflens.commands.embedding import build_reported, embed_dataset
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable
 from shelflens.dataset import Dataset, read_dataset, read_unlabelled
@@ -59,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
     add_adapt(parser)
+    add_columns(parser)
     add_model(parser)
 
 
@@ -69,17 +65,18 @@ def run(args: argparse.Namespace) -> int:
     check_report_folder(args.out, REPORT_FILES)
     if args.images and args.gallery:
         raise UsageError("--images goes with --catalog; with --gallery its own images are shown")
-    queries = read_dataset(args.queries)
-    unknowns = read_unlabelled(args.unknowns) if args.unknowns else None
+    columns = columns_of(args)
+    queries = read_dataset(args.queries, columns=columns)
+    unknowns = read_unlabelled(args.unknowns, columns=columns) if args.unknowns else None
     catalog = Catalog.open(args.catalog) if args.catalog else None
-    gallery = Dataset([]) if catalog is not None else read_dataset(args.gallery)
+    gallery = Dataset([]) if catalog is not None else read_dataset(args.gallery, columns=columns)
     ids = catalog.ids if catalog is not None else list(dict.fromkeys(gallery.labels))
     check_labels(ids, queries.labels, unknowns.labels if unknowns else [])
     embedder = open_model(args)
     row_paths: list[Path] = []
     how = ""
     if catalog is None:
-        catalog, enrolled, how = build_reported(
+        catalog, enrolled, _, how = build_reported(
             embedder, gallery, source=args.gallery, adapt=args.adapt
         )
         row_paths = [image.path for image in enrolled]
@@ -105,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
             model=f"{embedder.card.name} ({embedder.card.variant})",
             on_step=bars.step,
         )
-    advice = write_report(evaluation, args.out, _image_finder(catalog, args.images))
+    advice = write_report(evaluation, args.out, _image_finder(catalog, args))
     if how:
         print(f"note: {how}", file=sys.stderr)
     for notice in evaluation.notices:
@@ -115,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _image_finder(catalog: Catalog, dataset: str | None) -> ImageFinder | None:
-    if dataset is None and not catalog.mentions('"picture":'):
+def _image_finder(catalog: Catalog, args: argparse.Namespace) -> ImageFinder | None:
+    if args.images is None and not catalog.contents.products.mentions('"picture":'):
         return None
-    return product_images(catalog, dataset)
+    return product_images(catalog, args.images, columns_of(args))

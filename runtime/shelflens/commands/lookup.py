@@ -12,9 +12,15 @@ from shelflens.catalog.answer import Answer
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
-from shelflens.commands.arguments import add_model, open_model, positive, table
+from shelflens.commands.arguments import (
+    add_model,
+    open_model,
+    positive,
+    table,
+)
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.photos import STDIN, Photos, find_photos
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.console import printable
 from shelflens.errors import PhotoError
 from shelflens.model.embedder import Embedder
@@ -37,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_catalog(parser)
     add_model(parser)
+    add_trust(parser)
     parser.add_argument("-k", type=positive, default=5, help="products to show (default: 5)")
     parser.add_argument(
         "--fuse", action="store_true", help="the photos show one thing: one answer for all"
@@ -51,8 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer; a photo that cannot be read does not stop the rest, and is named at the end."""
-    catalog = Catalog.open(args.catalog)
-    embedder = open_model(args)
+    trust = open_trust(args)
+    catalog = Catalog.open(args.catalog, check=None if trust is None else trust.check)
+    embedder = open_model(args, trust)
     catalog.require(embedder.card.space)
     photos, status = find_photos(args.photos), 0
     queries = _embedded(embedder, photos)

@@ -86,6 +86,11 @@ def is_catalog(path: Path) -> bool:
     return b'"shelflens-catalog"' in _head(path)
 
 
+def is_delta(path: Path) -> bool:
+    """Whether a file has a delta's header."""
+    return b'"shelflens-delta"' in _head(path)
+
+
 def is_csv(path: Path) -> bool:
     """Whether a file is a list of tagged photos that ShelfLens wrote."""
     first = _head(path).split(b"\n")[0].decode("utf-8", "replace")

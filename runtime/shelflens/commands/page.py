@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.trust_option import add_trust, open_trust
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."
 EXAMPLES = (
@@ -23,12 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
     )
+    add_trust(build)
     build.add_argument(
         "--images",
         type=Path,
         metavar="DATASET",
         help="the folder or CSV the catalog was built from; shows products by their images",
     )
+    add_columns(build)
     build.add_argument("--title", default="ShelfLens", help="headline (default: ShelfLens)")
     build.add_argument(
         "--vendor",
@@ -47,8 +51,10 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         model=args.model,
         images=args.images,
+        columns=columns_of(args),
         title=args.title,
         vendor=args.vendor,
+        trust=open_trust(args),
     )
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -110,7 +111,9 @@ class Parser(argparse.ArgumentParser):
         if unknown:  # before what is required is missed
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         self._refuse_catalog_in_place_of_out(options, plain)
-        catalog = next((a for a in self._actions if isinstance(a, CatalogOption)), None)
+        catalog = next(
+            (action for action in self._actions if isinstance(action, CatalogOption)), None
+        )
         if catalog is not None:
             given = any(self._action_of(word) is catalog for word in options)
             at = None if given else self._catalog_among(plain, catalog)
@@ -124,18 +127,18 @@ class Parser(argparse.ArgumentParser):
         """Options with their values, and the other words, each in their order."""
         options: list[str] = []
         plain: list[str] = []
-        queue = list(words)
+        queue = deque(words)
         while queue:
-            word = queue.pop(0)
+            word = queue.popleft()
             if word == "--":
-                return options, plain + queue
+                return options, [*plain, *queue]
             if not _is_option(word):
                 plain.append(word)
                 continue
             options.append(word)
             count = self._values_after(word)
             while count and queue and not _is_option(queue[0]):
-                options.append(queue.pop(0))
+                options.append(queue.popleft())
                 count -= 1
         return options, plain
 

@@ -21,10 +21,6 @@ from shelflens.model.embedder import Embedder
 from shelflens.progress import Progress
 
 STDIN = "-"
-_PASSED_BY = frozenset(
-    {"a system folder", "a video", "no image", "a link to a folder that is read already"}
-)
-"""What may lie in a folder of photos without being one that could not be read."""
 
 
 @dataclass
@@ -99,12 +95,12 @@ def line_of(error: Exception) -> str:
 
 
 def _add_folder(photos: Photos, folder: Path) -> None:
-    from shelflens.ingest.folders import find_images
+    from shelflens.ingest.folders import IN_PASSING, find_images
 
     found = find_images(folder)
     photos.names += [str(path) for path, _ in found.images]
     for reason, paths in found.skipped.items():
-        if reason not in _PASSED_BY:
+        if reason not in IN_PASSING:
             photos.unread += [f"{path}: {reason}" for path in paths]
     if not found.images and not photos.unread:
         photos.unread.append(f"{folder}: is a folder without photos")

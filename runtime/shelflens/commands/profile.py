@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, open_model
+from shelflens.commands.arguments import add_model, open_model, typed_id
 from shelflens.commands.catalog_option import add_catalog, usual_catalog
 from shelflens.commands.outputs import check_file, holds
 from shelflens.commands.photos import embed_every
@@ -22,6 +22,7 @@ from shelflens.discovery.preferences import interests_of
 from shelflens.discovery.profile import Profile
 from shelflens.errors import DataError, ProfileError, UsageError
 from shelflens.files import atomic_writer
+from shelflens.product_ids import clean_id
 from shelflens.spelling import did_you_mean
 
 HELP = "Keep what a customer viewed, liked and bought in one private file on this device."
@@ -99,6 +100,7 @@ def _log(args: argparse.Namespace) -> int:
             raise UsageError("which catalog are these ids of? add --catalog STORE.catalog once")
         catalog = Catalog.open(catalog_path)
         for kind, product in asked:
+            product = typed_id(catalog, product)
             index = catalog.index_of(product)
             name = catalog.at(index).name
             vector = catalog.adaptation.undone(catalog.mean_direction(index)[np.newaxis])[0]
@@ -167,12 +169,13 @@ def _forget(args: argparse.Namespace) -> int:
         raise UsageError("expected the ids of products, or --all")
     with Profile(args.profile) as profile:
         known = {event.product for event in profile.events()}
-        if missing := [product for product in args.ids if product not in known]:
+        ids = [product if product in known else clean_id(product) for product in args.ids]
+        if missing := [product for product in ids if product not in known]:
             hint = did_you_mean(missing[0], filter(None, known))
             raise ProfileError(
                 f"{args.profile}: no event of {missing[0]!r}; nothing was removed{hint}"
             )
-        removed = profile.forget(None if args.all else args.ids)
+        removed = profile.forget(None if args.all else ids)
         print(f"{args.profile}: {removed} removed, {len(profile.events())} events left")
     return 0
 

@@ -6,7 +6,13 @@ import argparse
 import json
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_contact_sheet, add_query, columns, report_texts
+from shelflens.commands.arguments import (
+    add_contact_sheet,
+    add_query,
+    columns,
+    columns_of,
+    report_texts,
+)
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_contact_sheet
 from shelflens.console import printable
@@ -99,7 +105,7 @@ def _draw_contact_sheet(args: argparse.Namespace, catalog: Catalog, found: Recom
     from shelflens.render.product_images import product_images
     from shelflens.render.suggestion_sheet import draw_suggestions, groups_of, save_png
 
-    groups = groups_of(found, product_images(catalog, args.images))
+    groups = groups_of(found, product_images(catalog, args.images, columns_of(args)))
     save_png(
         draw_suggestions(
             groups,

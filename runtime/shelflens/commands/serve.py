@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.arguments import (
+    add_columns,
+    add_model,
+    columns_of,
+    open_model,
+    positive,
+)
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
@@ -21,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_catalog(parser)
     add_model(parser)
+    add_trust(parser, what="catalog (and --model, --web-app)")
     parser.add_argument(
         "--web-app", type=Path, metavar="DIR", help="a folder that shelflens page build made"
     )
     parser.add_argument(
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
+    add_columns(parser)
     parser.add_argument(
         "--host", default=Settings.host, help="address to listen on (default: this machine only)"
     )
@@ -73,11 +82,14 @@ def run(args: argparse.Namespace) -> int:
     from shelflens.catalog.reload import Reloader
     from shelflens.serve.run import serve
 
-    reloader = Reloader(args.catalog, lambda: open_model(args), args.model)
+    trust = open_trust(args)
+    reloader = Reloader(args.catalog, lambda: open_model(args, trust), args.model, trust=trust)
+    if trust is not None and args.web_app is not None:
+        trust.check_folder(args.web_app)
     find_image = None
     if args.images is not None:
         from shelflens.render.product_images import product_images
 
-        find_image = product_images(reloader.catalog, args.images)
+        find_image = product_images(reloader.catalog, args.images, columns_of(args))
     serve(reloader, settings, find_image=find_image)
     return 0

@@ -18,6 +18,8 @@ from shelflens.commands.arguments import (
     add_contact_sheet,
     add_model,
     add_query,
+    columns_of,
+    find_typed,
     open_model,
     report_texts,
     table,
@@ -86,8 +88,8 @@ def _queries(
     """Each id, or photo with its embedding; an id wins."""
     embedder = None
     for word in args.queries:
-        if catalog.contents.products.find(word) is not None:
-            yield word, word
+        if (product := find_typed(catalog, word)) is not None:
+            yield word, product
             continue
         named = find_photos([word])
         if named.names == [word] and word != STDIN and not Path(word).exists():
@@ -122,7 +124,7 @@ def _draw_contact_sheet(
         save_png,
     )
 
-    images = product_images(catalog, args.images)
+    images = product_images(catalog, args.images, columns_of(args))
     groups = []
     for asked, query, found in answers:
         if isinstance(query, str):

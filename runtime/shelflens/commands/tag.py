@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_model, embed_dataset, open_model, share
+from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model, share
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.embedding import embed_dataset
 from shelflens.commands.outputs import check_file, is_csv
 from shelflens.commands.photos import Photos, find_photos
 from shelflens.console import printable
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="tags.csv", help="a CSV that catalog build takes"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object per photo per line")
+    add_columns(parser)
     add_model(parser)
 
 
@@ -72,13 +74,15 @@ def run(args: argparse.Namespace) -> int:
     catalog.require(embedder.card.space)
     columns = list(dict.fromkeys(args.attribute))
     asked = Photos()
-    photos, grouped = _photos(args.data, asked)
+    photos, grouped = _photos(args.data, asked, columns_of(args))
     if args.out is not None:
         check_file(args.out, inputs=photos.paths, is_ours=is_csv, example="tags.csv")
     taggers = [Tagger(catalog, column) for column in columns]
     try:
         source = " ".join(args.data)
-        kept, vectors = embed_dataset(embedder, photos, source=source, on_error=asked.failed)
+        kept, vectors = embed_dataset(
+            embedder, photos, source=source, on_error=lambda _, error: asked.failed(error)
+        )
     except DataError:  # not one can be read
         return asked.report("tag")
     # Photos of one product are tagged together, by their mean.
@@ -101,11 +105,11 @@ def run(args: argparse.Namespace) -> int:
     return asked.report("tag")
 
 
-def _photos(words: list[str], asked: Photos) -> tuple[Dataset, bool]:
+def _photos(words: list[str], asked: Photos, mapping: dict[str, str]) -> tuple[Dataset, bool]:
     """The photos, and whether their products are known: those of a CSV, or of product folders."""
     source = Path(words[0])
     if len(words) == 1 and source.suffix.lower() in _TABLES and not source.is_dir():
-        return read_dataset(source), True
+        return read_dataset(source, columns=mapping), True
     if len(words) == 1 and source.is_dir():
         found = find_photos(words)
         if found.names and all(Path(name).parent != source for name in found.names):

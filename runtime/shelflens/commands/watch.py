@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shelflens.catalog.reload import Reloader
-from shelflens.commands.arguments import add_model, open_model, positive
+from shelflens.commands.arguments import (
+    add_model,
+    open_model,
+    positive,
+)
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.lookup import words_of
+from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.options import add_options, from_options, option
@@ -60,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_catalog(parser)
     add_model(parser)
+    add_trust(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
     parser.add_argument(
@@ -108,7 +114,8 @@ def run(args: argparse.Namespace) -> int:
     if args.print_unit:
         print(_unit(args), end="")
         return 0
-    reloader = Reloader(args.catalog, lambda: open_model(args), args.model)
+    trust = open_trust(args)
+    reloader = Reloader(args.catalog, lambda: open_model(args, trust), args.model, trust=trust)
     watcher = Watcher(reloader.catalog, reloader.embedder, frame_filter=frame_filter, k=args.k)
     output = Output(words_of, as_json=args.json, bell=args.bell)
     notifier, rate_limiter, stop = Notifier(), RateLimiter(speed.max_fps, speed.hot_fps), Stop()
@@ -154,7 +161,8 @@ def _unit(args: argparse.Namespace) -> str:
 
     if args.source == STDIN:
         raise UsageError("--print-unit: a service has no standard input; name a camera")
-    files = [args.catalog, args.model, args.source if is_path(args.source) else None]
+    source = args.source if is_path(args.source) else None
+    files = [args.catalog, args.model, source, *(args.trust or ())]
     paths = [Path(path).absolute() for path in files if path is not None]
     program = Path(sys.executable).absolute()
     words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
@@ -182,7 +190,9 @@ def command_words(args: argparse.Namespace) -> list[str]:
             import shlex
 
             value = shlex.join(split(value))
-        if not action.option_strings:
+        if name == "trust":
+            words += [f"--trust={Path(key).absolute()}" for key in value]
+        elif not action.option_strings:
             words.append(str(value))
         elif isinstance(value, bool):
             words.append(action.option_strings[0])

@@ -164,7 +164,7 @@ def require_columns(columns: Sequence[str], catalog: Catalog) -> None:
         DataError: naming the columns there are.
     """
     for column in columns:
-        if not catalog.mentions(json.dumps(column, ensure_ascii=False) + ":"):
+        if not catalog.contents.products.mentions(json.dumps(column, ensure_ascii=False) + ":"):
             columns_there = sorted({key for row in catalog.attributes.values() for key in row})
             if column not in columns_there:
                 raise DataError(

@@ -13,17 +13,25 @@ _MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 _NOT_TEXT = (
-    (b"PK\x03\x04", "a workbook (.xlsx, .ods, .numbers) or a zip file"),
+    (b"PK\x03\x04", "a zip file"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"),
     (b"SQLite format 3", "a database"),
     (b"\x1f\x8b", "a compressed file (.gz)"),
 )
-_MARKUP = (("<!doctype html", "a web page"), ("<html", "a web page"), ("<?xml", "XML"))
+_MARKUP = (("<!doctype html", "a web page"), ("<html", "a web page"))
 
 CHOOSE = (
     "save it in the spreadsheet as 'CSV UTF-8 (Comma delimited)', in LibreOffice as 'Text CSV' "
     "with character set UTF-8"
 )
+
+
+def is_xml(content: bytes) -> bool:
+    """Whether a file is XML in an encoding of ASCII's kind or UTF-16."""
+    head = content[:400].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if head.startswith(b"<!doctype"):
+        return not head[9:].lstrip().startswith(b"html")
+    return head.startswith((b"<?xml", b"<rss", b"<feed", b"<rdf"))
 
 
 def decode(content: bytes, name: str) -> str:

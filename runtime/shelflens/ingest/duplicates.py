@@ -1,10 +1,50 @@
-"""The same image under two products: both would be answered `ambiguous` for ever."""
+"""The same image, or nearly the same, under two products: both would be answered `ambiguous`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.errors import PhotoError
+from shelflens.model.photo_file import open_photo, size_of
+
+NEARLY_SAME = 0.9
+"""Cosine from which two images are copies of each other. Of 193,290 pairs of different products in
+five sets none reaches it, and re-encoded, halved and brightened copies do; a difference hash of 64
+bits finds fewer and raises 80 false alarms (benchmarks/experiments/2026-11-27-dataset-reading)."""
+
+MAX_COMPARED = 20_000
+"""Images that are compared with each other; the work grows with their square."""
+
+_BLOCK = 1024
+
+
+def nearly_same_images(
+    vectors: NDArray[np.float32], products: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Pairs of images of different products whose embeddings are nearly the same.
+
+    Args:
+        vectors: float32 [m, d], rows of length 1; of more than `MAX_COMPARED` the first.
+        products: The product of each.
+
+    Returns:
+        Indices of the images, the smaller first.
+    """
+    names = {product: index for index, product in enumerate(dict.fromkeys(products))}
+    owners = np.array([names[product] for product in products[:MAX_COMPARED]], np.int64)
+    vectors = vectors[:MAX_COMPARED]
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(vectors), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        close = vectors[block] @ vectors[start:].T >= NEARLY_SAME
+        close &= owners[block, np.newaxis] != owners[np.newaxis, start:]
+        pairs += [(start + i, start + j) for i, j in np.argwhere(close).tolist() if i < j]
+    return pairs
 
 
 def same_images(images: Iterable[tuple[Path, str]]) -> list[tuple[Path, str, Path, str]]:
@@ -21,8 +61,8 @@ def same_images(images: Iterable[tuple[Path, str]]) -> list[tuple[Path, str, Pat
     by_size: dict[int, list[tuple[Path, str]]] = {}
     for path, product in images:
         try:
-            by_size.setdefault(path.stat().st_size, []).append((path, product))
-        except OSError:  # missing: who embeds it says so
+            by_size.setdefault(size_of(path), []).append((path, product))
+        except (OSError, PhotoError):  # missing: who embeds it says so
             continue
     pairs = []
     for group in by_size.values():
@@ -31,8 +71,9 @@ def same_images(images: Iterable[tuple[Path, str]]) -> list[tuple[Path, str, Pat
         first: dict[bytes, tuple[Path, str]] = {}
         for path, product in group:
             try:
-                digest = hashlib.sha256(path.read_bytes()).digest()
-            except OSError:
+                with open_photo(path) as stream:
+                    digest = hashlib.sha256(stream.read()).digest()
+            except (OSError, PhotoError):
                 continue
             earlier = first.setdefault(digest, (path, product))
             if earlier[1] != product:

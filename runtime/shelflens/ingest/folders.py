@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shelflens.errors import PhotoError
 from shelflens.model.formats import (
     HEAD_BYTES,
     SUFFIXES,
@@ -16,6 +17,7 @@ from shelflens.model.formats import (
     format_of,
     why_unread,
 )
+from shelflens.model.photo_file import open_photo
 
 SYSTEM_FOLDERS = frozenset(
     {
@@ -43,6 +45,13 @@ class Found:
     """Files and folders that are not read, by reason."""
     empty: list[str] = field(default_factory=list)
     """Folders that should hold photos and hold none that is read."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should hear."""
+
+    def sort(self) -> None:
+        """Put images and folders into natural order."""
+        self.images.sort(key=lambda pair: [*map(natural_key, [*pair[1].split("/"), pair[0].name])])
+        self.empty.sort(key=natural_key)
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -66,8 +75,7 @@ def find_images(root: Path) -> Found:
     _walk(root, root, found, seen, links)
     while links:
         _walk(root, links.pop(0), found, seen, links)
-    found.images.sort(key=lambda pair: [*map(natural_key, [*pair[1].split("/"), pair[0].name])])
-    found.empty.sort(key=natural_key)
+    found.sort()
     return found
 
 
@@ -89,8 +97,8 @@ def _walk(
             if entry.is_dir():
                 subfolders += 1
                 (links if entry.is_symlink() else stack).append(path)
-            elif reason := _why_skipped(path):
-                unread += reason not in _NOT_AN_IMAGE
+            elif reason := why_skipped(path):
+                unread += reason not in NOT_AN_IMAGE
                 found.skipped.setdefault(reason, []).append(path)
             else:
                 images += 1
@@ -104,26 +112,43 @@ def _entries(folder: Path, found: Found) -> Iterator[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name.lower()
-            if name.startswith((".", "~$")):
+            if is_hidden(name):
                 continue
             try:
                 is_folder = entry.is_dir()
                 is_there = is_folder or entry.is_file()
             except OSError:  # a chain of links that leads back to itself
                 is_folder = is_there = False
-            if is_folder and (name in SYSTEM_FOLDERS or name.endswith(_PROGRAM_FOLDERS)):
+            if is_folder and is_system_folder(name):
                 found.skipped.setdefault("a system folder", []).append(folder / entry.name)
             elif not is_there:
                 found.skipped.setdefault("a broken link or no file", []).append(folder / entry.name)
-            elif is_folder or Path(name).suffix not in _SIDE_CARS:
+            elif is_folder or not is_side_car(name):
                 yield entry
 
 
-_NOT_AN_IMAGE = ("no image", "a video")
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or an office program's lock."""
+    return name.startswith((".", "~$"))
 
 
-def _why_skipped(path: Path) -> str:
-    """Why a file is not read, or ""."""
+def is_system_folder(name: str) -> bool:
+    """Whether a folder of this name, lower case, was made by a system or a photo program."""
+    return name in SYSTEM_FOLDERS or name.endswith(_PROGRAM_FOLDERS)
+
+
+def is_side_car(name: str) -> bool:
+    """Whether a file of this name, lower case, belongs to a photo and is none."""
+    return Path(name).suffix in _SIDE_CARS
+
+
+NOT_AN_IMAGE = ("no image", "a video")
+IN_PASSING = (*NOT_AN_IMAGE, "a system folder", "a link to a folder that is read already")
+"""Reasons for which a person misses nothing."""
+
+
+def why_skipped(path: Path) -> str:
+    """Why a file or member of a zip file is not read, or ""."""
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return ""
@@ -132,10 +157,12 @@ def _why_skipped(path: Path) -> str:
     if suffix and suffix not in UNREAD_SUFFIXES:
         return "no image"
     try:  # the name promises a format that is not always read, or nothing: the bytes say it
-        with path.open("rb") as stream:
+        with open_photo(path) as stream:
             kind = format_of(stream.read(HEAD_BYTES))
-    except OSError:
+    except (OSError, PhotoError):
         return "cannot be opened"
+    if kind == "TIFF" and UNREAD_SUFFIXES.get(suffix) == "RAW":  # which is a TIFF by its bytes
+        kind = "RAW"
     if can_read(kind):
         return ""
     kind = kind or UNREAD_SUFFIXES.get(suffix, "")

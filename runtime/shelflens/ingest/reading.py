@@ -25,9 +25,13 @@ class Reading:
             f"{len(paths)} not read, {reason}: {listed([path.name for path in paths])}"
             for reason, paths in self.skipped.items()
         ]
+        return [*self.note_lines(), *skipped]
+
+    def note_lines(self) -> list[str]:
+        """The notes; of many, the first."""
         hidden = len(self.notes) - 4 * _MAX_SHOWN
         more = [f"and {hidden} more of such notes"] if hidden > 0 else []
-        return [*self.notes[: 4 * _MAX_SHOWN], *more, *skipped]
+        return [*self.notes[: 4 * _MAX_SHOWN], *more]
 
 
 def join(readings: list[Reading]) -> Reading:

@@ -7,12 +7,14 @@ a closing quote as part of the cell; both lose rows. Here both are errors that n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from shelflens.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")
+NO_RESULT, A_DATE = "a formula without a result", "a date"
+"""Marks of a workbook's cells: not worked out by any spreadsheet; changed by one."""
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -22,6 +24,8 @@ class Row:
 
     line: int
     cells: list[str]
+    marks: Mapping[int, str] = field(default_factory=dict)
+    """What a workbook says of a cell beside its text, such as that it is a date, by index."""
 
 
 def split_rows(
@@ -111,12 +115,19 @@ def find_delimiter(text: str, name: str, fits: Callable[[list[str]], bool]) -> s
         The first that fits, else the one that cuts the header into the largest number of cells.
 
     Raises:
-        DataError: a quote that is not closed in the header.
+        DataError: a quote that is not closed in the header, and no delimiter that fits.
     """
     headers = {}
+    trouble = None
     for delimiter in DELIMITERS:
-        first = next(iter(split_rows(text, delimiter, name, max_rows=1)), None)
+        try:
+            first = next(iter(split_rows(text, delimiter, name, max_rows=1)), None)
+        except DataError as error:  # of a quote that only another delimiter lets begin a cell
+            trouble = trouble or error
+            continue
         headers[delimiter] = first.cells if first else []
+    if trouble is not None and not any(map(fits, headers.values())):
+        raise trouble
     fitting = [delimiter for delimiter, cells in headers.items() if fits(cells)]
     return (fitting or sorted(headers, key=lambda delimiter: -len(headers[delimiter])))[0]
 

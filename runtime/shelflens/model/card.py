@@ -7,15 +7,17 @@ In a `.tflite` the card is the member `shelflens.json` of a zip archive appended
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from shelflens.errors import ModelError
+from shelflens.model.content import read_model
 from shelflens.model.image import RESIZE_RULE
 
 CARD_NAME = "shelflens.json"
@@ -120,40 +122,46 @@ def read_tflite_card(path: Path) -> ModelCard:
         ModelError: cut short, damaged, or not exported by ShelfLens.
         FileNotFoundError: no such file.
     """
-    with path.open("rb") as stream:
-        if stream.read(8)[4:] != b"TFL3":
-            raise ModelError(f"{path}: not a TFLite model; give a file made by shelflens export")
-        try:
-            text = _packed_text(stream, path)
-        except (
-            zipfile.BadZipFile,
-            KeyError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-            struct.error,
-            zlib.error,
-        ) as error:
-            raise ModelError(
-                f"{path}: carries no ShelfLens model card; cut short, or not made by shelflens "
-                "export; copy or export it again"
-            ) from error
-        card = ModelCard.from_json(text, where=str(path))
-        stated = json.loads(text).get("flatbuffer", {})
-        size = stated.get("bytes", 0) if isinstance(stated, dict) else -1
-        if type(size) is not int or size < 0:
-            raise ModelError(f"{path}: its model card gives no size; export it again")
-        stream.seek(0)
-        model = stream.read(min(size, path.stat().st_size))
-    if zlib.crc32(model) != stated.get("crc32", 0):
+    return tflite_card(read_model(path), path)
+
+
+def tflite_card(content: bytes, path: Path) -> ModelCard:
+    """`read_tflite_card` of a file's bytes; `path` is for messages.
+
+    Raises:
+        ModelError: cut short, damaged, or not exported by ShelfLens.
+    """
+    if content[4:8] != b"TFL3":
+        raise ModelError(f"{path}: not a TFLite model; give a file made by shelflens export")
+    try:
+        text = _packed_text(content, path)
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        struct.error,
+        zlib.error,
+    ) as error:
+        raise ModelError(
+            f"{path}: carries no ShelfLens model card; cut short, or not made by shelflens "
+            "export; copy or export it again"
+        ) from error
+    card = ModelCard.from_json(text, where=str(path))
+    stated = json.loads(text).get("flatbuffer", {})
+    size = stated.get("bytes", 0) if isinstance(stated, dict) else -1
+    if type(size) is not int or size < 0:
+        raise ModelError(f"{path}: its model card gives no size; export it again")
+    if zlib.crc32(memoryview(content)[:size]) != stated.get("crc32", 0):
         raise ModelError(f"{path}: damaged (its checksum differs); copy or export it again")
     return card
 
 
-def _packed_text(stream: BinaryIO, path: Path) -> str:
+def _packed_text(content: bytes, path: Path) -> str:
     """The card's JSON from the archive behind a model."""
-    with zipfile.ZipFile(stream) as archive, archive.open(CARD_NAME) as member:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(CARD_NAME) as member:
         data = member.read(MAX_CARD_BYTES + 1)
     if len(data) > MAX_CARD_BYTES:
         raise ModelError(
@@ -170,7 +178,7 @@ def _wrong_field(card: ModelCard) -> str | None:
         for name in names:
             if not isinstance(getattr(card, name), kind):
                 return name
-    numbers = [card.calibration.get(name, 0) for name in ("threshold", "margin")]
+    numbers = [card.calibration.get(name, 0) for name in ("threshold", "known_similarity", "rise")]
     if not all(type(value) in (int, float) and abs(value) <= 1e9 for value in numbers):
         return "calibration"
     return None

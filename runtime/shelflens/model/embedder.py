@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import ModelError, PhotoError
+from shelflens.files import Check
 from shelflens.model.card import ModelCard
 from shelflens.model.engines import Engine, open_engine
 from shelflens.model.image import Photo, load_image
@@ -37,6 +38,7 @@ class Embedder:
         *,
         engine: str = "auto",
         threads: int | None = None,
+        check: Check | None = None,
     ) -> Embedder:
         """Open a model file.
 
@@ -44,14 +46,18 @@ class Embedder:
             model: A `.tflite` or `.onnx` file from `shelflens export`; None for the bundled one.
             engine: "auto", "litert", "tflite-runtime" or "onnxruntime".
             threads: Threads for one inference; None takes one per core, at most four.
+            check: Called with a given file and its bytes before anything else looks at them; the
+                bundled model is trusted as the package is.
 
         Raises:
             ModelError: not a model of ours, or damaged.
             EngineError: no engine here runs it.
             FileNotFoundError: no such file.
+            ShelfLensError: what `check` raises.
         """
-        path = BUNDLED_MODEL if model is None else Path(model)
-        return cls(open_engine(path, engine=engine, threads=threads))
+        if model is None:
+            return cls(open_engine(BUNDLED_MODEL, engine=engine, threads=threads))
+        return cls(open_engine(Path(model), engine=engine, threads=threads, check=check))
 
     @property
     def card(self) -> ModelCard:
@@ -174,4 +180,5 @@ class Embedder:
         if count == 1:
             return [self._engine]
         path, name = self._engine.path, self._engine.name
-        return [open_engine(path, engine=name, threads=1) for _ in range(count)]
+        content = self._engine.content  # what was checked, also when the file is another by now
+        return [open_engine(path, engine=name, threads=1, content=content) for _ in range(count)]

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.errors import EngineError, ModelError
-from shelflens.model.card import CARD_KEY, ModelCard, read_tflite_card
+from shelflens.files import Check
+from shelflens.model.card import CARD_KEY, ModelCard, tflite_card
+from shelflens.model.content import read_model, verify_onnx
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, size, size, 3] -> float32 [n, d]."""
@@ -38,6 +40,8 @@ class Engine:
     threads: int
     path: Path
     """The model file."""
+    content: bytes
+    """What it held when it was opened."""
     run: Run
 
 
@@ -49,7 +53,7 @@ class EngineType:
     suffix: str
     install: str
     """The pip line that installs it."""
-    open: Callable[[Path, int], Engine]
+    open: Callable[[Path, bytes, int], Engine]
     only_64_bit: bool = True
     """Whether it is built for 64-bit systems only."""
 
@@ -61,20 +65,30 @@ class EngineType:
         return self.install
 
 
-def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None) -> Engine:
+def open_engine(
+    path: Path,
+    *,
+    engine: str = "auto",
+    threads: int | None = None,
+    check: Check | None = None,
+    content: bytes | None = None,
+) -> Engine:
     """Open a model file with the first engine that can construct an interpreter for it.
 
     Args:
         path: A `.tflite` or `.onnx` file made by `shelflens export`.
         engine: "auto", or one of the names in `ENGINE_TYPES`.
         threads: Threads for one inference; None takes one per core, at most four.
+        check: Called with the path and the bytes of the file before anything else looks at them.
+        content: The bytes of the file, where it was opened before.
 
     Raises:
         ModelError: not a model of ours, or damaged.
         EngineError: no engine here runs it; the message has the line to type.
+        ShelfLensError: what `check` raises.
         FileNotFoundError: no such file.
     """
-    if not path.exists():
+    if content is None and not path.exists():
         raise FileNotFoundError(2, "no such model file", str(path))
     if path.is_dir():
         raise ModelError(f"{path}: is a folder; give a .tflite or .onnx file")
@@ -85,10 +99,11 @@ def open_engine(path: Path, *, engine: str = "auto", threads: int | None = None)
     if not wanted:
         names = ", ".join(each.name for each in suited)
         raise EngineError(f"{path}: engine {engine!r} cannot run it; expected auto, {names}")
+    content = read_model(path, check) if content is None else content
     reasons = []
     for engine_type in wanted:
         try:
-            return engine_type.open(path, threads or min(4, os.cpu_count() or 1))
+            return engine_type.open(path, content, threads or min(4, os.cpu_count() or 1))
         except ModelError:
             raise
         except Exception as error:  # what a missing or mismatched binary raises is unpredictable
@@ -107,27 +122,29 @@ def why(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _open_litert(path: Path, threads: int) -> Engine:
-    card = read_tflite_card(path)
+def _open_litert(path: Path, content: bytes, threads: int) -> Engine:
+    card = tflite_card(content, path)
     import ai_edge_litert
     from ai_edge_litert.interpreter import Interpreter
 
     version = getattr(ai_edge_litert, "__version__", "")
-    run = _tflite_run(Interpreter, path, card, threads)
-    return Engine("litert", version, card, threads, path, run)
+    run = _tflite_run(Interpreter, path, content, card, threads)
+    return Engine("litert", version, card, threads, path, content, run)
 
 
-def _open_tflite_runtime(path: Path, threads: int) -> Engine:
-    card = read_tflite_card(path)
+def _open_tflite_runtime(path: Path, content: bytes, threads: int) -> Engine:
+    card = tflite_card(content, path)
     import tflite_runtime
     from tflite_runtime.interpreter import Interpreter
 
-    run = _tflite_run(Interpreter, path, card, threads)
-    return Engine("tflite-runtime", tflite_runtime.__version__, card, threads, path, run)
+    run = _tflite_run(Interpreter, path, content, card, threads)
+    return Engine("tflite-runtime", tflite_runtime.__version__, card, threads, path, content, run)
 
 
-def _tflite_run(interpreter_class: Any, path: Path, card: ModelCard, threads: int) -> Run:
-    interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+def _tflite_run(
+    interpreter_class: Any, path: Path, content: bytes, card: ModelCard, threads: int
+) -> Run:
+    interpreter = interpreter_class(model_content=content, num_threads=threads)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]
     target = interpreter.get_output_details()[0]
@@ -148,15 +165,17 @@ def _tflite_run(interpreter_class: Any, path: Path, card: ModelCard, threads: in
     return run
 
 
-def _open_onnx(path: Path, threads: int) -> Engine:
+def _open_onnx(path: Path, content: bytes, threads: int) -> Engine:
     import onnxruntime
+
+    verify_onnx(content, path)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            content, sess_options=options, providers=["CPUExecutionProvider"]
         )
         text = session.get_modelmeta().custom_metadata_map[CARD_KEY]
     except KeyError as error:
@@ -175,7 +194,7 @@ def _open_onnx(path: Path, threads: int) -> Engine:
         (vectors,) = session.run(None, {source.name: images})
         return np.asarray(vectors, np.float32).reshape(len(images), card.dim)
 
-    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, run)
+    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, content, run)
 
 
 def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> None:

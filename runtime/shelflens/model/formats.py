@@ -11,6 +11,9 @@ HEAD_BYTES = 64
 BASE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
 """What is always read; the rest of what Pillow knows is slow, rare or dangerous."""
 
+EXTRA_FORMATS = ("AVIF", "TIFF")
+"""What Pillow reads besides, of a file whose bytes say so: not from a network."""
+
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".bmp", ".dib", ".gif"}
 )
@@ -32,7 +35,6 @@ _MESSAGES = {
     "HEIC": "HEIC (iPhone photo): pip install 'shelflens[heif]', or export it as JPEG "
     "(on the phone: Settings, Camera, Formats, Most Compatible)",
     "AVIF": "AVIF: pip install --upgrade pillow (11.3 or newer reads it), or export it as JPEG",
-    "TIFF": "TIFF: export it as JPEG or PNG",
     "RAW": "a camera's raw file: export it as JPEG",
     "JPEG 2000 or JPEG XL": "JPEG 2000 or JPEG XL: export it as JPEG",
     "drawing": "a drawing or document (PDF, SVG, PSD, EPS): export it as PNG",
@@ -77,13 +79,18 @@ def format_of(head: bytes) -> str:
     return next((name for start, name in _SIGNATURES if head.startswith(start)), "")
 
 
+def is_zip(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a zip file, which a workbook is too."""
+    return head.startswith((b"PK\3\4", b"PK\5\6"))
+
+
 def can_read(name: str) -> bool:
     """Whether files of a format are read here."""
     if name == "AVIF":
         return _has_avif()
     if name == "HEIC":
         return importlib.util.find_spec("pillow_heif") is not None
-    return name in BASE_FORMATS
+    return name in (*BASE_FORMATS, "TIFF")
 
 
 def why_unread(name: str) -> str:

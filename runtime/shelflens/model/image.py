@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,29 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from shelflens.errors import PhotoError
-from shelflens.model.formats import BASE_FORMATS, HEAD_BYTES, can_read, format_of, why_unread
+from shelflens.errors import PhotoError, PhotoWarning
+from shelflens.model.budget import MAX_PIXELS, cost_of, webp_cost
+from shelflens.model.colour import is_wide, to_srgb
+from shelflens.model.formats import (
+    BASE_FORMATS,
+    EXTRA_FORMATS,
+    HEAD_BYTES,
+    can_read,
+    format_of,
+    why_unread,
+)
+from shelflens.model.jpeg import END, WANTED_SHARE, open_jpeg, share_there
+from shelflens.model.photo_file import open_photo
 
 RESIZE_RULE = "upright-stretch-bilinear/1"
 """Upright by EXIF, whole picture stretched to the square, Pillow's antialiased bilinear filter."""
-
-MAX_PIXELS = 89_478_485
-"""Largest width x height that is decoded (Pillow's own limit: 256 MiB as RGB). A small file can
-claim to be gigapixels wide; decoding it would take the device down."""
-
-MAX_SIDE = 32_767
-"""Longest side, pixels: longer than any camera's or panorama's, and 16 bits hold it."""
-
-MAX_ASPECT = 1000
-"""Longest side over the shortest; such a strip shows no product."""
-
-MAX_DECODED_BYTES = 1 << 30
-"""Memory that decoding one photo may take, as estimated from its header."""
-
-_JPEG_BYTES, _PLAIN_BYTES, _LAYERED_BYTES, _WEBP_BYTES = 6, 8, 40, 24
-"""Bytes per pixel: a JPEG is decoded at a fraction of its size, but a progressive one keeps all
-coefficients; other formats are decoded whole; with transparency or 16 bits an image is copied
-several times; WebP keeps two canvases."""
 
 Photo = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 """A path, the bytes of a file, a PIL image, or uint8 RGB [h, w, 3]."""
@@ -49,11 +44,23 @@ Photo = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 _DRAFT_FACTOR = 1.5
 
 
-def load_image(photo: Photo, *, size: int | None = None) -> NDArray[np.uint8]:
-    """Decode a photo: upright, 8-bit RGB, transparency laid on white.
+@dataclass(frozen=True)
+class _Wanted:
+    """What to decode to."""
 
-    JPEG, PNG, WebP, BMP and GIF (first frame) are read, AVIF and HEIC where a decoder is
-    installed; EXIF orientation, CMYK, 16-bit, grey and palette pictures are handled.
+    size: int | None = None
+    """Side of the square to stretch to; None keeps the shape."""
+    side: int = 0
+    """Length that both sides must keep while a decoder makes the picture smaller; 0: all of it."""
+
+
+def load_image(photo: Photo, *, size: int | None = None) -> NDArray[np.uint8]:
+    """Decode a photo: upright, 8-bit RGB in sRGB, transparency laid on white.
+
+    JPEG, PNG, WebP, BMP, GIF (first frame) and TIFF of one page are read, AVIF and HEIC where a
+    decoder is installed; EXIF orientation, CMYK, 16-bit, grey and palette pictures and the profiles
+    of wide-gamut cameras are handled. A JPEG of which at least 95 % is there is read with a
+    `PhotoWarning`.
 
     Args:
         photo: A path, the bytes of a file, a PIL image, or uint8 RGB [h, w, 3].
@@ -63,109 +70,142 @@ def load_image(photo: Photo, *, size: int | None = None) -> NDArray[np.uint8]:
         uint8 [size, size, 3], or [h, w, 3] when `size` is None.
 
     Raises:
-        PhotoError: not a picture, damaged, cut short, empty, or beyond a limit above.
+        PhotoError: not a picture, damaged, cut short, empty, or beyond a limit of `budget`.
         FileNotFoundError: no such file.
         OSError: the file cannot be read.
     """
+    return _load(photo, _Wanted(size, int(size * _DRAFT_FACTOR) if size else 0))
+
+
+def load_reduced(photo: Photo, side: int) -> NDArray[np.uint8]:
+    """As `load_image` in the photo's own shape, but a JPEG is decoded at a fraction of its size.
+
+    Args:
+        photo: As `load_image` takes it.
+        side: Length in pixels that both sides keep at least, where the photo has it.
+
+    Returns:
+        uint8 [h, w, 3].
+
+    Raises:
+        PhotoError, OSError: as `load_image`.
+    """
+    return _load(photo, _Wanted(side=side))
+
+
+def _load(photo: Photo, wanted: _Wanted) -> NDArray[np.uint8]:
     if isinstance(photo, np.ndarray):
-        return _pixels(_from_array(photo), size, "pixels")
+        return _pixels(_from_array(photo), wanted, "pixels")
     if isinstance(photo, Image.Image):
-        return _pixels(photo, size, "picture")
+        return _pixels(photo, wanted, "picture")
     if isinstance(photo, bytes):
-        return _decode(io.BytesIO(photo), size, "photo")
+        return _decode(io.BytesIO(photo), wanted, "photo")
     name = os.fspath(photo)
     if Path(name).is_dir():
         raise PhotoError(f"{name}: is a folder; give a photo")
-    with Path(name).open("rb") as stream:
-        return _decode(stream, size, name)
+    with open_photo(name) as stream:
+        return _decode(stream, wanted, name)
 
 
 # What Pillow's decoders raise on damaged files, found by fuzzing.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, struct.error)
 
 
-def _decode(stream: BinaryIO, size: int | None, name: str) -> NDArray[np.uint8]:
+def _decode(stream: BinaryIO, wanted: _Wanted, name: str) -> NDArray[np.uint8]:
+    with open_picture(stream, name) as picture:
+        cost_of(picture, stream, scaled=bool(wanted.side)).check(name)
+        if wanted.side:
+            picture.draft(None, (wanted.side, wanted.side))
+        if picture.format == "JPEG":
+            try:
+                picture.load()
+            except MemoryError as error:
+                raise _too_little_memory(name) from error
+            except _DAMAGE as error:
+                stream.seek(0)
+                with _mended(stream.read(), wanted.side, name, error) as mended:
+                    return _pixels(mended, wanted, name)
+        return _pixels(picture, wanted, name)
+
+
+def open_picture(stream: BinaryIO, name: str) -> Image.Image:
+    """Open a file whose pixels are decoded later; its size is not yet checked.
+
+    Args:
+        stream: The file, at its beginning.
+        name: What the person called it, for messages.
+
+    Raises:
+        PhotoError: empty, not a picture, of a format that is not read here, or damaged.
+    """
     head = stream.read(HEAD_BYTES)
     if not head:
         raise PhotoError(f"{name}: is empty (0 bytes); expected a picture")
     kind = format_of(head)  # by the bytes: phones and shops name files as they like
     if kind and not can_read(kind):
         raise PhotoError(f"{name}: {why_unread(kind)}")
-    if webp := _webp_size(head):  # opening a WebP already takes the memory of its pixels
-        _check_size(*webp, _WEBP_BYTES, name)
+    if cost := webp_cost(head):
+        cost.check(name)
     stream.seek(0)
     try:
-        picture = _open(stream, kind)
+        return _open(stream, kind, name)
     except MemoryError as error:
         raise _too_little_memory(name) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(
-            f"{name}: more than {MAX_PIXELS:,} pixels, which is the limit; make it smaller"
+            f"{name}: more than {MAX_PIXELS:,} pixels, which is the limit; make it smaller, or "
+            "save it as JPEG"
         ) from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: {why_unread('')}") from error
     except _DAMAGE as error:
         raise _damaged(name, error) from error
-    with picture:
-        _check_size(*picture.size, _bytes_per_pixel(picture), name)
-        if size is not None:
-            side = int(size * _DRAFT_FACTOR)
-            picture.draft(None, (side, side))
-        return _pixels(picture, size, name)
 
 
-def _open(stream: BinaryIO, kind: str) -> Image.Image:
+def _open(stream: BinaryIO, kind: str, name: str) -> Image.Image:
+    if kind == "JPEG":  # not by `Image.open`, which counts the pixels before they are scaled
+        return open_jpeg(stream)
     if kind == "HEIC":
         from shelflens.model.heif import open_heif
 
         return open_heif(stream)
-    return Image.open(stream, formats=("AVIF",) if kind == "AVIF" else BASE_FORMATS)
+    picture = Image.open(stream, formats=(kind,) if kind in EXTRA_FORMATS else BASE_FORMATS)
+    if kind == "TIFF":
+        from shelflens.model.tiff import check_tiff
+
+        check_tiff(picture, name)
+    return picture
 
 
-def _webp_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height from the first 32 bytes of a WebP (RFC 9649); None of any other file."""
-    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
-        return None
-    if head[12:16] == b"VP8X":
-        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
-    if head[12:16] == b"VP8L":
-        bits = int.from_bytes(head[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = int.from_bytes(head[26:28], "little"), int.from_bytes(head[28:30], "little")
-    return width & 0x3FFF, height & 0x3FFF
+def _mended(content: bytes, side: int, name: str, error: Exception) -> Image.Image:
+    """A JPEG that was cut short, opened with what is missing filled up.
 
-
-def _bytes_per_pixel(picture: Image.Image) -> int:
-    """What decoding takes, from the header of a file."""
-    if picture.format in ("JPEG", "MPO"):
-        return _JPEG_BYTES
-    plain = picture.mode in ("RGB", "L", "1", "P") and "transparency" not in picture.info
-    if not plain:
-        return _LAYERED_BYTES
-    return _PLAIN_BYTES if picture.format in ("PNG", "BMP", "GIF") else _WEBP_BYTES
-
-
-def _check_size(width: int, height: int, pixel_bytes: int, name: str) -> None:
-    """Refuse a picture by its header, before its pixels take memory."""
-    what = f"{name}: {width} x {height} pixels"
-    if width * height > MAX_PIXELS:
-        raise PhotoError(f"{what}; at most {MAX_PIXELS:,} are decoded; make it smaller")
-    if max(width, height) > MAX_SIDE:
-        raise PhotoError(f"{what}; a side has at most {MAX_SIDE:,}; make it smaller")
-    if max(width, height) > MAX_ASPECT * max(1, min(width, height)):
-        raise PhotoError(f"{what}; a strip like this shows no product; cut it to the product")
-    if width * height * pixel_bytes > MAX_DECODED_BYTES:
-        raise PhotoError(
-            f"{what} would take {width * height * pixel_bytes >> 20:,} MiB to decode, at most "
-            f"{MAX_DECODED_BYTES >> 20:,} are given; make it smaller, or save it as JPEG"
-        )
+    Raises:
+        PhotoError: too much is missing.
+    """
+    try:
+        share = share_there(content, side)
+        if share < WANTED_SHARE:
+            raise _damaged(name, error)
+        picture = open_jpeg(io.BytesIO(content + END))
+        picture.draft(None, (side, side) if side else None)
+        picture.load()
+    except _DAMAGE as damage:
+        raise _damaged(name, error) from damage
+    missing = "its last rows are" if share < 1 else "its end is"
+    warnings.warn(
+        f"{name}: cut short: {missing} missing; read all the same, but copy or take it again",
+        PhotoWarning,
+        stacklevel=2,
+    )
+    return picture
 
 
 def _too_little_memory(name: str) -> PhotoError:
     return PhotoError(f"{name}: too little memory to decode it; make it smaller")
 
 
-def _pixels(picture: Image.Image, size: int | None, name: str) -> NDArray[np.uint8]:
+def _pixels(picture: Image.Image, wanted: _Wanted, name: str) -> NDArray[np.uint8]:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise PhotoError(
@@ -175,8 +215,11 @@ def _pixels(picture: Image.Image, size: int | None, name: str) -> NDArray[np.uin
     try:
         picture.load()
         upright = _rgb(picture)
-        if size is not None:  # shrink first: stretching to a square commutes with turning it
-            upright = upright.resize((size, size), Image.Resampling.BILINEAR)
+        if wanted.size is not None:  # shrink first: stretching to a square commutes with turning it
+            upright = upright.resize((wanted.size, wanted.size), Image.Resampling.BILINEAR)
+        profile = picture.info.get("icc_profile") or b""
+        if is_wide(profile):  # at last, of few pixels
+            upright = to_srgb(upright, profile)
         turn = _TURNS.get(_orientation(picture))
         return np.array(upright if turn is None else upright.transpose(turn), dtype=np.uint8)
     except MemoryError as error:
@@ -210,6 +253,8 @@ def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "I" or picture.mode.startswith("I;16"):  # 16-bit grey, 65535 is white
         grey = np.clip(np.asarray(picture).astype(np.float32) / 257, 0, 255).astype(np.uint8)
         return Image.fromarray(grey).convert("RGB")
+    if picture.format == "BMP" and picture.mode == "RGBA" and not picture.getchannel("A").getbbox():
+        return picture.convert("RGB")  # the fourth byte is padding, and all zero
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         layered = picture.convert("RGBA")
         white = Image.new("RGBA", layered.size, (255, 255, 255, 255))

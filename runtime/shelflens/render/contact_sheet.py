@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
-from shelflens.model.image import Photo, load_image
+from shelflens.model.image import Photo, load_reduced
 
 Verdict = Literal["right", "wrong", "fair", "none"]
 """Whether an answer is right; fair: the right product is among the candidates."""
@@ -113,7 +113,7 @@ def _draw_panel(
 
 def paste(canvas: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:
     """Fill a square with rounded corners with the middle of a photo."""
-    image = Image.fromarray(load_image(photo))
+    image = Image.fromarray(load_reduced(photo, side))
     scale = side / min(image.size)
     big = (max(side, round(image.width * scale)), max(side, round(image.height * scale)))
     image = image.resize(big, Image.Resampling.LANCZOS)

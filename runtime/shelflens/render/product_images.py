@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
@@ -15,13 +15,16 @@ ImageFinder = Callable[[str], "Path | None"]
 """From a product id to the file of its image, if there is one."""
 
 
-def product_images(catalog: Catalog, dataset: str | None) -> ImageFinder:
+def product_images(
+    catalog: Catalog, dataset: str | None, columns: Mapping[str, str] | None = None
+) -> ImageFinder:
     """Find the images of products.
 
     Args:
         catalog: An attribute `picture` names a file, relative to the catalog's.
         dataset: The folder or CSV that the catalog was built from, or None; each product is shown
             by its first image there.
+        columns: Of a table, as in `read_dataset`.
 
     Raises:
         DataError: neither is there. The finder raises it for an attribute that leads out of the
@@ -29,10 +32,10 @@ def product_images(catalog: Catalog, dataset: str | None) -> ImageFinder:
     """
     if dataset is not None:
         first: dict[str, Path] = {}
-        for item in read_dataset(dataset).items:
+        for item in read_dataset(dataset, columns=columns).items:
             first.setdefault(item.product, item.path)
         return first.get
-    if not catalog.mentions('"picture":'):
+    if not catalog.contents.products.mentions('"picture":'):
         raise DataError(
             "--contact-sheet needs images, which a catalog does not hold: add --images DATASET, "
             "the folder or CSV it was built from, or a column 'picture' with file names"

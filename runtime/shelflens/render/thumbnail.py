@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from shelflens.model.image import load_image
+from shelflens.model.image import load_reduced
 
 
 def thumbnail(path: Path, side: int, file_format: str, **options: Any) -> bytes:
@@ -23,7 +23,7 @@ def thumbnail(path: Path, side: int, file_format: str, **options: Any) -> bytes:
     Raises:
         PhotoError, OSError: as `load_image`.
     """
-    image = Image.fromarray(load_image(path))
+    image = Image.fromarray(load_reduced(path, side))
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
     buffer = BytesIO()
     image.save(buffer, file_format, **options)

@@ -5,27 +5,22 @@ from __future__ import annotations
 import io
 from contextlib import nullcontext
 
-from PIL import Image
-
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
+from shelflens.model.budget import Cost, cost_of
 from shelflens.model.formats import BASE_FORMATS, HEAD_BYTES, format_of, why_unread
+from shelflens.model.image import open_picture
 from shelflens.serve.problem import Problem, bad_photo, busy
 from shelflens.serve.uploads import Upload
 from shelflens.serve.worker_pool import Resources
 
 LARGE_DECODE_BYTES = 64 << 20
 """Bytes of decoding from which photos are decoded one at a time, whatever the number of threads: a
-JPEG of 11 megapixels, a PNG of 3."""
+JPEG of 67 megapixels, a PNG of 11."""
 
 MAX_DECODE_BYTES = 640 << 20
-"""Bytes that decoding one photo may take: a PNG of 100 KB can claim 50 megapixels, which take 2 GB
+"""Bytes that decoding one photo may take: a PNG of 100 KB can claim 50 megapixels, which take 1 GB
 with transparency."""
-
-_SCALED, _PLAIN, _LAYERED = 6, 24, 40
-"""Bytes per pixel, at least those measured: a JPEG is decoded at a fraction of its size, but a
-progressive one keeps all coefficients; other formats are decoded whole; images with transparency or
-16 bits are copied several times."""
 
 
 def answer_photos(
@@ -56,17 +51,18 @@ def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
             got=why_unread(kind).partition(": ")[0],
             do="let the phone or program send JPEG",
         )
-    pixels, pixel_bytes = _size(photo.content)
-    if pixels * pixel_bytes > MAX_DECODE_BYTES:
+    cost = _cost(photo)
+    if cost is not None and cost.bytes > MAX_DECODE_BYTES:
         raise Problem(
             422,
             photo.name,
-            expected=f"at most {MAX_DECODE_BYTES // pixel_bytes:,} pixels in this kind of image",
-            got=f"{pixels:,}",
+            expected=f"at most {MAX_DECODE_BYTES // cost.pixel_bytes:,} pixels in this kind of "
+            "image",
+            got=f"{cost.pixels:,}",
             do="make it smaller, or send it as JPEG",
         )
     try:
-        large = pixels * pixel_bytes > LARGE_DECODE_BYTES
+        large = cost is not None and cost.bytes > LARGE_DECODE_BYTES
         with resources.large_photo_lock if large else nullcontext():
             return embed_query(
                 resources.embedder, photo.content, photo.name, turn=resources.inference_lock
@@ -77,17 +73,11 @@ def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
         raise busy(f"too little memory for {photo.name}") from error
 
 
-def _size(content: bytes) -> tuple[int, int]:
-    """Pixels, and bytes per pixel to decode them, from the header of a file.
-
-    0 pixels where it cannot be read: decoding reports the reason.
-    """
+def _cost(photo: Upload) -> Cost | None:
+    """What decoding takes; None where the header cannot be read: decoding reports the reason."""
+    stream = io.BytesIO(photo.content)
     try:
-        with Image.open(io.BytesIO(content), formats=BASE_FORMATS) as image:
-            pixels = image.width * image.height
-            if image.format in ("JPEG", "MPO"):
-                return pixels, _SCALED
-            plain = image.mode in ("RGB", "L", "1", "P") and "transparency" not in image.info
-            return pixels, _PLAIN if plain else _LAYERED
-    except Exception:  # a damaged header raises almost anything
-        return 0, _PLAIN
+        with open_picture(stream, photo.name) as picture:
+            return cost_of(picture, stream, scaled=True)
+    except (PhotoError, OSError):
+        return None

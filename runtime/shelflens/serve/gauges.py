@@ -7,9 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+from shelflens.errors import SignatureError
 from shelflens.serve.connections import Connections
 from shelflens.serve.metrics import Figure
 from shelflens.serve.worker_pool import CurrentFiles, WorkerPool
+from shelflens.signing.neighbours import read_serial
 
 _STARTED = time.time()
 
@@ -70,9 +72,20 @@ def server_gauges(
     if (written := files.written_at) is not None:
         text = "Since the catalog's file was written."
         figures.append(gauge("shelflens_catalog_age_seconds", text, time.time() - written))
+    if (serial := _serial(catalog.path)) is not None:
+        text = "Highest serial of a signed catalog that was in use."
+        figures.append(gauge("shelflens_catalog_serial", text, serial))
     if (held := _resident_bytes()) is not None:
         figures.append(gauge("process_resident_memory_bytes", "Memory held.", held))
     return figures
+
+
+def _serial(catalog: Path | None) -> int | None:
+    """What `--trust` remembers beside the catalog; None without."""
+    try:
+        return read_serial(catalog) if catalog is not None else None
+    except (SignatureError, OSError):  # lookups do not need it
+        return None
 
 
 def _resident_bytes() -> int | None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shelflens.errors import DataError, PhotoError
+from shelflens.model.photo_file import file_of
 from shelflens.render.product_images import ImageFinder
 from shelflens.render.thumbnail import thumbnail
 from shelflens.serve.api import require
@@ -36,7 +37,7 @@ class ProductImages:
                 path = self.find_image(product)
                 if path is None:
                     raise FileNotFoundError
-                return _thumbnail(str(path), path.stat().st_mtime_ns)
+                return _thumbnail(str(path), file_of(path).stat().st_mtime_ns)
             except (DataError, PhotoError, OSError) as error:
                 raise Problem(
                     404,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import threading
 import time
@@ -166,7 +167,12 @@ class WorkerPool:
             future.exception()  # retrieved, also when nobody waits for it any more
 
     def _run(self, task: Callable[[Resources], Result]) -> Result:
-        return task(self._files.refreshed())
+        try:
+            return task(self._files.refreshed())
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            raise busy("a catalog that somebody copies over") from error  # read when complete
 
     def close(self) -> None:
         """Let running tasks end, and drop those that wait."""

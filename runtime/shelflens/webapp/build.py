@@ -7,18 +7,23 @@ import html
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shelflens import __version__
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError, ModelError, WebAppError
-from shelflens.files import exchange, sync_folder
-from shelflens.model.card import ModelCard, read_tflite_card
+from shelflens.files import Check, exchange, sync_folder
+from shelflens.model.card import ModelCard, tflite_card
+from shelflens.model.content import read_model
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.icons import icon
 from shelflens.webapp.image_pack import image_finder, pack_images
 from shelflens.webapp.vendor import HERE, engine_files, packed
+
+if TYPE_CHECKING:  # building without --trust needs no cryptography
+    from shelflens.signing.trust import Trust
 
 SITE = HERE / "site"
 _MARK = "data/app.json"  # a folder that has it was made here and may be replaced
@@ -30,8 +35,10 @@ def build(
     *,
     model: Path | None = None,
     images: Path | None = None,
+    columns: Mapping[str, str] | None = None,
     title: str = "ShelfLens",
     vendor: Path | None = None,
+    trust: Trust | None = None,
 ) -> Path:
     """Write the web app into a folder, for any static host.
 
@@ -44,8 +51,10 @@ def build(
         model: A `.tflite` from `shelflens export`; None for the bundled one.
         images: A CSV with `path,product`, or a folder per product; None shows the images of the
             catalog's attribute `picture`, or the first letters of names.
+        columns: Of images in a table, as in `read_dataset`.
         title: Headline, and the name under the icon.
         vendor: A node_modules folder with the engine; None fetches it with npm, once.
+        trust: Who has to have signed catalog and given model; None takes unsigned files too.
 
     Returns:
         `out`.
@@ -53,6 +62,7 @@ def build(
     Raises:
         CatalogError: a damaged or empty catalog; of another space than the model (SpaceError).
         ModelError: not a `.tflite` of ours, or damaged.
+        SignatureError: as `Trust.check`.
         DataError, PhotoError: images that cannot be used.
         WebAppError: the engine cannot be fetched; `out` holds something else; no title.
         OSError: a file cannot be read or written.
@@ -61,30 +71,38 @@ def build(
     if not title:
         raise WebAppError("--title: expected a headline, got nothing")
     _refuse_foreign_folder(out)
-    store = Catalog.open(catalog)
+    check = None if trust is None else trust.check
+    store = Catalog.open(catalog, check=check)
     store.verify()
     if not len(store):
         raise CatalogError(f"{catalog}: has no products; add some before building a web app")
-    model = BUNDLED_MODEL if model is None else model
-    card = _card(model)
+    model_bytes = _model_bytes(BUNDLED_MODEL) if model is None else _model_bytes(model, check)
+    card = tflite_card(model_bytes, model or BUNDLED_MODEL)
     store.require(card.space)
-    find = image_finder(store, images)
+    find = image_finder(store, images, columns)
     files = _sources(title) | engine_files(vendor) | _icons_and_manifest(title)
-    files["data/store.catalog"] = Path(catalog).read_bytes()
-    files["data/model.tflite.pack"] = packed(model.read_bytes())
+    files["data/store.catalog"] = _content(store)
+    files["data/model.tflite.pack"] = packed(model_bytes)
     files["data/pictures.pack"] = pack_images(store.ids, find)
-    files[_MARK] = _app_json(title, store, card, model, files)
+    files[_MARK] = _app_json(title, store, card, len(model_bytes), files)
     files["sw.js"] = _worker(files)
     _write(out, files)
     return out
 
 
-def _card(model: Path) -> ModelCard:
+def _model_bytes(model: Path, check: Check | None = None) -> bytes:
     if model.suffix == ".onnx":
         raise ModelError(
             f"{model}: the web app runs .tflite models; give the int8.tflite of the same export"
         )
-    return read_tflite_card(model)
+    return read_model(model, check)
+
+
+def _content(store: Catalog) -> bytes:
+    """The bytes that a catalog was opened from, and checked."""
+    if store.source is None:  # never of an opened one
+        raise CatalogError("this catalog is no file")
+    return store.source.content.bytes.tobytes()
 
 
 def _sources(title: str) -> dict[str, bytes]:
@@ -125,7 +143,7 @@ def _icons_and_manifest(title: str) -> dict[str, bytes]:
 
 
 def _app_json(
-    title: str, store: Catalog, card: ModelCard, model: Path, files: dict[str, bytes]
+    title: str, store: Catalog, card: ModelCard, model_size: int, files: dict[str, bytes]
 ) -> bytes:
     """What the web app needs before it loads the large files."""
     app: dict[str, Any] = {
@@ -139,7 +157,7 @@ def _app_json(
             "size": card.size,
             "dim": card.dim,
             "resize": card.resize,
-            "bytes": model.stat().st_size,
+            "bytes": model_size,
         },
         "bytes": {
             name: len(files[name])

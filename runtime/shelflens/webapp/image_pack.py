@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
@@ -18,19 +18,22 @@ QUALITY = 76
 """Of WebP; an image of `SIDE` pixels takes 5 to 10 KB."""
 
 
-def image_finder(catalog: Catalog, dataset: Path | None) -> ImageFinder:
+def image_finder(
+    catalog: Catalog, dataset: Path | None, columns: Mapping[str, str] | None = None
+) -> ImageFinder:
     """From a product id to the file of its image; None where there is none.
 
     Args:
         catalog: An attribute `picture` names a file, relative to the catalog's.
         dataset: A folder per product, or a CSV, as `catalog build` takes.
+        columns: Of a table, as in `read_dataset`.
 
     Raises:
         DataError: no image there belongs to a product of the catalog.
     """
-    if dataset is None and not catalog.mentions('"picture":'):
+    if dataset is None and not catalog.contents.products.mentions('"picture":'):
         return lambda _: None
-    find = product_images(catalog, None if dataset is None else str(dataset))
+    find = product_images(catalog, None if dataset is None else str(dataset), columns)
     if dataset is not None and not any(find(product) for product in catalog.ids):
         raise DataError(
             f"{dataset}: no image of any product of the catalog, whose first is "

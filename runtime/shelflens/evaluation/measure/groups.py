@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.discovery.numbers import parse_number
 from shelflens.evaluation.measure.query_results import QueryResult
 from shelflens.evaluation.measure.share import Share
 
@@ -100,7 +101,7 @@ def by_attribute(catalog: Catalog, results: Sequence[QueryResult]) -> list[Attri
         values = set(value_of.values())
         if column in ("name", "picture") or not 2 <= len(values) <= 0.75 * len(value_of):
             continue
-        if all(_is_number(value) for value in values):
+        if all(parse_number(value) is not None for value in values):
             continue
         rows = []
         for value in sorted(values):
@@ -111,11 +112,3 @@ def by_attribute(catalog: Catalog, results: Sequence[QueryResult]) -> list[Attri
                 rows.append(AttributeFigures(column, value, right, Share(same, len(group))))
         table += sorted(rows, key=lambda row: row.recall_at_1.value)
     return table
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True

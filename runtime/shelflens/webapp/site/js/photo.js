@@ -18,7 +18,7 @@ export async function toInput(photo, size) {
   return stretch(small.pixels, small.width, small.height, size);
 }
 
-/** Decode: upright by EXIF, no colour conversion, transparency composited on white. RGBA pixels. */
+/** Decode: upright by EXIF, wide-gamut profiles converted to sRGB, transparency composited on white. RGBA pixels. */
 async function decode(photo) {
   const bitmap = photo instanceof ImageBitmap ? photo : await open(photo);
   const { width, height } = bitmap;
@@ -40,7 +40,7 @@ async function open(blob) {
     return await createImageBitmap(blob, {
       imageOrientation: "from-image",
       premultiplyAlpha: "none",
-      colorSpaceConversion: "none",
+      colorSpaceConversion: "default",
     });
   } catch (cause) {
     throw new WebAppError(say.noPhoto, { cause });

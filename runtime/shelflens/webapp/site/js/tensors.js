@@ -6,6 +6,7 @@ import { WebAppError, say } from "./strings.js";
 const FORMAT = 2;
 const HEADER_LIMIT = 1 << 20;
 const ITEM = { U64: 8, F32: 4, I8: 1, U8: 1 };
+const UNUSED = "id_hashes"; // the web app reads every product when it opens, and needs no index
 
 /**
  * Read a catalog's tensors and metadata, and check every byte.
@@ -88,7 +89,7 @@ function slice(buffer, start, entries, metadata) {
     if (crc32(bytes).toString(16).padStart(8, "0") !== metadata[`crc32.${name}`]) {
       damaged(`the checksum of ${name} differs`);
     }
-    tensors[name] = { dtype, shape, data: typed(dtype, bytes) };
+    if (name !== UNUSED) tensors[name] = { dtype, shape, data: typed(dtype, bytes) };
     end = last;
   }
   if (end !== buffer.byteLength) damaged(`${buffer.byteLength} bytes, expected ${end}`);

@@ -1,0 +1,69 @@
+"""More photos of some products of a domain, so that catalogs with up to thirty images can be tried.
+
+Groceries have real ones. Those of the other domains are made as `domain_sets` makes them, from the
+reference image and the enrolled photos only, never from the photos that are asked about.
+"""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.quality.domain_sets import MAX_QUERIES, SHOTS, SIDE, Domain
+from benchmarks.quality.domain_views import photographed_again
+from shelflens import load_image
+
+PRODUCTS = 40
+"""Per domain, of which there are further photos."""
+PHOTOS = 24
+"""Further photos per product, at most."""
+
+
+def further_photos(domain: Domain, cache: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
+    """Pixels uint8 [n, 224, 224, 3] and the product of each, the same ones at every call."""
+    made = _real(cache) if domain.name == "groceries" else _made(domain, cache)
+    pixels, products = zip(*made, strict=True)
+    return np.stack(pixels), np.array(products)
+
+
+def _rows(cache: Path, domain: str) -> list[dict[str, str]]:
+    with (cache / "index.csv").open(newline="", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if row["domain"] == domain]
+
+
+def _real(cache: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """The photos of Grocery's odd classes that `domain_sets` neither enrols nor asks about."""
+    by_product: dict[str, list[str]] = {}
+    for row in _rows(cache, "groceries"):
+        if int(row["identity"].split("/")[1]) % 2 and row["split"] != "iconic":
+            by_product.setdefault(row["identity"], []).append(row["path"])
+    for product, paths in by_product.items():
+        order = generator_of("groceries", product, 0).permutation(len(paths))
+        for index in order[SHOTS + MAX_QUERIES :][:PHOTOS]:
+            yield load_image(cache / paths[index], size=SIDE), product
+
+
+def _made(domain: Domain, cache: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Enrolled images photographed again."""
+    paths = [row["path"] for row in _rows(cache, "garments")][::10][:400]
+    chosen = generator_of(domain.name, "further", 0).permutation(np.unique(domain.products))
+    for product in sorted(chosen[:PRODUCTS].tolist()):
+        sources = domain.of("reference", "shot")
+        sources = sources[domain.products[sources] == product]
+        for number in range(PHOTOS):
+            generator = generator_of(domain.name, product, 1000 + number)
+            photo = Image.fromarray(domain.pixels[sources[number % len(sources)]])
+            with Image.open(cache / paths[int(generator.integers(len(paths)))]) as image:
+                background = image.convert("RGB")
+            yield photographed_again(photo, background, generator, SIDE), product
+
+
+def generator_of(domain: str, product: str, number: int) -> np.random.Generator:
+    """Chance for one image, as in `domain_sets`."""
+    return np.random.default_rng([zlib.crc32(f"{domain}/{product}".encode()), number])

@@ -1,0 +1,140 @@
+"""Whole datasets embedded for a command: progress bars, and what cannot be read is listed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.build import build_catalog, in_row_order
+from shelflens.catalog.catalog import Catalog
+from shelflens.console import printable
+from shelflens.dataset import Dataset, LabelledImage
+from shelflens.errors import DataError
+from shelflens.model.embedder import Embedder
+from shelflens.progress import Progress, ProgressBars
+
+if TYPE_CHECKING:
+    from shelflens.catalog.enrol import Adapt, Verdict
+
+
+_MAX_LISTED = 20
+"""Unreadable photos that are listed one by one."""
+
+
+class Skipped:
+    """Photos that cannot be read: kept, and the first of them listed on standard error."""
+
+    def __init__(self) -> None:
+        self.errors: dict[LabelledImage, str] = {}
+
+    def add(self, image: LabelledImage, error: Exception) -> None:
+        """Take a photo in."""
+        text = str(error)
+        if isinstance(error, OSError):
+            text = f"{image.path}: {error.strerror or error}"
+        self.errors[image] = text
+        if len(self.errors) <= _MAX_LISTED:
+            print(printable(f"skipped: {text}"), file=sys.stderr)
+        elif len(self.errors) == _MAX_LISTED + 1:
+            print("skipped: further photos are not listed", file=sys.stderr)
+
+
+class Built(NamedTuple):
+    """A catalog, and what it was made of."""
+
+    catalog: Catalog
+    images: list[LabelledImage]
+    """The image of each of its rows."""
+    vectors: NDArray[np.float32]
+    """Their embeddings as they are, float32 [n, d]."""
+    how: str
+    """In words, whether the catalog was adapted; "" where it was not asked for."""
+
+
+def build_reported(
+    embedder: Embedder,
+    dataset: Dataset,
+    *,
+    source: str,
+    adapt: Adapt,
+    skipped: Skipped | None = None,
+) -> Built:
+    """`build_catalog` with progress bars; unreadable photos are listed and skipped.
+
+    Raises:
+        DataError: not one photo could be read.
+    """
+    skipped = skipped or Skipped()
+    verdicts: list[Verdict] = []
+    embedded: list[NDArray[np.float32]] = []
+    try:
+        with ProgressBars() as bars:
+            catalog = build_catalog(
+                dataset,
+                embedder,
+                adapt=adapt,
+                on_error=skipped.add,
+                on_step=bars.step,
+                on_embedded=embedded.append,
+                on_verdict=verdicts.append,
+            )
+    except DataError as error:
+        raise DataError(f"{source}: {error}, see above") from error
+    read = [image for image in dataset.items if image not in skipped.errors]
+    images, position = in_row_order(read), {image: index for index, image in enumerate(read)}
+    vectors = embedded[0][[position[image] for image in images]]
+    return Built(catalog, images, vectors, "".join(map(str, verdicts)))
+
+
+def embed_dataset(
+    embedder: Embedder,
+    dataset: Dataset,
+    *,
+    source: str,
+    on_error: Callable[[LabelledImage, Exception], None] | None = None,
+) -> tuple[list[LabelledImage], NDArray[np.float32]]:
+    """Embed labelled photos with a progress bar; unreadable ones are skipped.
+
+    Args:
+        embedder: The model.
+        dataset: The photos.
+        source: What they are called in messages.
+        on_error: Called with an unreadable photo and its error; without it the photo is listed.
+
+    Returns:
+        The m photos that were read, and their embeddings float32 [m, d].
+
+    Raises:
+        DataError: not one photo could be read.
+    """
+    count = len(dataset.items)
+    on_error = on_error or Skipped().add
+    with Progress("embedding", count) as bar:
+        kept, vectors = embedder.embed_many(
+            dataset.paths,
+            on_error=lambda index, error: on_error(dataset.items[index], error),
+            on_done=bar.update,
+        )
+    if not len(kept):
+        raise DataError(f"{source}: none of {count} photos could be read, see above")
+    return [dataset.items[index] for index in kept], vectors
+
+
+def rows_to_enrol(
+    embedder: Embedder,
+    catalog: Catalog,
+    images: Sequence[LabelledImage],
+    vectors: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """What `catalog.add` takes of images and their embeddings: with views, if it is adapted."""
+    if not catalog.adaptation:
+        return vectors
+    from shelflens.catalog.enrol import with_views
+
+    paths, products = [image.path for image in images], [image.product for image in images]
+    with ProgressBars() as bars:
+        return with_views(paths, vectors, products, embedder, on_step=bars.step)

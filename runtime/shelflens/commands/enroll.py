@@ -1,0 +1,138 @@
+"""`shelflens catalog build` and `catalog add`: a dataset into a catalog."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from shelflens.catalog.calibration import MEASURED
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.lock import opened_to_change, write_lock
+from shelflens.catalog.neighbours import look_alikes
+from shelflens.commands.arguments import add_adapt, add_dataset, add_model, open_dataset, open_model
+from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
+from shelflens.commands.embedding import Skipped, build_reported, embed_dataset, rows_to_enrol
+from shelflens.commands.outputs import check_file, holds, is_catalog
+from shelflens.console import printable
+from shelflens.dataset import Dataset, LabelledImage
+from shelflens.errors import CatalogError, DataError
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `build`."""
+    parser.add_argument(
+        "data", metavar="DATASET", help="folder with a folder per product, or a CSV"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a catalog that holds confirmed photos or a measured calibration",
+    )
+    add_dataset(parser)
+    add_adapt(parser)
+    add_model(parser)
+
+
+def add_add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `add`."""
+    parser.add_argument(
+        "data", metavar="DATASET", help="folder with a folder per product, or a CSV"
+    )
+    add_catalog(parser)
+    add_dataset(parser)
+    add_model(parser)
+
+
+def build(args: argparse.Namespace) -> int:
+    """Make a catalog of a dataset; 1 when a product has no photo."""
+    check_file(args.out, inputs=[args.data], is_ours=is_catalog, example="store.catalog")
+    _check_report(args)
+    dataset = open_dataset(args)
+    inputs = [*dataset.paths, *([args.model] if args.model else [])]
+    check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
+    if not args.force:
+        _keep_what_was_measured(args.out)
+    skipped = Skipped()
+    catalog, images, vectors, how = build_reported(
+        open_model(args), dataset, source=args.data, adapt=args.adapt, skipped=skipped
+    )
+    _require_all(args, dataset, images)
+    with write_lock(args.out):
+        catalog.save(args.out)
+    said = f"; {how}" if how else ""
+    print(f"{args.out}: {size_line(catalog, args.out)}{said}{_skipped(dataset, images)}")
+    if alike := look_alikes(catalog):
+        print(printable(alike))
+    outcome = Outcome(dataset, images, vectors, skipped.errors)
+    return 0 if report_outcome(outcome, args.report) else 1
+
+
+def _check_report(args: argparse.Namespace) -> None:
+    if args.report is not None:
+        ours = holds(f"{REPORT_HEADER}\n")
+        check_file(args.report, inputs=[args.data], is_ours=ours, example="report.csv")
+
+
+def _keep_what_was_measured(out: Path) -> None:
+    """Refuse to drop what building again cannot bring back."""
+    try:
+        old = Catalog.open(out)
+    except (CatalogError, FileNotFoundError):  # damaged: building again is what mends it
+        return
+    confirmed = old.provenance.confirmed
+    held = [f"{confirmed} confirmed photos"] if confirmed else []
+    held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
+    if held:
+        raise CatalogError(
+            f"{out}: holds {' and '.join(held)}, which building again would drop; "
+            "shelflens catalog add keeps them, --force drops them"
+        )
+
+
+def _require_all(args: argparse.Namespace, dataset: Dataset, images: list[LabelledImage]) -> None:
+    count = len(dataset.items) - len(images)
+    if args.strict and count:
+        raise DataError(f"{args.data}: --strict: {count} photos could not be read, listed above")
+
+
+def add(args: argparse.Namespace) -> int:
+    """Add a dataset to a catalog; 1 when a product has no photo."""
+    _check_report(args)
+    catalog = Catalog.open(args.catalog)
+    dataset = open_dataset(args)
+    embedder = open_model(args)
+    catalog.require(embedder.card.space)
+    skipped = Skipped()
+    images, vectors = embed_dataset(embedder, dataset, source=args.data, on_error=skipped.add)
+    _require_all(args, dataset, images)
+    ids = [image.product for image in images]
+    rows = rows_to_enrol(embedder, catalog, images, vectors)
+    # Opened again: another command may have changed it.
+    with opened_to_change(args.catalog, space=embedder.card.space) as catalog:
+        grown = catalog.add(ids, rows, attributes=dataset.attributes)
+        grown.save(args.catalog)
+    new = grown.row_count - catalog.row_count
+    known = len(images) - new
+    print(
+        f"{args.catalog}: {new} images added"
+        + (f", {known} were there already" if known else "")
+        + f"; {size_line(grown, Path(args.catalog))}{_skipped(dataset, images)}"
+    )
+    outcome = Outcome(dataset, images, vectors, skipped.errors)
+    return 0 if report_outcome(outcome, args.report) else 1
+
+
+def size_line(catalog: Catalog, path: Path) -> str:
+    """What a catalog holds, and the size of its file."""
+    size = path.stat().st_size
+    return (
+        f"{len(catalog)} products, {catalog.row_count} images, {size / 1024:.0f} KiB, "
+        f"space {catalog.space}"
+    )
+
+
+def _skipped(dataset: Dataset, images: list[LabelledImage]) -> str:
+    count = len(dataset.items) - len(images)
+    return f"; {count} photos skipped, listed above" if count else ""

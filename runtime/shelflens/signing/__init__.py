@@ -1,0 +1,1 @@
+"""Who made a file, and whether it is newer than the one before: signatures, checked offline."""
