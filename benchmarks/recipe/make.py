@@ -7,7 +7,7 @@
     export       three formats, with the quality gate
     measure      figures on Grocery test
     unseen       the same recipe on half of the Grocery products, judged on the others (35 minutes)
-    install      into runtime/shelflens/data
+    install      into runtime/shelflens/data; then `benchmarks.quality.shops --install`
     choices      a smaller network, other input sizes
     candidates   more fine-tunes, for weight_averaging.py
 

@@ -20,7 +20,6 @@ from benchmarks import quoted
 from benchmarks.provenance import FIELDS, RESULTS, ROOT, header
 from shelflens.catalog.answer import CANDIDATE_SHARE, MIN_UNKNOWN
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.neighbours import RISE
 from shelflens.catalog.posterior import SECOND_FLOOR, TAIL
 from shelflens.model.card import read_tflite_card
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -131,19 +130,20 @@ def test_a_stale_figure_is_found() -> None:
         quoted.current("1<!-- figure: official; nothing -->")
 
 
-def test_the_code_has_the_fitted_coefficients() -> None:
+def test_the_model_card_has_the_fitted_coefficients_and_both_readers_the_same_defaults() -> None:
     fitted = load(RESULTS / "shops.json")
+    card = read_tflite_card(BUNDLED_MODEL).calibration
+    in_card = {**card["posterior"], "rise": card["rise"]}
+    assert in_card == fitted["coefficients"], "benchmarks.quality.shops --install"
+    assert card["known_similarity"] == fitted["adapting"]["known_similarity"]
     default = Calibration()
-    rise = fitted["coefficients"].pop("rise")
-    assert asdict(default.posterior) == fitted["coefficients"], "benchmarks.quality.shops --fit"
-    assert rise == RISE
-    assert default.min_probability == fitted["min_probability"]
+    assert Calibration.from_dict(card).min_probability == fitted["min_probability"]
     script = ROOT / "runtime" / "shelflens" / "webapp" / "site" / "js" / "answer.js"
     text = script.read_text(encoding="utf-8")
     found = re.search(r"DEFAULT_POSTERIOR = \{ (.+) \};", text)
     assert found
     values = dict(pair.split(": ") for pair in found[1].split(", "))
-    assert {key: float(value) for key, value in values.items()} == fitted["coefficients"]
+    assert {key: float(value) for key, value in values.items()} == asdict(default.posterior)
     assert f"DEFAULT_MIN_PROBABILITY = {default.min_probability:g};" in text
     assert f"TAIL = {TAIL:g};" in text
     assert f"SECOND_FLOOR = {SECOND_FLOOR:g};" in text

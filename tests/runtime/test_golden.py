@@ -195,7 +195,7 @@ def test_the_bundled_model_keeps_its_promises() -> None:
     assert "MIT" in card.license
     assert card.use
     assert card.metrics["grocery_official_test"]["fine"] >= 0.86
-    assert set(card.calibration) == {"threshold", "margin"}
+    assert set(card.calibration) >= {"threshold", "posterior", "rise", "known_similarity"}
     grey = np.full((10, 20, 3), 128, np.uint8)
     assert embedder.embed(grey).shape == (card.dim,)
 

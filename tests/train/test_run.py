@@ -82,7 +82,7 @@ def test_the_run_folder_holds_what_it_should(finished: Path) -> None:
     card = ModelCard.from_json((finished / "card.json").read_text(), where="card.json")
     assert (card.size, card.dim, card.backbone) == (96, 32, "mobilenet_v2 0.35")
     assert card.space.startswith("whole-")
-    assert set(card.calibration) == {"threshold", "margin"}
+    assert set(card.calibration) == {"threshold", "posterior"}
     metrics = json.loads((finished / "metrics.json").read_text())
     assert [entry["phase"] for entry in metrics["history"]] == ["head", "all", "all", "all"]
     losses = [entry["loss"] for entry in metrics["history"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from shelflens.calibration.fit import FALSE_ACCEPT_RATE, fit_calibration
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.answer import decide
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.neighbours import mean_nearest, with_neighbours
+from shelflens.catalog.neighbours import default_calibration
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import read_dataset
 
@@ -35,8 +35,8 @@ class Embeddings:
 
     vectors: dict[str, Vectors]
     labels: dict[str, list[str]]
-    default: Calibration
-    """The model card's."""
+    card: dict[str, Any]
+    """The calibration of the model card."""
 
     @classmethod
     def of(cls, embedder: Embedder, split: str) -> Embeddings:
@@ -47,7 +47,7 @@ class Embeddings:
         return cls(
             {name: embedded(embedder, dataset, name) for name, dataset in photos.items()},
             {name: dataset.labels for name, dataset in photos.items()},
-            Calibration.from_dict(embedder.card.calibration),
+            embedder.card.calibration,
         )
 
     def pick(self, split: str, indices: Indices) -> tuple[Vectors, list[str]]:
@@ -61,10 +61,9 @@ class Embeddings:
         half = set(sorted(set(labels))[first::2])
         rows = [index for index, label in enumerate(labels) if label in half]
         vectors, ids = self.pick("train", np.array(rows))
-        catalog = Catalog(ids, vectors, space="answers", calibration=self.default)
+        catalog = Catalog(ids, vectors, space="answers")
         # As `build_catalog` does.
-        built = with_neighbours(self.default, mean_nearest(catalog))
-        return catalog.with_calibration(built), half
+        return catalog.with_calibration(default_calibration(catalog, self.card)), half
 
 
 @dataclass(frozen=True)

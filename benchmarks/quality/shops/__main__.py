@@ -89,7 +89,8 @@ def install(model: Path, card: ModelCard, known: float, fitted: Fitted) -> None:
     """Write what was fitted into the card of a model file."""
     from shelflens_export.metadata import pack_tflite
 
-    calibration = {**card.calibration, "known_similarity": known, **fitted.of_card()}
+    threshold = card.calibration["threshold"]
+    calibration = {"threshold": threshold, "known_similarity": known, **fitted.of_card()}
     with zipfile.ZipFile(model) as archive:
         length = json.loads(archive.read(CARD_NAME))["flatbuffer"]["bytes"]
     data = pack_tflite(model.read_bytes()[:length], replace(card, calibration=calibration))

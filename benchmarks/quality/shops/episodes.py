@@ -127,15 +127,19 @@ def enrol(
 def built(shop: Shop, rows: NDArray[np.int64], known_similarity: float) -> Catalog:
     """The catalog of these images, adapted where `adapted_rows` adapts it.
 
-    Views of further photos are not embedded: those of the shots say how to adapt.
+    Views of further photos are not embedded: where one of these is enrolled, views of the shots of
+    the same products say how to adapt.
     """
-    products, vectors = shop.products[rows], shop.vectors[rows]
-    seen = shop.views[rows]
-    with_views = np.flatnonzero(~np.isnan(seen[:, 0, 0]))
-    spread = np.linspace(0, len(with_views) - 1, min(SAMPLE, len(with_views))).round()
-    sample = with_views[np.unique(spread.astype(np.int64))]
+    products, vectors, seen = shop.products[rows], shop.vectors[rows], shop.views[rows]
+    viewed = rows
+    if np.isnan(seen[:, 0, 0]).any():
+        viewed = np.flatnonzero(np.isin(shop.products, products) & (shop.roles == "shot"))
+    spread = np.linspace(0, len(viewed) - 1, min(SAMPLE, len(viewed))).round()
+    sample = viewed[np.unique(spread.astype(np.int64))]
     labels = products.tolist()
-    adaptation, verdict = judged(vectors, labels, sample, seen[sample], known_similarity)
+    adaptation, verdict = judged(
+        vectors, labels, shop.vectors[sample], shop.views[sample], known_similarity
+    )
     if verdict.adapted:
         _, owner, count = np.unique(products, return_inverse=True, return_counts=True)
         few = count[owner] < FEW_IMAGES

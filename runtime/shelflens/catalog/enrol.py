@@ -105,7 +105,7 @@ def adapted_rows(
     sample = np.unique(spread.astype(np.int64))
     seen = np.concatenate([part for _, part in _seen(photos, sample, embedder)])
     known = float(embedder.card.calibration.get("known_similarity", KNOWN_SIMILARITY))
-    adaptation, verdict = judged(vectors, products, sample, seen, known)
+    adaptation, verdict = judged(vectors, products, vectors[sample], seen, known)
     if not verdict.adapted:
         return vectors, adaptation, verdict
     rows = with_views(photos, vectors, products, embedder, on_step=on_step, seen=(sample, seen))
@@ -115,7 +115,7 @@ def adapted_rows(
 def judged(
     vectors: Floats,
     products: Sequence[str],
-    sample: NDArray[np.int64],
+    sample: Floats,
     seen: Floats,
     known_similarity: float,
 ) -> tuple[Adaptation, Verdict]:
@@ -124,7 +124,7 @@ def judged(
     Args:
         vectors: float32 [n, d], embeddings of all images.
         products: Product of each.
-        sample: Indices of the images whose views were embedded, [s].
+        sample: float32 [s, d], embeddings of the images whose views were embedded.
         seen: float32 [s, v, d], the embeddings of these views.
         known_similarity: Of the model; see `KNOWN_SIMILARITY`.
 
@@ -132,7 +132,7 @@ def judged(
         The identity where it does not help.
     """
     adaptation = Adaptation.of(adaptation_matrix(seen))
-    similarity = float(np.einsum("nd,nvd->nv", vectors[sample], seen).mean())
+    similarity = float(np.einsum("nd,nvd->nv", sample, seen).mean())
     left_out = left_out_recall(vectors, products, adaptation)
     helps = similarity < known_similarity
     if left_out.decides:

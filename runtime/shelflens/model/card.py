@@ -57,8 +57,9 @@ class ModelCard:
     """Datasets, number of products and photos, start weights, command."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Measured quality, each figure under the name of its protocol."""
-    calibration: dict[str, float] = field(default_factory=dict)
-    """`threshold` and `margin` for a catalog without its own; see `Calibration.from_dict`."""
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """For a catalog without its own; see `Calibration.from_dict`. Beside it `rise` (see
+    `catalog.neighbours`) and `known_similarity` (see `catalog.enrol`)."""
     category_axes: dict[str, Any] = field(default_factory=dict)
     """Axes along which products of one category lie close together; see `CategoryAxes`."""
     use: str = ""
