@@ -22,7 +22,7 @@ def markdown(report: dict[str, Any]) -> str:
     coefficients = ", ".join(f"{key} {value:g}" for key, value in report["coefficients"].items())
     time = report["decide_us"]
     return (
-        f"Fitted on all domains, the defaults of the code: {coefficients}. `match` from "
+        f"Fitted on all domains, in the model's card: {coefficients}. `match` from "
         f"probability {report['min_probability']:g}. A decision among {time['products']:,} "
         f"products takes {time['median']:.0f} microseconds (`decide`, median).\n"
         + "".join(f"\n**{title}**\n{_domains(report[key])}" for key, title in RULES.items())
@@ -33,6 +33,9 @@ def markdown(report: dict[str, Any]) -> str:
         + "\n`worse`: a higher log loss on photos that were not calibrated with. Where\n"
         "`calibrate` refuses, the figures after it are those before.\n"
         f"\n**Coefficients, the domain left out**\n{_coefficients(report)}"
+        + f"\n**Adapted or not**\n{_adapting(report['adapting'])}"
+        + "\nRecall at 1 of catalogs of one reference image and of two photos per product; those\n"
+        "whose images are less like their own views than the limit are adapted.\n"
         + "\n![Reliability per domain](shops.png)"
     )
 
@@ -93,6 +96,13 @@ def _coefficients(report: dict[str, Any]) -> str:
         ("left out", *names),
         ((name, *(f"{row[key]:.2f}" for key in names)) for name, row in rows.items()),
     )
+
+
+def _adapting(found: dict[str, Any]) -> str:
+    limit = found["known_similarity"]
+    head = ("shop", f"similarity of views, limit {limit:g}", "not adapted", "adapted")
+    keys = ("shop", "similarity", "plain", "adapted")
+    return table(head, (tuple(row[key] for key in keys) for row in found["shops"]))
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

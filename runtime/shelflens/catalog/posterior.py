@@ -44,7 +44,7 @@ def number(name: str, value: Any) -> float:
 @dataclass(frozen=True)
 class Posterior:
     """Coefficients of the posterior. The defaults are the format's, for files without; a model's
-    card has those that are fitted on shops of many kinds, by `python -m benchmarks.quality.shops`."""
+    card has those fitted on shops of many kinds, by `python -m benchmarks.quality.shops`."""
 
     concentration: float = 10.94
     """Rise of a product's log weight per unit of `closeness`; above 0."""
