@@ -19,8 +19,11 @@ from shelflens import Calibration, Catalog, CatalogError, Match
 from shelflens.catalog.answer import CANDIDATE_SHARE, MIN_UNKNOWN, Answer, decide
 from shelflens.catalog.container import read_container, write_container
 from shelflens.catalog.fuse import AGREEMENT, fuse
+from shelflens.catalog.neighbours import default_calibration
 from shelflens.catalog.posterior import LARGEST, SECOND_FLOOR, Posterior
 from shelflens.catalog.scores import MATCH_CANDIDATES
+from shelflens.model.card import read_tflite_card
+from shelflens.model.embedder import BUNDLED_MODEL
 
 Unit = Callable[..., NDArray[np.float32]]
 
@@ -134,6 +137,17 @@ def test_the_same_score_among_more_products_proves_less(
     few, many = (decide(matches(*scores), n, calibration) for n in (count, count * factor))
     assert many.confidence <= few.confidence + 1e-12
     assert many.unknown_probability >= few.unknown_probability - 1e-12
+
+
+def test_one_picture_under_two_ids_is_each_of_them_by_half() -> None:
+    """With the coefficients that ship."""
+    rows = np.eye(8, dtype=np.float32)[[0, 0, 1, 2, 3]]
+    catalog = Catalog(["a", "a again", "b", "c", "d"], rows, space="s")
+    card = read_tflite_card(BUNDLED_MODEL).calibration
+    answer = catalog.with_calibration(default_calibration(catalog, card)).answer(rows[0])
+    assert answer.decision == "ambiguous"
+    assert [match.id for match in answer.candidates] == ["a", "a again"]
+    assert [match.probability for match in answer.candidates] == pytest.approx([0.5, 0.5], abs=0.01)
 
 
 @given(

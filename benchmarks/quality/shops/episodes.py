@@ -38,9 +38,6 @@ class Photos:
     """`KNOWN`, `SAME_SHELF` or `ELSEWHERE`, [m]."""
     nearest: float
     """Mean similarity of the catalog's products to the nearest other product."""
-    images: float
-    """Per product."""
-    adapted: bool
 
 
 @dataclass(frozen=True)
@@ -157,14 +154,7 @@ def scored(asked: Episode) -> Photos:
         first, *_, none = posterior.probabilities(scores.scores[index], scores.products)
         np.testing.assert_allclose([answer.confidence, answer.unknown_probability], [first, none],
                                    atol=1e-6)  # fmt: skip
-    catalog = asked.catalog
-    return Photos(
-        scores,
-        asked.group,
-        mean_nearest(catalog),
-        catalog.row_count / len(catalog),
-        bool(catalog.adaptation),
-    )
+    return Photos(scores, asked.group, mean_nearest(asked.catalog))
 
 
 def weights(parts: list[Photos]) -> NDArray[np.float64]:
