@@ -27,7 +27,8 @@ TRUE = Fitted(Posterior(12.0, 3.0, 5.0, 0.0), rise=2.0)
 def episode(seed: int, fitted: Fitted) -> Photos:
     """Photos of one shop whose truth is drawn as a posterior says."""
     generator = np.random.default_rng(seed)
-    scores = np.sort(generator.uniform(0.1, 0.95, (400, MATCH_CANDIDATES)))[:, ::-1]
+    highest = generator.uniform(0.2, 0.95, (400, 1))
+    scores = np.sort(highest * generator.uniform(0, 1, (400, MATCH_CANDIDATES)))[:, ::-1]
     nearest, products = float(generator.uniform(0.2, 0.7)), int(generator.integers(10, 500))
     zeros = np.zeros(400, np.int64)
     part = Photos(Scores(scores, zeros, ["p"] * 400, products), zeros, nearest)
