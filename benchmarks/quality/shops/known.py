@@ -30,7 +30,7 @@ def known_similarity(shops: list[Shop]) -> dict[str, Any]:
     edges = np.array([similarities[0] - 2 * BEYOND, *similarities, similarities[-1] + 2 * BEYOND])
     gains = np.cumsum([0.0, *(row["adapted"] - row["plain"] for row in rows)])
     best = int(np.argmax(gains))
-    return {"known_similarity": round(float(edges[best : best + 2].mean()), 2), "shops": rows}
+    return {"known_similarity": round(float(edges[best : best + 2].mean()), 3), "shops": rows}
 
 
 def _tried(shop: Shop, role: str) -> dict[str, Any]:
