@@ -30,13 +30,22 @@ WITHOUT_OPTIONS = {
     "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
-    "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
-    "benchmarks.recipe.finish", "benchmarks.recipe.general",
+    "benchmarks.quality.domain_views", "benchmarks.recipe.sources",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")
 """Commands of several modules: `python -m PACKAGE`."""
-OPTIONAL = {"playwright", "mediapipe", "sklearn", "keras", "tensorflow", "cv2", "matplotlib"}
+OPTIONAL = {
+    "playwright",
+    "mediapipe",
+    "sklearn",
+    "keras",
+    "tensorflow",
+    "cv2",
+    "matplotlib",
+    "jax",
+    "scipy",
+}
 
 
 def spaces(value: Any) -> Iterator[str]:
