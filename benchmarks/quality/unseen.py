@@ -2,9 +2,9 @@
 
     python -m benchmarks.recipe.make unseen --work runs/bundle --cache CACHE
 
-trains the recipe without these classes, from ImageNet's weights, since the network that the bundled
-model starts from has seen them. `--write DIR` gives what a fine-tune without them needs: even.csv,
-the train and val photos of the 41 classes with an even fine id, iconic.csv, their studio images, and
+trains the recipe without these classes, from ImageNet, since the network that the bundled model
+starts from has seen them. `--write DIR` gives what a fine-tune without them needs: even.csv, the
+train and val photos of the 41 classes with an even fine id, iconic.csv, their studio images, and
 judge.csv, every twentieth of those photos, to validate on. The model is then judged on the other
 40 classes by
 
