@@ -18,6 +18,7 @@ export const say = {
   modelDamaged: "The model is damaged. Load this page again, or build it again.",
   modelBad: "The model gives no usable result on this device. Please report this.",
   noWasm: "This browser cannot run WebAssembly with SIMD. Use a newer browser.",
+  noProduct: (id) => `The catalog has no product “${id}”.`,
   noPhoto: "This file is not an image that this browser can open. Choose a JPEG, PNG or WebP photo.",
   photoTooLarge: "This image has more than 89 million pixels. Choose a smaller one.",
   notLoaded: (file) => `“${file}” could not be loaded. Go online once, and load this page again.`,
