@@ -97,8 +97,7 @@ class Adaptation:
     @cached_property
     def _wide(self) -> NDArray[np.float64]:
         """B: float64 [a, d], so that rows do not depend on the order of sums."""
-        wide = self.axes.astype(np.float64) * self.scales.astype(np.float64)[:, np.newaxis]
-        return wide
+        return self.axes.astype(np.float64) * self.scales.astype(np.float64)[:, np.newaxis]
 
     def applied(self, vectors: Floats) -> Floats:
         """Multiply embeddings float32 [n, d] of length 1 by the matrix; rows of length 1 again."""
