@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 
 from shelflens import Embedder
 from shelflens.webapp.build import build
-from shelflens.webapp.vendor import HERE, cache_folder
+from tests.support.axe import axe_source, check
 from tests.support.browser_host import (
     DEMO,
     DESKTOP,
@@ -387,34 +385,6 @@ def test_accessible_in_every_state(opened: Callable[..., Page], camera: Path) ->
         check(page, axe, f"{scheme} ambiguous")
         page.set_viewport_size(DESKTOP)
         check(page, axe, f"{scheme} desktop")
-
-
-def axe_source() -> str:
-    """axe-core of the lock file, fetched once beside the engine."""
-    root = cache_folder().with_name(cache_folder().name + "-tests")
-    script = root / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, root / name)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
-    return script.read_text()
-
-
-def check(page: Page, axe: str, where: str) -> None:
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    bad = [
-        (
-            violation["id"],
-            violation["impact"],
-            [node["html"][:120] for node in violation["nodes"][:3]],
-        )
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical", "moderate")
-    ]
-    assert not bad, f"{where}: {json.dumps(bad, indent=1)}"
 
 
 def test_targets_are_large_enough_for_a_thumb(opened: Callable[..., Page]) -> None:

@@ -14,6 +14,7 @@ from shelflens.commands.arguments import (
 )
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.trust_option import add_trust, open_trust
+from shelflens.errors import ServeError
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
@@ -45,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"a secret that every request must carry (or the variable {TOKEN_VARIABLE})",
     )
+    parser.add_argument(
+        "--edit-token-file",
+        metavar="FILE",
+        help="a further secret; who carries it may add, correct and delete products at /edit",
+    )
     parser.add_argument("--cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
     parser.add_argument("--key", type=Path, metavar="PEM", help="its key")
     parser.add_argument(
@@ -69,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         host=args.host,
         port=args.port,
         token=read_token(args.token_file),
+        edit_token=read_token(args.edit_token_file, {}, "--edit-token-file"),
         cert=args.cert,
         key=args.key,
         insecure=args.insecure,
@@ -79,6 +86,11 @@ def run(args: argparse.Namespace) -> int:
         max_held_bytes=max(Settings.max_held_bytes, 2 * args.max_mb << 20),
     )
     settings.check()
+    if settings.edit_token and args.trust:
+        raise ServeError(
+            "--edit-token-file with --trust: a changed catalog has no signature, and would be "
+            "refused; edit on another server, sign, and install the result here"
+        )
     from shelflens.catalog.reload import Reloader
     from shelflens.serve.run import serve
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
@@ -42,6 +43,19 @@ def answer_photos(
 
 
 def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
+    with decoding(resources, photo):
+        return embed_query(
+            resources.embedder, photo.content, photo.name, turn=resources.inference_lock
+        )
+
+
+@contextmanager
+def decoding(resources: Resources, photo: Upload) -> Iterator[None]:
+    """A block that decodes a photo: what would take too much is refused, one large one at a time.
+
+    Raises:
+        Problem: 422 a photo that does not open, 503 too little memory for it.
+    """
     kind = format_of(photo.content[:HEAD_BYTES])
     if kind and kind not in BASE_FORMATS:  # its decoder has no budget here
         raise Problem(
@@ -64,9 +78,7 @@ def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
     try:
         large = cost is not None and cost.bytes > LARGE_DECODE_BYTES
         with resources.large_photo_lock if large else nullcontext():
-            return embed_query(
-                resources.embedder, photo.content, photo.name, turn=resources.inference_lock
-            )
+            yield
     except PhotoError as error:
         raise bad_photo(error, photo.name) from error
     except MemoryError as error:

@@ -141,7 +141,7 @@ def known(options: QueryParams, *names: str) -> None:
     """
     for name in options:
         if name not in names:
-            raise wrong("query", " or ".join(names), quoted(name))
+            raise wrong("query", " or ".join(names) or "none", quoted(name))
 
 
 def switch(options: QueryParams, name: str, default: bool) -> bool:
@@ -162,8 +162,8 @@ def wrong(what: str, expected: str, got: str) -> Problem:
     return Problem(400, what, expected=expected, got=got, do="see /docs")
 
 
-def as_json(value: dict[str, Any]) -> Response:
+def as_json(value: dict[str, Any], status: int = 200) -> Response:
     """A JSON answer, which no cache keeps."""
     text = json.dumps(value, ensure_ascii=False)
     headers = {"cache-control": "no-store"}
-    return Response(text, headers=headers, media_type="application/json")
+    return Response(text, status, headers=headers, media_type="application/json")

@@ -133,6 +133,8 @@ def greeting(reloader: Reloader, settings: Settings, port: int) -> list[str]:
     ]
     if settings.web_app:
         lines.append(f"web app  {settings.web_app}")
+    if settings.edit_token:
+        lines.append("edit     at /edit, with the token of --edit-token-file as the password")
     if settings.loopback:
         lines.append("reach    this machine only; --host 0.0.0.0 opens it to others")
         return lines
@@ -143,7 +145,8 @@ def greeting(reloader: Reloader, settings: Settings, port: int) -> list[str]:
         lines.append("token    asked for as a password; leave the user name empty")
     if not settings.cert:
         lines.append("camera   browsers give it to HTTPS pages only: --cert PEM --key PEM")
-        risk = "the token and photos travel" if settings.token else "anyone may ask, and photos go"
+        tokens = settings.token or settings.edit_token
+        risk = "the token and photos travel" if tokens else "anyone may ask, and photos go"
         print(f"warning: {risk} unencrypted without --cert and --key", file=sys.stderr, flush=True)
     elif not settings.token:
         print("note: without --token-file, anyone who reaches it may ask", file=sys.stderr)

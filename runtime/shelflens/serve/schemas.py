@@ -29,6 +29,7 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_TEXTS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 _MS: Schema = {"type": "number", "minimum": 0}
 _ANSWER: Schema = {
     "decision": {"enum": ["match", "ambiguous", "unknown"]},
@@ -70,6 +71,58 @@ SCHEMAS: Schema = {
         ("candidates",),
     ),
     "Answers": _closed({"answers": {"type": "array", "items": _ref("Answer"), "minItems": 2}}),
+    "Edited": _closed(
+        {
+            "act": {"enum": ["add", "confirm", "update", "remove", "undo"]},
+            "id": _text("of the product; empty for an undo"),
+            "products": _count("in the catalog now"),
+            "changed": {"type": "boolean", "description": "false: nothing new"},
+            "fingerprint": _text("of the catalog now; an undo names it"),
+            "undo": {"type": "boolean", "description": "whether the last change can be undone"},
+        }
+    ),
+    "Products": _closed(
+        {
+            "fingerprint": _text("of the catalog"),
+            "undo": {"type": "boolean", "description": "whether the last change can be undone"},
+            "found": _count("how many"),
+            "from": _count("index of the first one listed"),
+            "products": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "id": _text("of the product"),
+                        "name": _text("to show"),
+                        "attributes": _TEXTS,
+                        "images": _count("enrolled"),
+                        "confirmed": _count("photos confirmed later"),
+                        "few": {"type": "boolean", "description": "it needs more photos"},
+                    }
+                ),
+            },
+        }
+    ),
+    "Checks": _closed(
+        {
+            "photos": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "sharpness": {"type": "number", "minimum": 0},
+                        "sharp": {"type": "boolean"},
+                        "same_side_as": {
+                            "type": ["integer", "null"],
+                            "description": "index of the photo before that shows the same side",
+                        },
+                        "known": {
+                            "description": "the product of the catalog that it looks like",
+                            "oneOf": [_ref("Match"), {"type": "null"}],
+                        },
+                    }
+                ),
+            }
+        }
+    ),
     "Similar": _closed(
         {
             "id": _text("of the product asked for"),

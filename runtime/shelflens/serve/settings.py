@@ -25,6 +25,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     token: str | None = None
+    edit_token: str | None = None
+    """Whoever carries it may change the catalog, and look up; None lets nobody."""
     cert: Path | None = None
     key: Path | None = None
     insecure: bool = False
@@ -116,6 +118,11 @@ class Settings:
                 f"--host {self.host}: others could reach the server unprotected; add --token-file "
                 f"FILE (or {TOKEN_VARIABLE}), or --cert PEM --key PEM for HTTPS, or --insecure"
             )
+        if self.edit_token is not None and self.edit_token == self.token:
+            raise ServeError(
+                "--edit-token-file: the same as the token of those who look up, who could then "
+                "change the catalog; make another"
+            )
         if self.web_app is not None and not (self.web_app / "index.html").is_file():
             raise ServeError(
                 f"--web-app {self.web_app}: expected a folder with index.html; make one with "
@@ -131,14 +138,23 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def read_token(path: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+def read_token(
+    path: str | None,
+    environment: Mapping[str, str] = os.environ,
+    option: str = "--token-file",
+) -> str | None:
     """The token from a file, else from the environment; None where neither is.
+
+    Args:
+        path: The file.
+        environment: Where `TOKEN_VARIABLE` may be.
+        option: What messages call it.
 
     Raises:
         ServeError: too short, or characters that do not fit a header; a file others may read.
         OSError: the file cannot be read.
     """
-    where = f"--token-file {path}" if path else TOKEN_VARIABLE
+    where = f"{option} {path}" if path else TOKEN_VARIABLE
     if path:
         mode = Path(path).stat().st_mode
         if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
