@@ -37,10 +37,17 @@ LIBRARIES = {
     "heif.py": {"pillow_heif"},
     "completion.py": {"shtab"},
     "ecdsa.py": {"cryptography"},
+    "authority.py": {"cryptography"},
+    "qr_code.py": {"segno"},
+    "addresses.py": {"ifaddr"},
     "workbook.py": {"openpyxl"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
+CONNECTS = {
+    "shelflens.webapp.host_client": ("webapp/check.py", "commands/page.py"),
+}
+"""The only modules that open connections, to the address that was typed; and who loads them."""
 
 
 def modules(package: str) -> list[Path]:
@@ -88,9 +95,35 @@ def test_the_runtime_has_no_way_to_the_network() -> None:
         may = {"socket", "ssl", "asyncio", "http"} if path.parent == SERVE else set()
         if path.name == "notify.py":  # systemd is told through a local socket, see below
             may = {"socket"}
+        if dotted(path) in CONNECTS:
+            continue
+        if path == PACKAGES["shelflens"] / "webapp" / "check.py":
+            assert re.findall(r"^from urllib.*", path.read_text(), re.M) == [
+                "from urllib.parse import urljoin, urlsplit"
+            ]
+            may = {"urllib"}
         assert not imported(path) & (NETWORK - may), path
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"http\.client|create_connection|\.connect\(\(", text), path
+
+
+def dotted(path: Path) -> str:
+    """The name of a module of the runtime."""
+    return ".".join(path.relative_to(ROOT / "runtime").with_suffix("").parts)
+
+
+def test_a_connection_is_opened_where_it_was_asked_for_and_nowhere_else() -> None:
+    for path in modules("shelflens"):
+        text = path.read_text(encoding="utf-8")
+        for module, users in CONNECTS.items():
+            inside = path.relative_to(PACKAGES["shelflens"]).as_posix()
+            if dotted(path) != module and inside not in users:
+                assert module not in text, f"{path} knows {module}"
+    code = (
+        "import shelflens.webapp.build, shelflens.commands.page, shelflens.commands.watch\n"
+        "import shelflens.commands.lookup, shelflens.catalog.reload"
+    )
+    assert not loaded_by(code) & {*CONNECTS, "http.client", "urllib.request"}
 
 
 def test_only_its_command_knows_the_server() -> None:
