@@ -34,7 +34,7 @@ def make_app(
     find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
     connections: Connections | None = None,
-    routes: Sequence[BaseRoute] = (),
+    more_routes: Sequence[BaseRoute] = (),
 ) -> AccessControl:
     """The ASGI application.
 
@@ -44,7 +44,7 @@ def make_app(
         find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
         connections: Those of the server, for the metrics.
-        routes: Further ones, behind the token as all are.
+        more_routes: Further ones, behind the token as all are.
     """
     files = CurrentFiles(reloader)
     lookups = WorkerPool(files, workers=settings.workers, queue_size=settings.queue_size)
@@ -69,8 +69,8 @@ def make_app(
         headers = {"cache-control": "no-cache"}
         return FileResponse(FORM / "style.css", headers=headers, media_type="text/css")
 
-    all_routes: list[BaseRoute] = [
-        *routes,
+    routes: list[BaseRoute] = [
+        *more_routes,
         Route("/lookup", api.lookup, methods=["POST"]),
         Route("/similar/{id:path}", api.similar),
         Route("/catalog", api.catalog),
@@ -81,11 +81,11 @@ def make_app(
         Route("/docs.css", docs_css),
     ]
     if find_image is not None:
-        all_routes.append(Route("/pictures/{id:path}", ProductImages(lookups, find_image).get))
+        routes.append(Route("/pictures/{id:path}", ProductImages(lookups, find_image).get))
     if settings.web_app is not None:
-        all_routes += web_app_routes(settings.web_app)
+        routes += web_app_routes(settings.web_app)
     else:
-        all_routes += photo_form_routes(find_image is not None)
+        routes += photo_form_routes(find_image is not None)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -95,7 +95,7 @@ def make_app(
             pool.close()
 
     app = Starlette(
-        routes=all_routes,
+        routes=routes,
         lifespan=life,
         exception_handlers={
             Problem: on_problem,

@@ -76,7 +76,7 @@ def serve(
         find_image=find_image,
         on_ready=ready,
         connections=Protocol.connected,
-        routes=routes,
+        more_routes=routes,
     )
     if phone is not None:
         app = Door(app)

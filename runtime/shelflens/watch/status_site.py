@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -145,7 +146,8 @@ def _words(answer: Mapping[str, Any]) -> str:
 
 
 def _clock(at: str) -> str:
-    return at[11:19]
+    """The time of day here, of a time in UTC."""
+    return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S}"
 
 
 class _Server(ThreadingHTTPServer):
