@@ -15,6 +15,7 @@ EXAMPLES = (
     "page build --catalog store.catalog --out page",
     "page build --catalog store.catalog --images products.csv --out page",
     "page check https://shop.example/app/",
+    "page check https://192.168.1.20:8443/ --authority shelflens.crt",
 )
 
 

@@ -14,8 +14,8 @@ from shelflens.errors import DataError, UsageError
 
 HELP = "Make this device an appliance: `shelflens watch` as a service that starts by itself."
 EXAMPLES = (
-    "service install --dry-run -- watch picamera --catalog store.catalog",
-    "service install -- watch picamera --catalog store.catalog --trust shop.pub --http 8090",
+    "service install --dry-run -- watch picamera --catalog my.catalog",
+    "service install -- watch 0 --catalog my.catalog --trust shop.pub",
 )
 
 
