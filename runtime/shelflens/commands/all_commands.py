@@ -31,6 +31,7 @@ class Command:
 COMMANDS = (
     Command("lookup", "which product a photo shows"),
     Command("watch", "what is held before a camera, once per product shown"),
+    Command("service", "this device as an appliance: watch as a service that starts by itself"),
     Command("similar", "products like this one"),
     Command("recommend", "what this customer would like, and why"),
     Command("profile", "a customer's likes, in one private file"),

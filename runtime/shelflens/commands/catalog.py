@@ -43,6 +43,8 @@ EXAMPLES = (
     "catalog install new.catalog --catalog /srv/shelflens/store.catalog",
     "catalog rollback /srv/shelflens/store.catalog",
     "catalog rollback --catalog /srv/shelflens/store.catalog",
+    "catalog receive incoming store.catalog --trust shop.pub",
+    "catalog receive /var/lib/shop/incoming my.catalog --trust shop.pub",
     "catalog diff yesterday.catalog today.catalog --out today.delta",
     "catalog diff store.catalog new.catalog --out new.delta",
     "catalog apply store.catalog today.delta",
@@ -58,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="act",
         required=True,
         metavar="build|info|add|update|export|remove|calibrate|confirm|unconfirm|install|rollback"
-        "|diff|apply|merge",
+        "|receive|diff|apply|merge",
     )
 
     enroll.add_build(acts.add_parser("build", help="embed a dataset into a new catalog"))

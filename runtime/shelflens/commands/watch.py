@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from shelflens.watch import FrameFilter, Frames, Sighting, Watcher
 from shelflens.watch.hook import Hook, split
 from shelflens.watch.notify import Notifier
 from shelflens.watch.output import Output, status
+from shelflens.watch.reporting import Reporting
 from shelflens.watch.session import Session, Stop
 from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_source
 from shelflens.watch.throttle import RateLimiter
@@ -85,6 +87,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exec-seconds", type=positive, default=10, help="how long it may run (default: 10)"
     )
     parser.add_argument(
+        "--publish",
+        metavar="URL",
+        help="send each answer to an MQTT broker, mqtt://[USER@]HOST[:PORT][/TOPIC] (mqtts: TLS), "
+        "where Home Assistant finds it; the password in SHELFLENS_MQTT_PASSWORD; needs "
+        "shelflens[mqtt]",
+    )
+    parser.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="a page that shows the last answers, without photos (this machine only; "
+        "0.0.0.0:PORT for all)",
+    )
+    parser.add_argument(
         "--size", type=_size, default=(640, 480), help="of a camera's frames (default: 640x480)"
     )
     parser.add_argument(
@@ -111,8 +126,9 @@ def run(args: argparse.Namespace) -> int:
     if args.retry and not is_camera(args.source):
         raise UsageError(f"--retry: expected a camera, got {args.source}")
     words = split(args.exec) if args.exec is not None else []
+    reporting = Reporting.parse(args.publish, args.http)
     if args.print_unit:
-        print(_unit(args), end="")
+        print(unit_of(args), end="")
         return 0
     trust = open_trust(args)
     reloader = Reloader(args.catalog, lambda: open_model(args, trust), args.model, trust=trust)
@@ -123,6 +139,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.enter_context(stop.on_signals())
         hook = Hook(words, seconds=args.exec_seconds, report=output.log) if words else None
+        report = stack.enter_context(reporting.opened(output.log))
 
         def on_answer(sighting: Sighting) -> None:
             if args.only and sighting.answer.decision not in args.only:
@@ -130,9 +147,12 @@ def run(args: argparse.Namespace) -> int:
             values = output.print_answer(sighting)
             if hook is not None:
                 hook.run(values)
+            report.answer(values)
 
         def on_tick() -> None:
-            notifier.keep_alive(output.status(watcher, rate_limiter.throttle_reason))
+            text = output.status(watcher, rate_limiter.throttle_reason)
+            notifier.keep_alive(text)
+            report.tick(text, watcher.frames, reloader.catalog)
 
         session = Session(
             watcher, reloader, lambda: _open_frames(args), rate_limiter=rate_limiter, stop=stop,
@@ -155,8 +175,16 @@ def _open_frames(args: argparse.Namespace) -> Frames:
     return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
 
 
-def _unit(args: argparse.Namespace) -> str:
-    """The unit of these arguments; reports on standard error what its user cannot read."""
+def unit_of(args: argparse.Namespace, *, planned: Sequence[Path] = ()) -> str:
+    """The unit of these arguments; reports on standard error what its user cannot read.
+
+    Args:
+        args: Of the command.
+        planned: Files that are not there yet, and will be readable.
+
+    Raises:
+        UsageError: arguments that a service cannot have.
+    """
     from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
 
     if args.source == STDIN:
@@ -167,10 +195,17 @@ def _unit(args: argparse.Namespace) -> str:
     program = Path(sys.executable).absolute()
     words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
     for path in [*paths, program, BUNDLED_MODEL.absolute()]:
+        if path in planned:
+            continue
         problem = unreadable_reason(path)
         if problem:
             print(f"shelflens watch: {problem}", file=sys.stderr)
-    return systemd_unit(words, paths, picamera=args.source.partition(":")[0] == PICAMERA)
+    return systemd_unit(
+        words,
+        paths,
+        picamera=args.source.partition(":")[0] == PICAMERA,
+        network=bool(args.publish or args.http),
+    )
 
 
 def command_words(args: argparse.Namespace) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -43,6 +43,7 @@ def make_app(
     find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
     connections: Connections | None = None,
+    more_routes: Sequence[BaseRoute] = (),
 ) -> AccessControl:
     """The ASGI application.
 
@@ -52,6 +53,7 @@ def make_app(
         find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
         connections: Those of the server, for the metrics.
+        more_routes: Further ones, behind the token as all are.
     """
     files = CurrentFiles(reloader)
     lookups = WorkerPool(files, workers=settings.workers, queue_size=settings.queue_size)
@@ -78,6 +80,7 @@ def make_app(
         return FileResponse(FORM / "style.css", headers=headers, media_type="text/css")
 
     routes: list[BaseRoute] = [
+        *more_routes,
         Route("/lookup", api.lookup, methods=["POST"]),
         Route("/similar/{id:path}", api.similar),
         Route("/catalog", api.catalog),

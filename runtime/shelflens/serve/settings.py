@@ -102,15 +102,23 @@ class Settings:
             return True
         return not (self.loopback or self.hosts) and _is_address(name)
 
+    def check_pair(self) -> None:
+        """Refuse a certificate without a key, or the other way round.
+
+        Raises:
+            ServeError: one line.
+        """
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("--cert", "--key") if self.cert else ("--key", "--cert")
+            raise ServeError(f"{given} without {missing}: HTTPS needs both, as PEM files")
+
     def check(self) -> None:
         """Refuse settings that expose the server unprotected, or cannot work.
 
         Raises:
             ServeError: one line that says what to do.
         """
-        if (self.cert is None) != (self.key is None):
-            given, missing = ("--cert", "--key") if self.cert else ("--key", "--cert")
-            raise ServeError(f"{given} without {missing}: HTTPS needs both, as PEM files")
+        self.check_pair()
         if not 0 <= self.port <= 65535:
             raise ServeError(f"--port: expected 0 to 65535, got {self.port}")
         if not (self.loopback or self.token or self.cert or self.insecure):
