@@ -21,8 +21,7 @@ import zxingcpp
 from benchmarks.provenance import RESULTS, save, stamp, table
 from benchmarks.quality.grocery import SHARED
 from shelflens.barcode.gtin import check_digit, gtin
-from shelflens.barcode.reader import read_barcodes
-from shelflens.barcode.reader import grey_of
+from shelflens.barcode.reader import grey_of, read_barcodes
 from tests.support.barcodes import draw_photo
 
 LABELS = 30

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from shelflens.barcode.gtin import gtin
+from shelflens.model.image import Photo, load_reduced
 
 LONGEST = 1600
 """Pixels of the longest side in which barcodes are looked for: a code across an eighth of a photo
@@ -57,6 +58,17 @@ class Region:
 def can_read_barcodes() -> bool:
     """Whether zxing-cpp is installed."""
     return importlib.util.find_spec("zxingcpp") is not None
+
+
+def grey_of(photo: Photo) -> Grey:
+    """A photo as `read_barcodes` takes it: luminance, uint8 [h, w], at most `LONGEST` a side.
+
+    Raises:
+        PhotoError, OSError: as `load_image`.
+    """
+    picture = Image.fromarray(load_reduced(photo, LONGEST)).convert("L")
+    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR)
+    return np.asarray(picture)
 
 
 def read_barcodes(grey: Grey) -> list[str]:
