@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from shelflens import Catalog
 from shelflens.barcode.gtin import check_digit, gtin
 from shelflens.barcode.reader import LONGEST, grey_of, read_barcodes, regions
-from tests.support.barcodes import draw_photo
+from shelflens.catalog.barcodes import has_barcodes, products_with
+from tests.support.barcodes import draw_label, draw_photo
 
 
 @pytest.mark.parametrize(
@@ -90,3 +96,60 @@ def test_a_photo_is_made_small_and_upright() -> None:
     picture.save(stream, "JPEG", exif=exif)
     grey = grey_of(stream.getvalue())
     assert grey.shape == (LONGEST, LONGEST * 3 // 4)
+
+
+CODE = "4006381333931"
+SECOND = "5901234123457"
+
+
+def store(columns: dict[str, dict[str, str]]) -> Catalog:
+    rows = np.eye(8, dtype=np.float32)[: len(columns)]
+    return Catalog(list(columns), rows, space="s", attributes=columns)
+
+
+def test_products_by_code() -> None:
+    catalog = store(
+        {
+            "tea": {"EAN": CODE},
+            "soap": {"Barcode": f"{SECOND} | 96385074"},
+            "milk": {"name": CODE},  # not a column of codes
+            "jam": {"upc": "36000291452"},
+            "tin": {"barcode": SECOND},
+        }
+    )
+    assert has_barcodes(catalog)
+    assert not has_barcodes(store({"tea": {"name": "barcode"}}))
+    for number, indices in ((CODE, [0]), (SECOND, [1, 4]), ("96385074", [1]), ("12345670", [])):
+        assert products_with(catalog, number.zfill(14)) == indices
+    assert products_with(catalog, "036000291452".zfill(14)) == [3]
+
+
+def test_a_code_decides_and_the_picture_contradicts(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    pytest.importorskip("zxingcpp")
+    demo = resources.files("shelflens") / "data" / "demo" / "studio"
+    studio = sorted(path for path in Path(str(demo)).rglob("*.*") if path.is_file())[:2]
+    for name, path in zip("ab", studio, strict=True):
+        Image.open(path).convert("RGB").save(tmp_path / f"{name}.png")
+    (tmp_path / "shop.csv").write_text(f"path,product,ean\na.png,a,{CODE}\nb.png,b,{SECOND}\n")
+    catalog = tmp_path / "s.catalog"
+    assert run("catalog", "build", tmp_path / "shop.csv", "--out", catalog)[0] == 0
+    label = Image.fromarray(draw_photo(CODE, np.random.default_rng(1), width=500))
+    label.save(tmp_path / "label.png")
+    _, out, _ = run("lookup", tmp_path / "label.png", "--catalog", catalog, "--json")
+    answer = json.loads(out)
+    assert (answer["decision"], answer["basis"]) == ("match", "barcode")
+    assert (answer["matches"][0]["id"], answer["barcodes"]) == ("a", [CODE.zfill(14)])
+    picture = Image.open(tmp_path / "b.png").resize((1600, 1600))
+    picture.paste(draw_label(CODE, width=440).convert("RGB"), (40, 1240))
+    picture.save(tmp_path / "both.png")
+    _, out, _ = run("lookup", tmp_path / "both.png", "--catalog", catalog, "--json")
+    answer = json.loads(out)
+    assert (answer["matches"][0]["id"], answer["basis"], answer["vision"]) == ("a", "barcode", "b")
+    _, out, _ = run("lookup", tmp_path / "both.png", "--catalog", catalog)
+    assert "the picture looks like b" in out
+    _, out, _ = run("lookup", tmp_path / "label.png", "--catalog", catalog, "--barcode", "off")
+    assert "barcode" not in out
+    _, out, _ = run("lookup", tmp_path / "label.png", "--catalog", catalog)
+    assert "match: a  (confidence 0.99 by its barcode" in out

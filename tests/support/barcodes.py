@@ -10,6 +10,18 @@ SIZE = (1200, 1600)
 """Width and height."""
 
 
+def draw_label(number: str, *, kind: str = "EAN13", width: int = 420) -> Image.Image:
+    """A code on its label, luminance."""
+    import zxingcpp
+
+    code = zxingcpp.create_barcode(number, getattr(zxingcpp.BarcodeFormat, kind))
+    bars = Image.fromarray(np.asarray(code.to_image(scale=4))).convert("L")
+    label = Image.new("L", (bars.width + 60, bars.height + 80), 235)
+    label.paste(bars, (30, 40))
+    height = round(label.height * width / label.width)
+    return label.resize((width, height), Image.Resampling.LANCZOS)
+
+
 def draw_photo(
     number: str,
     generator: np.random.Generator,
@@ -34,14 +46,7 @@ def draw_photo(
     Returns:
         uint8 [1600, 1200], luminance.
     """
-    import zxingcpp
-
-    code = zxingcpp.create_barcode(number, getattr(zxingcpp.BarcodeFormat, kind))
-    bars = Image.fromarray(np.asarray(code.to_image(scale=4))).convert("L")
-    label = Image.new("L", (bars.width + 60, bars.height + 80), 235)
-    label.paste(bars, (30, 40))
-    height = round(label.height * width / label.width)
-    label = label.resize((width, height), Image.Resampling.LANCZOS)
+    label = draw_label(number, kind=kind, width=width)
     ground = (generator.random((12, 9)) * 150 + 60).astype(np.uint8)
     photo = Image.fromarray(ground).resize(SIZE, Image.Resampling.BICUBIC)
     bicubic = Image.Resampling.BICUBIC

@@ -8,7 +8,9 @@ import math
 import sys
 from collections.abc import Iterator
 
+from shelflens.barcode.reader import can_read_barcodes
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.barcodes import BARCODE, has_barcodes
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
@@ -53,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit with 0 for match, 3 ambiguous, 4 unknown; of several answers the highest",
     )
+    parser.add_argument(
+        "--barcode",
+        choices=["auto", "off"],
+        default="auto",
+        help="whether a product's barcode in the photo decides: where zxing-cpp is installed and "
+        "the catalog has a column barcode, ean, gtin or upc (default: auto)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
 
 
@@ -63,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     embedder = open_model(args, trust)
     catalog.require(embedder.card.space)
     photos, status = find_photos(args.photos), 0
-    queries = _embedded(embedder, photos)
+    coded = args.barcode == "auto" and can_read_barcodes() and has_barcodes(catalog)
+    queries = _embedded(embedder, photos, barcodes=coded)
     if args.fuse:
         together = list(queries)
         status = _print_answer(catalog, together, args) if together else 0
@@ -75,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
     return status if args.status else 0
 
 
-def _embedded(embedder: Embedder, photos: Photos) -> Iterator[EmbeddedQuery]:
+def _embedded(embedder: Embedder, photos: Photos, *, barcodes: bool) -> Iterator[EmbeddedQuery]:
     for name in photos.names:
         try:
             photo = sys.stdin.buffer.read() if name == STDIN else name
-            yield embed_query(embedder, photo, name)
+            yield embed_query(embedder, photo, name, barcodes=barcodes)
         except (PhotoError, OSError) as error:
             photos.failed(error)
 
@@ -93,6 +103,8 @@ def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse
         names = timed.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
         print(_table(shown, timed.answer, timed.spent["total"]))
+        if timed.coded is not None and (vision := timed.coded.vision) and vision.best:
+            print(printable(f"   the picture looks like {vision.best.name}: is the code its own?"))
     return STATUS[timed.answer.decision]
 
 
@@ -120,6 +132,8 @@ def words_of(answer: Answer) -> tuple[str, str]:
     # Rounded down: nothing is shown as certain.
     confidence = "confidence" if answer.best else "confidence in the first"
     confidence += f" {math.floor(answer.confidence * 100) / 100:.2f}"
-    if answer.basis != MEASURED:
+    if answer.basis == BARCODE:
+        confidence += " by its barcode"
+    elif answer.basis != MEASURED:
         confidence += f" by {answer.basis}, not calibrated"
     return text, confidence
