@@ -7,6 +7,7 @@ of a million products needs no index of codes.
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,11 +40,16 @@ class CodedAnswer:
     """`match` with a product that has none of these codes; None where nothing contradicts."""
 
 
+_known: weakref.WeakKeyDictionary[Catalog, bool] = weakref.WeakKeyDictionary()
+
+
 def has_barcodes(catalog: Catalog) -> bool:
-    """Whether a product has a column for codes, found without parsing them."""
-    names = {name for column in COLUMNS for name in (column, column.upper(), column.title())}
-    products = catalog.contents.products
-    return any(products.mentions(f'"{name}":') for name in sorted(names))
+    """Whether a product has a column for codes, found without parsing them, once per catalog."""
+    if catalog not in _known:
+        names = {name for column in COLUMNS for name in (column, column.upper(), column.title())}
+        products = catalog.contents.products
+        _known[catalog] = any(products.mentions(f'"{name}":') for name in sorted(names))
+    return _known[catalog]
 
 
 def products_with(catalog: Catalog, number: str) -> list[int]:
@@ -53,13 +59,12 @@ def products_with(catalog: Catalog, number: str) -> list[int]:
         catalog: The catalog.
         number: 14 digits, as `gtin` gives them.
     """
-    products, digits = catalog.contents.products, number.lstrip("0").encode()
-    text, found = products.records.tobytes(), set()
-    for hit in re.finditer(re.escape(digits), text):
-        index = int(np.searchsorted(products.first_byte, hit.start(), side="right")) - 1
-        if number in numbers_of(products.record(index)["attributes"]):
-            found.add(index)
-    return sorted(found)
+    products = catalog.contents.products
+    return [
+        index
+        for index in products.holding(number.lstrip("0"))
+        if number in numbers_of(products.record(index)["attributes"])
+    ]
 
 
 def numbers_of(attributes: Mapping[str, str]) -> set[str]:
