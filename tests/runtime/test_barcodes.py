@@ -12,12 +12,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openapi_schema_validator import OAS31Validator
 from PIL import Image
+from starlette.testclient import TestClient
 
-from shelflens import Catalog
+from shelflens import Catalog, Embedder
 from shelflens.barcode.gtin import check_digit, gtin
 from shelflens.barcode.reader import LONGEST, grey_of, read_barcodes, regions
 from shelflens.catalog.barcodes import has_barcodes, products_with
+from shelflens.catalog.reload import Reloader
+from shelflens.cli import main
+from shelflens.model.image import Photo
+from shelflens.serve.app import make_app
+from shelflens.serve.settings import Settings
+from shelflens.watch import Frame, FrameFilter, Sighting, Watcher
 from tests.support.barcodes import draw_label, draw_photo
 
 
@@ -75,6 +83,16 @@ def test_no_code() -> None:
     assert regions(np.zeros((10, 10), np.uint8)) == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "number"), [("EAN8", "96385074"), ("UPCA", "036000291452"), ("UPCE", "04252614")]
+)
+def test_kinds_of_codes(kind: str, number: str) -> None:
+    pytest.importorskip("zxingcpp")
+    photo = draw_photo(number, np.random.default_rng(2), kind=kind, angle=20)
+    # A UPC-E has no check of its own worth the name, so it is not read.
+    assert read_barcodes(photo) == ([] if kind == "UPCE" else [number.zfill(14)])
+
+
 def test_two_codes() -> None:
     pytest.importorskip("zxingcpp")
     generator = np.random.default_rng(3)
@@ -115,13 +133,18 @@ def test_products_by_code() -> None:
             "milk": {"name": CODE},  # not a column of codes
             "jam": {"upc": "36000291452"},
             "tin": {"barcode": SECOND},
+            "rice": {"ean": "5 012345-678900"},
+            "5000112637922": {},
         }
     )
     assert has_barcodes(catalog)
-    assert not has_barcodes(store({"tea": {"name": "barcode"}}))
+    assert not has_barcodes(store({"tea": {"name": "barcode"}, "96385074": {}}))
+    assert has_barcodes(store({"5000112637922": {}}))
     for number, indices in ((CODE, [0]), (SECOND, [1, 4]), ("96385074", [1]), ("12345670", [])):
         assert products_with(catalog, number.zfill(14)) == indices
     assert products_with(catalog, "036000291452".zfill(14)) == [3]
+    assert products_with(catalog, "5012345678900".zfill(14)) == [5]
+    assert products_with(catalog, "5000112637922".zfill(14)) == [6]
 
 
 def test_a_code_decides_and_the_picture_contradicts(
@@ -153,3 +176,79 @@ def test_a_code_decides_and_the_picture_contradicts(
     assert "barcode" not in out
     _, out, _ = run("lookup", tmp_path / "label.png", "--catalog", catalog)
     assert "match: a  (confidence 0.99 by its barcode" in out
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog of two products of the demo with codes, `CODE` and `SECOND`."""
+    folder = tmp_path_factory.mktemp("coded")
+    demo = Path(str(resources.files("shelflens") / "data" / "demo" / "studio"))
+    with (folder / "shop.csv").open("w", encoding="utf-8") as stream:
+        stream.write("path,product,ean\n")
+        for path, name, code in zip(sorted(demo.glob("*.jpg")), "ab", (CODE, SECOND), strict=False):
+            Image.open(path).save(folder / f"{name}.png")
+            stream.write(f"{name}.png,{name},{code}\n")
+    words = ["catalog", "build", str(folder / "shop.csv"), "--out", str(folder / "s.catalog")]
+    assert main(words) == 0
+    return folder
+
+
+def with_label(picture: Path, code: str) -> Image.Image:
+    """A picture of a product with a label in a corner."""
+    photo = Image.open(picture).convert("RGB").resize((1200, 1200))
+    photo.paste(draw_label(code, width=420).convert("RGB"), (40, 860))
+    return photo
+
+
+def test_the_server_answers_by_the_barcode(coded: Path) -> None:
+    pytest.importorskip("zxingcpp")
+    buffer = io.BytesIO()
+    with_label(coded / "b.png", CODE).save(buffer, "JPEG", quality=92)
+    for barcodes, first in ((True, "a"), (False, "b")):
+        reloader = Reloader(coded / "s.catalog", Embedder.open)
+        app = make_app(reloader, Settings(barcodes=barcodes))
+        with TestClient(app, base_url="http://127.0.0.1:8080") as server:
+            headers = {"content-type": "image/jpeg"}
+            answer = server.post("/lookup", content=buffer.getvalue(), headers=headers).json()
+            described = server.get("/openapi.json").json()["components"]
+        OAS31Validator({**described["schemas"]["Answer"], "components": described}).validate(answer)
+        assert answer["matches"][0]["id"] == first
+        assert (answer["basis"] == "barcode") == barcodes
+        assert answer.get("vision") == ("b" if barcodes else None)
+
+
+def test_watch_answers_by_the_barcode(coded: Path) -> None:
+    pytest.importorskip("zxingcpp")
+    catalog, embedder = Catalog.open(coded / "s.catalog"), Embedder.open(threads=1)
+    plain = np.asarray(Image.open(coded / "b.png").convert("RGB").resize((640, 640)))
+    label = np.asarray(with_label(coded / "b.png", CODE).resize((800, 800)))
+    counter = np.full((480, 640, 3), 120, np.uint8)
+    frames = [*[plain] * 20, *[counter] * 20, *[label] * 20]
+
+    def watched(*, barcodes: bool) -> list[Sighting]:
+        watcher = Watcher(catalog, embedder, barcodes=barcodes)
+        seen = [watcher.see(Frame(pixels, n / 10)) for n, pixels in enumerate(frames)]
+        return [sight for sight in seen if sight and sight.answer.decision != "unknown"]
+
+    by_picture, by_code = watched(barcodes=True)
+    assert by_picture.coded is None
+    assert by_picture.answer.matches[0].id == "b"
+    assert (by_code.to_dict()["id"], by_code.answer.basis) == ("a", "barcode")
+    assert by_code.to_dict()["barcodes"] == [CODE.zfill(14)]
+    off = watched(barcodes=False)
+    assert {sighting.answer.matches[0].id for sighting in off} == {"b"}
+
+
+def test_frames_without_a_burst_are_not_searched(
+    coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zxingcpp")
+    searched: list[Photo] = []
+    monkeypatch.setattr(
+        "shelflens.watch.loop._barcodes_in", lambda photo: searched.append(photo) or []
+    )
+    watcher = Watcher(Catalog.open(coded / "s.catalog"), Embedder.open(threads=1))
+    plain = np.asarray(Image.open(coded / "b.png").convert("RGB").resize((320, 240)))
+    for n in range(60):
+        watcher.see(Frame(plain, n / 10))
+    assert 1 <= len(searched) <= FrameFilter().burst

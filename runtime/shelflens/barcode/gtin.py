@@ -1,4 +1,4 @@
-"""Global Trade Item Numbers: EAN-13, EAN-8, UPC-A and UPC-E are one number in several lengths.
+"""Global Trade Item Numbers: EAN-13, EAN-8 and UPC-A are one number in several lengths.
 
 Lengths, check digit and the form with leading zeros: GS1 General Specifications, section 7.9.
 """

@@ -10,6 +10,7 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,11 @@ from shelflens.catalog.answer import Answer, Match
 from shelflens.catalog.catalog import Catalog
 
 COLUMNS = ("barcode", "ean", "gtin", "upc")
-"""Columns that hold codes, in any case; several codes stand apart by | or ;."""
+"""Columns that hold codes, in any case; several codes stand apart by | or ;. A product id of 12
+digits or more is one too."""
+
+_ID_DIGITS = 12
+"""Shorter ids that pass for an EAN-8 are numbers of the shop's own."""
 
 BARCODE = "barcode"
 """`Answer.basis` of an answer by a code."""
@@ -39,16 +44,33 @@ class CodedAnswer:
     vision: Answer | None
     """`match` with a product that has none of these codes; None where nothing contradicts."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values: `barcodes`, and `vision`, an id, where the picture contradicts."""
+        seen = self.vision.best if self.vision is not None else None
+        return {"barcodes": self.numbers, **({"vision": seen.id} if seen else {})}
+
+
+def reads_barcodes(catalog: Catalog) -> bool:
+    """Whether products of this catalog have codes, and zxing-cpp is here to read them."""
+    if not has_barcodes(catalog):
+        return False
+    from shelflens.barcode.reader import can_read_barcodes  # a lookup without starts sooner
+
+    return can_read_barcodes()
+
 
 _known: weakref.WeakKeyDictionary[Catalog, bool] = weakref.WeakKeyDictionary()
 
 
 def has_barcodes(catalog: Catalog) -> bool:
-    """Whether a product has a column for codes, found without parsing them, once per catalog."""
+    """Whether products have codes: a column for them, found without parsing the records, or the
+    first product's id; looked at once per catalog."""
     if catalog not in _known:
         names = {name for column in COLUMNS for name in (column, column.upper(), column.title())}
         products = catalog.contents.products
-        _known[catalog] = any(products.mentions(f'"{name}":') for name in sorted(names))
+        _known[catalog] = any(products.mentions(f'"{name}":') for name in sorted(names)) or (
+            len(products) > 0 and bool(_code_of_id(products.record(0)["id"]))
+        )
     return _known[catalog]
 
 
@@ -62,16 +84,26 @@ def products_with(catalog: Catalog, number: str) -> list[int]:
     products = catalog.contents.products
     return [
         index
-        for index in products.holding(number.lstrip("0"))
-        if number in numbers_of(products.record(index)["attributes"])
+        for index in products.holding_digits(number.lstrip("0"))
+        if number in numbers_of(products.record(index))
     ]
 
 
-def numbers_of(attributes: Mapping[str, str]) -> set[str]:
-    """The codes of a product, 14 digits each; what is none is left out."""
-    texts = [text for column, text in attributes.items() if column.casefold() in COLUMNS]
+def numbers_of(record: Mapping[str, Any]) -> set[str]:
+    """The codes of a product, 14 digits each; what is none is left out.
+
+    Args:
+        record: As `ProductTable.record` gives it.
+    """
+    attributes = record["attributes"].items()
+    texts = [text for column, text in attributes if column.casefold() in COLUMNS]
     parts = [part for text in texts for part in re.split(r"[|;]", text)]
-    return {number for part in parts if (number := gtin(part.strip()))}
+    return _code_of_id(record["id"]) | {number for part in parts if (number := gtin(part.strip()))}
+
+
+def _code_of_id(product_id: str) -> set[str]:
+    number = gtin(product_id) if len(product_id) >= _ID_DIGITS else None
+    return {number} if number else set()
 
 
 def answer_by_barcode(

@@ -48,14 +48,8 @@ class TimedAnswer:
         """The answer as JSON values: `photo` or, of several fused, `photos`; then the answer."""
         photos = {"photos": self.names} if self.fused else {"photo": self.names[0]}
         ms = {step: round(value, 2) for step, value in self.spent.items()}
-        return {**photos, **self.answer.to_dict(), **self._by_barcode(), "ms": ms}
-
-    def _by_barcode(self) -> dict[str, Any]:
-        if self.coded is None:
-            return {}
-        vision = self.coded.vision
-        seen = {"vision": vision.best.id} if vision is not None and vision.best is not None else {}
-        return {"barcodes": self.coded.numbers, **seen}
+        coded = self.coded.to_dict() if self.coded is not None else {}
+        return {**photos, **self.answer.to_dict(), **coded, "ms": ms}
 
 
 def embed_query(

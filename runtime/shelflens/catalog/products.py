@@ -7,6 +7,7 @@ A change leaves the bytes of the products that stay as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -264,21 +265,21 @@ class ProductTable:
         """Whether a record holds this text, found without parsing them."""
         return self._find(text.encode()) >= 0
 
-    def holding(self, text: str) -> list[int]:
-        """The indices of the records that hold this text, found without parsing them; rising."""
-        offsets = np.array(list(self._offsets(text.encode())), np.uint64)
-        found = np.searchsorted(self.first_byte, offsets, side="right") - 1
+    def holding_digits(self, digits: str) -> list[int]:
+        """The indices of the records that hold these digits, blanks and hyphens between them or
+        not, found without parsing the records; rising."""
+        pattern = re.compile("[ -]?".join(digits).encode())
+        offsets = []
+        for start in range(0, len(self.records), _SEARCH_BYTES):
+            piece = self.records[start : start + _SEARCH_BYTES + 2 * len(digits)].tobytes()
+            offsets += [start + match.start() for match in pattern.finditer(piece)]
+        found = np.searchsorted(self.first_byte, np.array(offsets, np.uint64), side="right") - 1
         return sorted(set(found.tolist()))
 
     def _find(self, text: bytes) -> int:
-        """Where the records first hold this text, or -1."""
-        return next(self._offsets(text), -1)
-
-    def _offsets(self, text: bytes) -> Iterator[int]:
-        """Where the records hold this text; they are read piece by piece."""
+        """Where the records first hold this text, or -1; they are read piece by piece."""
         for start in range(0, len(self.records), _SEARCH_BYTES):
             piece = self.records[start : start + _SEARCH_BYTES + len(text) - 1].tobytes()
-            offset = piece.find(text)
-            while offset >= 0:
-                yield start + offset
-                offset = piece.find(text, offset + 1)
+            if (offset := piece.find(text)) >= 0:
+                return start + offset
+        return -1

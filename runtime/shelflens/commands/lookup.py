@@ -8,13 +8,13 @@ import math
 import sys
 from collections.abc import Iterator
 
-from shelflens.barcode.reader import can_read_barcodes
 from shelflens.catalog.answer import Answer
-from shelflens.catalog.barcodes import BARCODE, has_barcodes
+from shelflens.catalog.barcodes import BARCODE, CodedAnswer, reads_barcodes
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import (
+    add_barcode,
     add_model,
     open_model,
     positive,
@@ -55,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit with 0 for match, 3 ambiguous, 4 unknown; of several answers the highest",
     )
-    parser.add_argument(
-        "--barcode",
-        choices=["auto", "off"],
-        default="auto",
-        help="whether a product's barcode in the photo decides: where zxing-cpp is installed and "
-        "the catalog has a column barcode, ean, gtin or upc (default: auto)",
-    )
+    add_barcode(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
 
 
@@ -72,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
     embedder = open_model(args, trust)
     catalog.require(embedder.card.space)
     photos, status = find_photos(args.photos), 0
-    coded = args.barcode == "auto" and can_read_barcodes() and has_barcodes(catalog)
-    queries = _embedded(embedder, photos, barcodes=coded)
+    barcodes = args.barcode == "auto" and reads_barcodes(catalog)
+    queries = _embedded(embedder, photos, barcodes=barcodes)
     if args.fuse:
         together = list(queries)
         status = _print_answer(catalog, together, args) if together else 0
@@ -103,9 +97,15 @@ def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse
         names = timed.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
         print(_table(shown, timed.answer, timed.spent["total"]))
-        if timed.coded is not None and (vision := timed.coded.vision) and vision.best:
-            print(printable(f"   the picture looks like {vision.best.name}: is the code its own?"))
+        if line := contradiction(timed.coded):
+            print(printable(f"   {line}"))
     return STATUS[timed.answer.decision]
+
+
+def contradiction(coded: CodedAnswer | None) -> str:
+    """What to tell where the picture shows another product than the barcode, or nothing."""
+    seen = coded.vision.best if coded is not None and coded.vision is not None else None
+    return f"the picture looks like {seen.name}: is the code its own?" if seen else ""
 
 
 def _table(name: str, answer: Answer, spent: float) -> str:

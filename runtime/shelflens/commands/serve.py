@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from shelflens.commands.arguments import (
+    add_barcode,
     add_columns,
     add_model,
     columns_of,
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
     add_columns(parser)
+    add_barcode(parser)
     parser.add_argument(
         "--host", default=Settings.host, help="address to listen on (default: this machine only)"
     )
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         hosts=tuple(args.allow_host),
         web_app=args.web_app,
         log=args.log,
+        barcodes=args.barcode == "auto",
         max_bytes=args.max_mb << 20,
         max_held_bytes=max(Settings.max_held_bytes, 2 * args.max_mb << 20),
     )

@@ -1,5 +1,6 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
+import { Barcodes } from "./barcodes.js";
 import { Catalog } from "./catalog.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
@@ -32,7 +33,7 @@ export async function start(onShare) {
 
 class Recognizer {
   constructor(catalog, embed, app) {
-    Object.assign(this, { catalog, embed, app });
+    Object.assign(this, { catalog, embed, app, barcodes: new Barcodes(catalog) });
   }
 
   summary() {
@@ -42,16 +43,19 @@ class Recognizer {
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
   async scan(photo) {
     const start = performance.now();
+    const numbers = await this.barcodes.read(photo);
     const pixels = await toInput(photo, this.app.model.size);
     const decoded = performance.now();
     const vector = await this.embed(pixels);
     const embedded = performance.now();
-    const answer = this.catalog.answer(vector, MATCHES);
+    const seen = this.catalog.answer(vector, MATCHES);
+    const answer = this.barcodes.answer(seen, this.catalog.query(vector), numbers);
     const done = performance.now();
     return {
       ...answer,
       matches: answer.matches.map((match) => this.#described(match)),
       candidates: answer.candidates.map((match) => this.#described(match)),
+      vision: answer.vision ? this.#described(answer.vision) : null,
       ms: {
         pixels: decoded - start,
         embed: embedded - decoded,
