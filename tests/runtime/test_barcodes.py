@@ -244,9 +244,12 @@ def test_frames_without_a_burst_are_not_searched(
 ) -> None:
     pytest.importorskip("zxingcpp")
     searched: list[Photo] = []
-    monkeypatch.setattr(
-        "shelflens.watch.loop._barcodes_in", lambda photo: searched.append(photo) or []
-    )
+
+    def search(photo: Photo) -> list[str]:
+        searched.append(photo)
+        return []
+
+    monkeypatch.setattr("shelflens.watch.loop._barcodes_in", search)
     watcher = Watcher(Catalog.open(coded / "s.catalog"), Embedder.open(threads=1))
     plain = np.asarray(Image.open(coded / "b.png").convert("RGB").resize((320, 240)))
     for n in range(60):

@@ -141,7 +141,7 @@ def regions(grey: Grey) -> list[Region]:
     values = np.asarray(Image.fromarray(grey).reduce(2), np.float32)
     if min(values.shape) < 2 * _BLOCK:
         return []
-    down, right = np.gradient(values)
+    down, right = (np.asarray(part, np.float32) for part in np.gradient(values))
     xx, yy, xy = _blocks(right * right), _blocks(down * down), _blocks(right * down)
     energy = xx + yy
     apart = np.hypot(xx - yy, 2 * xy)
