@@ -97,8 +97,8 @@ def _number(grey: Grey, region: Region) -> str | None:
         votes.update(_read(view))
         if not votes:
             return None
-        (first, count), *others = votes.most_common(2)
-        if count - sum(votes for _, votes in others) >= _LEAD:
+        (first, count), *rest = votes.most_common(2)
+        if count - sum(second for _, second in rest) >= _LEAD:
             return first
     return None
 
