@@ -63,9 +63,9 @@ def labels(width: int, blur: float) -> dict[str, Any]:
         digits = "".join(map(str, generator.integers(0, 10, 12)))
         number = digits + check_digit(digits)
         angle = float(generator.uniform(0, 360))
-        drawn = np.random.default_rng(seed)
-        straight = draw_photo(number, drawn, width=width, blur=blur)
-        turned = draw_photo(number, drawn, width=width, blur=blur, angle=angle)
+        photo_rng = np.random.default_rng(seed)
+        straight = draw_photo(number, photo_rng, width=width, blur=blur)
+        turned = draw_photo(number, photo_rng, width=width, blur=blur, angle=angle)
         codes = zxingcpp.read_barcodes(straight, formats=[zxingcpp.BarcodeFormat.EAN13])
         plain = number in [code.text for code in codes]
         start = time.process_time()

@@ -38,6 +38,7 @@ LIBRARIES = {
     "completion.py": {"shtab"},
     "ecdsa.py": {"cryptography"},
     "workbook.py": {"openpyxl"},
+    "reader.py": {"zxingcpp"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}

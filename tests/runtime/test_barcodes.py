@@ -55,8 +55,8 @@ def test_a_wrong_digit_is_found(digits: str) -> None:
     whole = digits + check_digit(digits)
     assert gtin(whole) == whole.zfill(14)
     for index in range(len(whole)):
-        other = str((int(whole[index]) + 1) % 10)
-        assert gtin(whole[:index] + other + whole[index + 1 :]) is None
+        changed = str((int(whole[index]) + 1) % 10)
+        assert gtin(whole[:index] + changed + whole[index + 1 :]) is None
 
 
 @pytest.mark.parametrize("blur", [0.0, 1.0])
