@@ -114,9 +114,13 @@ def text(report: dict[str, Any]) -> str:
         f"{total['read']} are read: {total['both']} of those, a share of {report['share']:.3f} "
         f"(target 0.9), and {total['read'] - total['both']} more; {total['wrong']} wrong "
         "(target 0).\n\n"
-        f"{table(head, (row.values() for row in report['labels']))}\n"
-        f"{table(free, (row.values() for row in report['without']))}"
+        f"{table(head, (_cells(row) for row in report['labels']))}\n"
+        f"{table(free, (_cells(row) for row in report['without']))}"
     )
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    return [f"{value:.1f}" if isinstance(value, float) else value for value in row.values()]
 
 
 if __name__ == "__main__":

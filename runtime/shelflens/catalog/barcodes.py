@@ -30,8 +30,8 @@ BARCODE = "barcode"
 """`Answer.basis` of an answer by a code."""
 
 CONFIDENCE = 0.99
-"""Of the answer by a code of one product: none of some 600 readings was wrong
-(benchmarks/results/barcodes.md), so with 95 % at most 0.6 % are."""
+"""Of the answer by a code of one product: none of 451 readings was wrong
+(benchmarks/results/barcodes.md), so with 95 % at most 0.7 % are."""
 
 
 @dataclass(frozen=True)
