@@ -34,7 +34,9 @@ WITHOUT_OPTIONS = {
     "benchmarks.recipe.finish", "benchmarks.recipe.general",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
-PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")
+PACKAGES = (
+    "benchmarks.quality.answers", "benchmarks.quality.second_look", "benchmarks.quality.shop",
+)  # fmt: skip
 """Commands of several modules: `python -m PACKAGE`."""
 OPTIONAL = {"playwright", "mediapipe", "sklearn", "keras", "tensorflow", "cv2", "matplotlib"}
 
