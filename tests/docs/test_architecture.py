@@ -17,7 +17,7 @@ FLOORS = (
     ("errors",),
     ("console", "files", "options", "progress", "spelling", "product_ids", "spreadsheet"),
     ("model", "signing"),
-    ("ingest",),
+    ("ingest", "barcode"),
     ("dataset",),
     ("catalog",),
     ("calibration",),

@@ -42,6 +42,7 @@ LIBRARIES = {
     "addresses.py": {"ifaddr"},
     "mqtt.py": {"paho"},
     "workbook.py": {"openpyxl"},
+    "reader.py": {"zxingcpp"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}

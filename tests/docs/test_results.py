@@ -33,7 +33,9 @@ WITHOUT_OPTIONS = {
     "benchmarks.quality.domain_views", "benchmarks.recipe.sources",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
-PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")
+PACKAGES = (
+    "benchmarks.quality.answers", "benchmarks.quality.second_look", "benchmarks.quality.shop",
+)  # fmt: skip
 """Commands of several modules: `python -m PACKAGE`."""
 OPTIONAL = {
     "playwright",

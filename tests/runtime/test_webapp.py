@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from PIL import Image, ImageCms
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from shelflens import Embedder
+from shelflens.cli import main
 from shelflens.webapp.build import build
 from tests.support.axe import axe_source, check
 from tests.support.browser_host import (
@@ -399,3 +401,45 @@ def test_targets_are_large_enough_for_a_thumb(opened: Callable[..., Page]) -> No
     shutter = page.locator("#shutter").bounding_box()
     assert shutter is not None
     assert shutter["y"] > PHONE["height"] * 0.8  # within reach of the thumb
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_barcode_decides_where_the_browser_reads_them(
+    opened: Callable[..., Page], site: Path, store: Path, tmp_path: Path, works: bool
+) -> None:
+    with (store / "products.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (tmp_path / "coded.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], "ean"])
+        writer.writeheader()
+        writer.writerows({**row, "ean": EAN * (row["product"] == "cocoa-family")} for row in rows)
+    catalog = tmp_path / "coded.catalog"
+    assert main(["catalog", "build", str(tmp_path / "coded.csv"), "--out", str(catalog)]) == 0
+    shutil.copytree(build(catalog, tmp_path / "coded"), site, dirs_exist_ok=True)
+    worker = site / "js" / "worker.js"
+    worker.write_text(DETECTOR.replace("WORKS", json.dumps(works)) + worker.read_text())
+    page = opened()
+    if works:
+        assert scan(page) == FAMILY_PACK
+        note = page.inner_text(".meter")
+        assert "99 % sure" in note
+        assert "by its barcode. The picture looks like Halren Granola" in note
+    else:
+        assert scan(page) == "Halren Granola Honey & Almond"
+        assert "barcode" not in page.inner_text(".meter")
+
+
+EAN = "4006381333931"
+DETECTOR = """
+self.BarcodeDetector = class {
+  static getSupportedFormats() { return Promise.resolve(["qr_code", "ean_13"]); }
+  constructor({ formats }) {
+    if (formats.join() !== "ean_13") throw new TypeError("unsupported");
+  }
+  async detect(photo) {
+    if (!(photo instanceof ImageBitmap) || !photo.width) throw new TypeError("no photo");
+    if (!WORKS) throw new DOMException("service unavailable", "NotSupportedError");
+    return [{ format: "ean_13", rawValue: "4006381333931" }];
+  }
+};
+"""

@@ -43,7 +43,7 @@ class Answer:
     """The probability that the first product is the right one, 0 to 1, whatever the decision."""
     basis: str = DEFAULT
     """Where thresholds and confidence come from: "measured" with this catalog's own photos, or
-    "default", the model card's."""
+    "default", the model card's; or "barcode", where one in the photo decided."""
     candidates: list[Match] = field(default_factory=list)
     """For `ambiguous`, the two or more products that cannot be told apart, best first."""
 

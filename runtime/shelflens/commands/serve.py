@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from shelflens.commands.arguments import (
+    add_barcode,
     add_columns,
     add_model,
     columns_of,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
     add_columns(parser)
+    add_barcode(parser)
     parser.add_argument(
         "--phone",
         action="store_true",
@@ -98,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         hosts=tuple(args.allow_host),
         web_app=args.web_app,
         log=args.log,
+        barcodes=args.barcode == "auto",
         max_bytes=args.max_mb << 20,
         max_held_bytes=max(Settings.max_held_bytes, 2 * args.max_mb << 20),
     )

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import (
+    add_barcode,
     add_model,
     open_model,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
-from shelflens.commands.lookup import words_of
+from shelflens.commands.lookup import contradiction, words_of
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_trust(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
+    add_barcode(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
     parser.add_argument(
         "--only",
@@ -132,8 +134,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     trust = open_trust(args)
     reloader = Reloader(args.catalog, lambda: open_model(args, trust), args.model, trust=trust)
-    watcher = Watcher(reloader.catalog, reloader.embedder, frame_filter=frame_filter, k=args.k)
-    output = Output(words_of, as_json=args.json, bell=args.bell)
+    watcher = Watcher(
+        reloader.catalog, reloader.embedder,
+        frame_filter=frame_filter, k=args.k, barcodes=args.barcode == "auto",
+    )  # fmt: skip
+    output = Output(words_of, contradiction, as_json=args.json, bell=args.bell)
     notifier, rate_limiter, stop = Notifier(), RateLimiter(speed.max_fps, speed.hot_fps), Stop()
 
     with ExitStack() as stack:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+from shelflens.catalog.barcodes import reads_barcodes
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
 from shelflens.model.budget import Cost, cost_of
@@ -25,14 +26,22 @@ with transparency."""
 
 
 def answer_photos(
-    resources: Resources, photos: list[Upload], k: int, fused: bool
+    resources: Resources, photos: list[Upload], k: int, fused: bool, *, barcodes: bool = True
 ) -> list[TimedAnswer]:
     """Look photos up: one answer each, or one for all.
+
+    Args:
+        resources: Catalog and model.
+        photos: Of the request.
+        k: Matches of an answer.
+        fused: Whether all photos show one thing.
+        barcodes: Whether those of products decide, where they can be read.
 
     Raises:
         Problem: 422 a photo that does not open, 503 too little memory for it.
     """
-    queries = [_embed(resources, photo) for photo in photos]
+    barcodes = barcodes and reads_barcodes(resources.catalog)
+    queries = [_embed(resources, photo, barcodes=barcodes) for photo in photos]
     groups = [queries] if fused else [[query] for query in queries]
     try:
         return [answer_queries(resources.catalog, group, k=k, fused=fused) for group in groups]
@@ -42,10 +51,14 @@ def answer_photos(
         ) from error
 
 
-def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
+def _embed(resources: Resources, photo: Upload, *, barcodes: bool) -> EmbeddedQuery:
     with decoding(resources, photo):
         return embed_query(
-            resources.embedder, photo.content, photo.name, turn=resources.inference_lock
+            resources.embedder,
+            photo.content,
+            photo.name,
+            turn=resources.inference_lock,
+            barcodes=barcodes,
         )
 
 

@@ -59,7 +59,9 @@ class Api:
             # One photo of a form is answered singly, unless `fuse` is given.
             fused = fused and (len(photos) > 1 or "fuse" in options)
             answers = await self.lookups.run(
-                lambda resources: answer_photos(resources, photos, k, fused)
+                lambda resources: answer_photos(
+                    resources, photos, k, fused, barcodes=self.settings.barcodes
+                )
             )
         for answer in answers:
             self.metrics.count_decision(answer.answer.decision)

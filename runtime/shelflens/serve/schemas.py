@@ -40,8 +40,9 @@ _ANSWER: Schema = {
         "description": "the probability that the first product is right, whatever the decision",
     },
     "basis": {
-        "enum": ["measured", "default"],
-        "description": "whether thresholds and confidence were measured with this catalog",
+        "enum": ["measured", "default", "barcode"],
+        "description": "whether thresholds and confidence were measured with this catalog; or a "
+        "barcode in the photo decided",
     },
     "candidates": {
         "type": "array",
@@ -50,11 +51,19 @@ _ANSWER: Schema = {
         "description": "for ambiguous only: ids of the products that cannot be distinguished",
     },
     "matches": {"type": "array", "items": _ref("Match"), "description": "best first"},
+    "barcodes": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-9]{14}$"},
+        "minItems": 1,
+        "description": "for basis barcode only: those in the photo that a product has",
+    },
+    "vision": _text("for basis barcode only: the product that the picture shows, if another"),
     "ms": {
         **_closed({"decode": _MS, "embed": _MS, "match": _MS, "total": _MS}),
         "description": "milliseconds in the server, without the transfer",
     },
 }
+_OPTIONAL = ("candidates", "barcodes", "vision")
 
 SCHEMAS: Schema = {
     "Match": _closed(
@@ -65,10 +74,10 @@ SCHEMAS: Schema = {
             "attributes": {"type": "object", "additionalProperties": {"type": "string"}},
         }
     ),
-    "Answer": _closed({"photo": _text("name of the photo"), **_ANSWER}, ("candidates",)),
+    "Answer": _closed({"photo": _text("name of the photo"), **_ANSWER}, _OPTIONAL),
     "FusedAnswer": _closed(
         {"photos": {"type": "array", "items": {"type": "string"}, "minItems": 1}, **_ANSWER},
-        ("candidates",),
+        _OPTIONAL,
     ),
     "Answers": _closed({"answers": {"type": "array", "items": _ref("Answer"), "minItems": 2}}),
     "Edited": _closed(

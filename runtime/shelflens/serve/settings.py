@@ -35,6 +35,8 @@ class Settings:
     """Further names that the Host header may have; see `allowed_hosts`."""
     web_app: Path | None = None
     log: bool = False
+    barcodes: bool = True
+    """Whether those of products decide, where the catalog has them and they can be read."""
 
     workers: int = min(2, os.cpu_count() or 1)
     """Lookups at once: one decodes while another runs the model, which they share."""

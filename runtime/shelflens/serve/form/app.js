@@ -42,15 +42,23 @@ function item(match) {
   return made;
 }
 
+function contradiction(answer) {
+  if (!answer.vision) return [];
+  const seen = answer.matches.find((match) => match.id === answer.vision);
+  const name = seen ? seen.name : answer.vision;
+  return [element("p", `The picture looks like ${name}. Is the barcode its own?`, "error")];
+}
+
 function show(answer) {
   const percent = Math.floor(answer.confidence * 100);
   const sure = answer.decision === "match" ? "sure" : "sure of the first";
-  const basis = answer.basis === "measured" ? "" : ", by default thresholds";
+  const basis = { measured: "", barcode: ", by its barcode" }[answer.basis] ?? ", by default thresholds";
   const list = element("ol");
   list.append(...answer.matches.map(item));
   section.replaceChildren(
     element("h2", headline(answer), answer.decision),
     element("p", `${percent} % ${sure}${basis}; ${Math.round(answer.ms.total)} ms`, "soft"),
+    ...contradiction(answer),
     list,
   );
 }

@@ -187,7 +187,8 @@ async function showAnswer(answer) {
   vector = answer.vector;
   listing = false;
   if (decision === "match") {
-    const note = say.basis[answer.basis] ?? answer.basis;
+    const basis = say.basis[answer.basis] ?? answer.basis;
+    const note = answer.vision ? `${basis}. ${say.contradicts(answer.vision.name)}` : basis;
     const texts = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
     byId("spoken").textContent = say.spoken.match(matches[0].name, answer.confidence);
     await showProduct(matches[0], texts);

@@ -1,5 +1,6 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
+import { Barcodes } from "./barcodes.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
 import { isSharp, sharpness } from "./photo_check.js";
@@ -38,6 +39,12 @@ class Recognizer {
 
   get catalog() {
     return this.shop.catalog;
+  }
+
+  /** Of the catalog as it is now: a change gives another one. */
+  get barcodes() {
+    if (this.codes?.catalog !== this.catalog) this.codes = new Barcodes(this.catalog);
+    return this.codes;
   }
 
   summary() {
@@ -84,17 +91,20 @@ class Recognizer {
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
   async scan(photo) {
     const start = performance.now();
+    const numbers = await this.barcodes.read(photo);
     const pixels = await toInput(photo, this.app.model.size);
     const decoded = performance.now();
     const vector = await this.embed(pixels);
     const embedded = performance.now();
-    const answer = this.catalog.answer(vector, MATCHES);
+    const seen = this.catalog.answer(vector, MATCHES);
+    const answer = this.barcodes.answer(seen, this.catalog.query(vector), numbers);
     const done = performance.now();
     return {
       ...answer,
       vector,
       matches: answer.matches.map((match) => this.#described(match)),
       candidates: answer.candidates.map((match) => this.#described(match)),
+      vision: answer.vision ? this.#described(answer.vision) : null,
       ms: {
         pixels: decoded - start,
         embed: embedded - decoded,
