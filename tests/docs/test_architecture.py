@@ -20,7 +20,7 @@ FLOORS = (
     ("ingest",),
     ("dataset",),
     ("catalog",),
-    ("calibration",),
+    ("calibration", "vectors"),
     ("discovery",),
     ("render",),
     ("evaluation",),
