@@ -23,6 +23,7 @@ HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
     "catalog build products.csv --out store.catalog",
     "catalog build photos --flat --out store.catalog",
+    "catalog build photos --ray local --out store.catalog",
     "catalog info store.catalog",
     "catalog info store.catalog --json",
     "catalog add store.catalog new-products.csv",
