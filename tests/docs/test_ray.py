@@ -59,7 +59,7 @@ def busy_workers() -> set[int]:
 def test_killed_workers_lose_nothing_and_double_nothing(
     tmp_path: Path, shelflens: Path, shop: Path
 ) -> None:
-    words = [shelflens, "catalog", "build", shop.name, "--flat", "--adapt", "off", "--out"]
+    words = [str(shelflens), "catalog", "build", shop.name, "--flat", "--adapt", "off", "--out"]
     before = busy_workers()
     subprocess.run([*words, "plain.catalog"], cwd=tmp_path, check=False, capture_output=True)
     with subprocess.Popen(
@@ -88,7 +88,8 @@ def test_killed_workers_lose_nothing_and_double_nothing(
 
 
 def test_no_cluster_is_said_in_one_line(tmp_path: Path, shelflens: Path, shop: Path) -> None:
-    words = [shelflens, "catalog", "build", shop, "--flat", "--out", tmp_path / "store.catalog"]
+    words = [str(shelflens), "catalog", "build", str(shop), "--flat"]
+    words += ["--out", str(tmp_path / "store.catalog")]
     done = subprocess.run(
         [*words, "--ray", "127.0.0.1:9"], capture_output=True, text=True, check=False
     )

@@ -20,6 +20,7 @@ from shelflens import Embedder, EngineError
 from shelflens.errors import DataError, ModelError
 from shelflens.model import distributed as module
 from shelflens.model.distributed import BATCH, Worker, distributed
+from shelflens.model.image import Photo
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -128,7 +129,7 @@ def test_the_same_vectors_and_errors_in_the_same_order(
 def test_pixels_and_bytes_travel_too(
     joined: list[dict[str, Any]], embedder: Embedder, photos: list[Path]
 ) -> None:
-    mixed = [photos[0].read_bytes(), np.asarray(Image.open(photos[1])), str(photos[2])]
+    mixed: list[Photo] = [photos[0].read_bytes(), np.asarray(Image.open(photos[1])), str(photos[2])]
     with distributed(embedder, "local") as spread:
         _, vectors = spread.embed_many(mixed)
     assert np.array_equal(vectors, np.stack([embedder.embed(photo) for photo in mixed]))

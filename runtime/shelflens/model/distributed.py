@@ -197,8 +197,9 @@ def _reason(embedder: Embedder, photo: Photo) -> Exception:
         embedder.load(photo)
     except (PhotoError, OSError) as error:
         return error
+    name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else "a photo"
     raise DataError(
-        f"{photo}: a worker cannot read it, this machine can; photos must lie under the same path "
+        f"{name}: a worker cannot read it, this machine can; photos must lie under the same path "
         "on every machine of the cluster"
     )
 
