@@ -6,7 +6,6 @@ The shards are laid out as clip-retrieval and autofaiss lay theirs: `img_emb/img
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
@@ -38,7 +37,7 @@ def export_parquet(catalog: Catalog, out: Path) -> None:
         DataError: pyarrow is not installed.
         OSError: no permission, no space, no such folder.
     """
-    parts = list_of_parts(catalog, GROUP_ROWS)
+    parts = catalog_parts(catalog, GROUP_ROWS)
     with atomic_writer(out) as stream:
         write_parquet(stream, parts, catalog.dim, vectors=True)
 
@@ -60,19 +59,18 @@ def export_shards(catalog: Catalog, out: Path, *, shard_rows: int = SHARD_ROWS) 
         made = Path(name) / "made"
         for folder, _ in (EMBEDDINGS, METADATA):
             (made / folder).mkdir(parents=True)
-        for part in list_of_parts(catalog, shard_rows):
+        for part in catalog_parts(catalog, shard_rows):
             folder, file = EMBEDDINGS
             np.save(made / folder / file.format(count), part.vectors)
             folder, file = METADATA
             with (made / folder / file.format(count)).open("wb") as stream:
                 write_parquet(stream, [part], catalog.dim, vectors=False)
             count += 1
-        shutil.copystat(Path(name).parent, made)
         made.replace(out)
     return count
 
 
-def list_of_parts(catalog: Catalog, size: int) -> Iterator[Part]:
+def catalog_parts(catalog: Catalog, size: int) -> Iterator[Part]:
     """All rows in their order, so many at a time.
 
     Raises:
