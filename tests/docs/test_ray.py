@@ -56,20 +56,12 @@ def busy_workers() -> set[int]:
     return found
 
 
-def test_killed_workers_lose_nothing_and_double_nothing(
-    tmp_path: Path, shelflens: Path, shop: Path
-) -> None:
-    words = [str(shelflens), "catalog", "build", shop.name, "--flat", "--adapt", "off", "--out"]
-    before = busy_workers()
-    subprocess.run([*words, "plain.catalog"], cwd=tmp_path, check=False, capture_output=True)
+def built_while_killing(words: list[str], folder: Path) -> tuple[int, str, str, int]:
+    """Run a build and kill the first two workers that embed: status, output, errors, killed."""
+    before, killed = busy_workers(), set[int]()
     with subprocess.Popen(
-        [*words, "ray.catalog", "--ray", "local"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as build:
-        killed: set[int] = set()
         while build.poll() is None:
             for worker in busy_workers() - before - killed:
                 if len(killed) < 2:
@@ -78,13 +70,25 @@ def test_killed_workers_lose_nothing_and_double_nothing(
             time.sleep(0.02)
         assert build.stdout is not None
         assert build.stderr is not None
-        out, errors = build.stdout.read(), build.stderr.read()
-    assert len(killed) == 2, errors
-    assert build.returncode == 1, errors  # a product has no photo, as on one machine
+        return build.returncode, build.stdout.read(), build.stderr.read(), len(killed)
+
+
+def test_killed_workers_lose_nothing_and_double_nothing(
+    tmp_path: Path, shelflens: Path, shop: Path
+) -> None:
+    words = [str(shelflens), "catalog", "build", shop.name, "--flat", "--adapt", "off", "--out"]
+    subprocess.run([*words, "plain.catalog"], cwd=tmp_path, check=False, capture_output=True)
+    for _ in range(3):  # on a busy machine Ray gives up starting after half a minute
+        spread = [*words, "ray.catalog", "--ray", "local"]
+        status, out, errors, killed = built_while_killing(spread, tmp_path)
+        if "Ray does not start" not in errors:
+            break
+    assert killed == 2, errors
+    assert status == 1, errors  # a product has no photo, as on one machine
     assert f"{PHOTOS - 1} products, {PHOTOS - 1} images" in out
     assert "skipped: shop/bad.jpg: not a picture" in errors
-    plain, spread = (tmp_path / f"{name}.catalog" for name in ("plain", "ray"))
-    assert spread.read_bytes() == plain.read_bytes()
+    plain, ray = (tmp_path / f"{name}.catalog" for name in ("plain", "ray"))
+    assert ray.read_bytes() == plain.read_bytes()
 
 
 def test_no_cluster_is_said_in_one_line(tmp_path: Path, shelflens: Path, shop: Path) -> None:

@@ -193,6 +193,24 @@ def test_a_worker_with_another_engine_is_refused(
     assert calls[-1] == {}
 
 
+def test_a_ray_that_does_not_start_is_said(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_: Any) -> None:
+        raise Exception("The current node timed out\nduring startup.")
+
+    calls: list[dict[str, Any]] = []
+    ray = inline_ray(Worker, calls)
+    ray.init = init
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with (
+        pytest.raises(EngineError, match=r"does not start, local \(The current node timed out d"),
+        distributed(embedder, "local"),
+    ):
+        pass
+    assert calls == [{}]
+
+
 def test_without_ray_the_command_says_what_to_install(
     tmp_path: Path, run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
