@@ -20,7 +20,7 @@ FLOORS = (
     ("ingest", "barcode"),
     ("dataset",),
     ("catalog",),
-    ("calibration",),
+    ("calibration", "vectors"),
     ("discovery",),
     ("render",),
     ("evaluation",),

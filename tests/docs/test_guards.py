@@ -43,6 +43,8 @@ LIBRARIES = {
     "mqtt.py": {"paho"},
     "workbook.py": {"openpyxl"},
     "reader.py": {"zxingcpp"},
+    "parquet.py": {"pyarrow"},
+    "distributed.py": {"ray"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
@@ -178,7 +180,7 @@ def test_import_loads_no_more_than_it_needs() -> None:
 NOT_FOR_A_LOOKUP = {
     "numpy.random", "concurrent.futures", "csv", "tempfile", "sqlite3", "email", "unittest",
     "importlib.metadata", "xml.etree", "urllib.request", "multiprocessing", "PIL.ImageDraw",
-    "PIL.ImageCms", "openpyxl",
+    "PIL.ImageCms", "openpyxl", "pyarrow", "ray",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ STAND_INS = {"unseen", "device-instructions"}
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
+    "benchmarks.capacity",
     "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
