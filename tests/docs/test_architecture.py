@@ -20,7 +20,7 @@ FLOORS = (
     ("ingest",),
     ("dataset",),
     ("catalog",),
-    ("calibration",),
+    ("calibration", "finding"),
     ("discovery",),
     ("render",),
     ("evaluation",),
