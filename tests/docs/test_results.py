@@ -32,6 +32,7 @@ WITHOUT_OPTIONS = {
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
     "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
     "benchmarks.recipe.finish", "benchmarks.recipe.general",
+    "benchmarks.quality.finding_scenes",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop")

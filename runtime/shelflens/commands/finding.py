@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.photos import STDIN, Photos
 from shelflens.console import printable
@@ -69,8 +71,21 @@ def look_up_found(
     catalog: Catalog,
     photos: Photos,
     trust: Trust | None,
+    *,
+    table: Callable[[str, Answer, float], str],
 ) -> list[str]:
-    """Answer each photo with what is found in it, and print that; gives the decisions.
+    """Answer each photo with what is found in it, and print that.
+
+    Args:
+        args: Of the command line.
+        embedder: The model.
+        catalog: What is asked.
+        photos: Those to read; what cannot be read is kept there.
+        trust: Who has to have signed the finder, if anyone.
+        table: Name, answer and milliseconds as lines for people.
+
+    Returns:
+        The decisions.
 
     Raises:
         UsageError: --fuse, which takes photos whole.
@@ -92,7 +107,7 @@ def look_up_found(
             photos.failed(error)
             continue
         for answer in answers:
-            _print(answer, args)
+            _print(answer, args, table)
         if not answers:
             nothing: dict[str, Any] = {
                 "photo": name,
@@ -109,14 +124,14 @@ def look_up_found(
     return decisions
 
 
-def _print(found: FoundAnswer, args: argparse.Namespace) -> None:
-    from shelflens.commands.lookup import answer_table
-
+def _print(
+    found: FoundAnswer, args: argparse.Namespace, table: Callable[[str, Answer, float], str]
+) -> None:
     if args.json:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
         return
     name, timed = found.timed.names[0], found.timed
-    print(answer_table(f"{name} {where(found)}", timed.answer, timed.spent["total"]))
+    print(table(f"{name} {where(found)}", timed.answer, timed.spent["total"]))
 
 
 def where(found: FoundAnswer) -> str:

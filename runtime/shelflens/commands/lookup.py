@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     photos, status = find_photos(args.photos), 0
     queries = _embedded(embedder, photos)
     if args.find != "off":
-        decisions = look_up_found(args, embedder, catalog, photos, trust)
+        decisions = look_up_found(args, embedder, catalog, photos, trust, table=answer_table)
         status = max((STATUS[decision] for decision in decisions), default=0)
     elif args.fuse:
         together = list(queries)
