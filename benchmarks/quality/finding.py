@@ -130,7 +130,7 @@ def several(
 ) -> tuple[dict[str, Any], Image.Image]:
     """Pictures of one to five products; gives figures and the pictures, worst first."""
     catalog = _catalog(embedder, [shop for shop in shops if shop.name in ("ycb", "packs")])
-    found: list[list[Region]] = []
+    ranked: list[list[Region]] = []
     overlaps, hits, right, wrong, certain = [], 0, 0, 0, 0
     drawn_boxes: list[tuple[float, Image.Image]] = []
     with Progress("several", len(pictures)) as bar:
@@ -139,7 +139,7 @@ def several(
             cells = finder.cells(load_image(picture.pixels, size=size))
             overlaps.append(_mask_overlap(cells[..., 0], picture))
             regions = regions_of(cells)
-            found.append(regions)
+            ranked.append(regions_of(cells, min_score=0.02))
             free, mine, labels = set(range(len(picture.boxes))), 0, []
             for region, query in embed_regions(embedder, picture.pixels, regions, ""):
                 answer = catalog.answer(query.vector)
@@ -165,7 +165,7 @@ def several(
     figures = {
         "pictures": len(pictures),
         "products": total,
-        "box AP50": average_precision(found, [picture.boxes for picture in pictures]),
+        "box AP50": average_precision(ranked, [picture.boxes for picture in pictures]),
         "mask IoU": float(np.mean(overlaps)),
         "found": hits / total,
         "found and first": right / total,

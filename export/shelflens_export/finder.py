@@ -31,6 +31,8 @@ SCENES = "scenes.npz"
 POSSIBLE = ("float32", "float16", "dynamic", "int8")
 """ONNX needs shapes that the batch does not hide; its converter does not find them here."""
 _BATCH = 16
+RANKED = 0.02
+"""Score from which regions count for AP50, which ranks them all."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,9 @@ def _judge(
 def _figures(cells: NDArray[np.float32], scenes: Scenes, half: int) -> tuple[float, float]:
     masks = zip(cells, scenes.shown[half:], strict=True)
     overlap = float(np.mean([mask_iou(mine[..., 0], shown) for mine, shown in masks]))
-    return overlap, average_precision([regions_of(each) for each in cells], scenes.boxes[half:])
+    return overlap, average_precision(
+        [regions_of(each, min_score=RANKED) for each in cells], scenes.boxes[half:]
+    )
 
 
 def _grid(output: Any) -> NDArray[np.float32]:

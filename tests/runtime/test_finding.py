@@ -119,12 +119,13 @@ def test_the_main_region_is_large_and_in_the_middle() -> None:
     assert main_region([]) is None
 
 
-def test_unsure_regions_are_asked_with_the_whole_picture() -> None:
+def test_a_crop_is_asked_with_the_whole_picture_where_the_finder_is_sure() -> None:
     pixels = np.zeros((100, 80, 3), np.uint8)
     box = (0.4, 0.4, 0.6, 0.6)
     assert [part.shape for part in parts_of(pixels, None)] == [(100, 80, 3)]
-    assert len(parts_of(pixels, Region(box, answers.SURE))) == 1
-    assert len(parts_of(pixels, Region(box, answers.SURE - 0.01))) == 2
+    shapes = [part.shape for part in parts_of(pixels, Region(box, answers.SURE))]
+    assert shapes == [(22, 18, 3), (100, 80, 3)]
+    assert len(parts_of(pixels, Region(box, answers.SURE - 0.01))) == 1
     assert len(parts_of(pixels, Region((0, 0, 1, 1), 0.9))) == 1
 
 

@@ -12,7 +12,7 @@ from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.photos import STDIN, Photos
 from shelflens.console import printable
-from shelflens.errors import ModelError, PhotoError, UsageError
+from shelflens.errors import PhotoError, UsageError
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
 
@@ -53,13 +53,8 @@ def open_finder(args: argparse.Namespace, trust: Trust | None = None) -> Finder:
     Raises:
         ModelError, EngineError, FileNotFoundError: as `Finder.open`; none is bundled.
     """
-    from shelflens.finding.finder import BUNDLED_FINDER, Finder
+    from shelflens.finding.finder import Finder
 
-    if args.finder is None and not BUNDLED_FINDER.exists():
-        raise ModelError(
-            "no finder is bundled with this version; give one with --finder FILE, made by "
-            "shelflens train --task finder and shelflens export"
-        )
     check = None if trust is None else trust.check
     with without_greeting():
         return Finder.open(args.finder, engine=args.engine, threads=args.threads, check=check)

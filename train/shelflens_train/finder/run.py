@@ -38,6 +38,8 @@ _JUDGED = 1 << 20
 """A number of scenes that no span of the training has."""
 _BACKGROUND_SIDE = 256
 """Pixels that both sides of a background keep."""
+RANKED = 0.02
+"""Score from which regions count for AP50, which ranks them all."""
 MAX_BOXES = 64
 """Of a scene in `scenes.npz`."""
 
@@ -92,7 +94,9 @@ def finish(
         "mask_iou": float(
             np.mean([mask_iou(a[..., 0], b) for a, b in zip(cells, shown, strict=True)])
         ),
-        "box_ap50": average_precision([regions_of(each) for each in cells], boxes),
+        "box_ap50": average_precision(
+            [regions_of(each, min_score=RANKED) for each in cells], boxes
+        ),
         "scenes": len(scenes),
         "history": history,
     }
