@@ -54,6 +54,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--kept", help="name under which benchmarks.quality.domains kept this model's embeddings"
+    )
     parser.add_argument("--pictures", type=int, default=300, help="of `several`")
     parser.add_argument("--every", type=int, default=1, help="use every n-th test photo and query")
     parser.add_argument("--only", nargs="*", default=["small", "several", "domains", "time"])
@@ -67,15 +70,18 @@ def main() -> None:
         "bytes": args.finder.stat().st_size,
     }
     shops = domains(args.cache, args.synthetic) if {"several", "domains"} & {*args.only} else []
+    rows = {shop.name: _rows(embedder, shop, args.cache, args.kept) for shop in shops}
     if "small" in args.only:
         report["small"] = small(finder, embedder, args.every)
     if "several" in args.only:
         pictures = composites(args.cache, args.pictures, SEED)
-        report["several"], sheet_image = several(finder, embedder, shops, pictures)
+        report["several"], sheet_image = several(finder, embedder, shops, rows, pictures)
         args.out.mkdir(parents=True, exist_ok=True)
         sheet_image.save(args.out / "worst.jpg", quality=75)
     if "domains" in args.only:
-        report["domains"] = [of_domain(finder, embedder, shop, args.every) for shop in shops]
+        report["domains"] = [
+            of_domain(finder, embedder, shop, rows[shop.name], args.every) for shop in shops
+        ]
     if "time" in args.only:
         report["time"] = time_share(finder, embedder)
     save(report, "Finding the product first", markdown(report), "finding", args.out)
@@ -126,10 +132,14 @@ def small(finder: Finder, embedder: Embedder, every: int) -> list[dict[str, Any]
 
 
 def several(
-    finder: Finder, embedder: Embedder, shops: Sequence[Domain], pictures: Sequence[Composite]
+    finder: Finder,
+    embedder: Embedder,
+    shops: Sequence[Domain],
+    rows: dict[str, Vectors],
+    pictures: Sequence[Composite],
 ) -> tuple[dict[str, Any], Image.Image]:
     """Pictures of one to five products; gives figures and the pictures, worst first."""
-    catalog = _catalog(embedder, [shop for shop in shops if shop.name in ("ycb", "packs")])
+    catalog = _catalog(embedder, [shop for shop in shops if shop.name in ("ycb", "packs")], rows)
     ranked: list[list[Region]] = []
     overlaps, hits, right, wrong, certain = [], 0, 0, 0, 0
     drawn_boxes: list[tuple[float, Image.Image]] = []
@@ -176,9 +186,19 @@ def several(
     return figures, _grid(image for _, image in drawn_boxes[:48])
 
 
-def of_domain(finder: Finder, embedder: Embedder, shop: Domain, every: int) -> dict[str, Any]:
-    """recall@1 of a domain's queries, whole and with the main region cut out."""
-    queries = shop.of("query")[::every]
+def of_domain(
+    finder: Finder, embedder: Embedder, shop: Domain, rows: Vectors, every: int
+) -> dict[str, Any]:
+    """recall@1 of a domain's queries, whole and with the main region cut out.
+
+    Args:
+        finder: The finder.
+        embedder: The model.
+        shop: The domain.
+        rows: float32 [n, d], its images embedded whole.
+        every: Use every n-th query, in an order of chance.
+    """
+    queries = np.random.default_rng(SEED).permutation(shop.of("query"))[::every]
     enrolled = {
         "one": shop.of("reference"),
         "three": shop.of("shot"),
@@ -186,17 +206,18 @@ def of_domain(finder: Finder, embedder: Embedder, shop: Domain, every: int) -> d
     catalogs = {}
     with Progress(shop.name, len(queries)) as bar:
         for name, indices in enrolled.items():
-            rows = embedder.embed_many(list(shop.pixels[indices]))[1]
-            catalogs[name] = Catalog(shop.products[indices].tolist(), rows, space="measuring")
+            products = shop.products[indices].tolist()
+            catalogs[name] = Catalog(products, rows[indices], space="measuring")
         right: dict[str, list[bool]] = {}
         seen = 0
         for number, index in enumerate(queries, 1):
             pixels, own = shop.pixels[index], shop.products[index]
-            whole = embedder.embed(pixels)
-            vectors, region = found_embedding(finder, embedder, pixels)
+            region = main_region(finder.find(pixels))
+            parts = parts_of(pixels, region)[:-1]  # the last is the whole picture
+            vectors = [*map(embedder.embed, parts), rows[index]]
             seen += region is not None
             for name, catalog in catalogs.items():
-                off = catalog.match(whole, k=1)[0].id == own
+                off = catalog.match(rows[index], k=1)[0].id == own
                 way = fuse(catalog, vectors, 1).matches[0].id == own
                 right.setdefault(f"{name}@1 off", []).append(off)
                 right.setdefault(f"{name}@1 one", []).append(way)
@@ -221,12 +242,19 @@ def time_share(finder: Finder, embedder: Embedder, runs: int = 60) -> float:
     return float(finding / embedding)
 
 
-def _catalog(embedder: Embedder, shops: Sequence[Domain]) -> Catalog:
+def _rows(embedder: Embedder, shop: Domain, cache: Path, kept: str | None) -> Vectors:
+    if kept is not None:
+        loaded: Vectors = np.load(cache / "embeddings" / kept / f"{shop.name}.npy")
+        return loaded
+    return embedder.embed_many(list(shop.pixels))[1]
+
+
+def _catalog(embedder: Embedder, shops: Sequence[Domain], vectors: dict[str, Vectors]) -> Catalog:
     products: list[str] = []
     rows: list[Vectors] = []
     for shop in shops:
         indices = shop.of("reference", "shot")
-        rows.append(embedder.embed_many(list(shop.pixels[indices]))[1])
+        rows.append(vectors[shop.name][indices])
         products += shop.products[indices].tolist()
     calibration = Calibration.from_dict(embedder.card.calibration)
     return Catalog(products, np.concatenate(rows), space="measuring", calibration=calibration)
