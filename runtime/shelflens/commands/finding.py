@@ -43,7 +43,7 @@ def add_finder(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--finder",
         metavar="FILE",
-        help=".tflite or .onnx from shelflens export of a finder (default: bundled)",
+        help=".tflite from shelflens export of a finder; none is bundled yet",
     )
 
 

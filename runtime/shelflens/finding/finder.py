@@ -44,7 +44,7 @@ class Finder:
         """Open a finder's file.
 
         Args:
-            model: A `.tflite` or `.onnx` file from `shelflens export` of a finder; None for the
+            model: A `.tflite` file from `shelflens export` of a finder; None for the
                 bundled one.
             engine: As `Embedder.open`.
             threads: As `Embedder.open`.
