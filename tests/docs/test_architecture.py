@@ -20,7 +20,7 @@ FLOORS = (
     ("ingest", "barcode"),
     ("dataset",),
     ("catalog",),
-    ("calibration", "vectors"),
+    ("calibration", "finding", "vectors"),
     ("discovery",),
     ("render",),
     ("evaluation",),

@@ -32,6 +32,7 @@ WITHOUT_OPTIONS = {
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
     "benchmarks.quality.domain_views", "benchmarks.recipe.sources",
+    "benchmarks.quality.finding_scenes",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path

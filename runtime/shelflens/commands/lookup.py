@@ -1,4 +1,4 @@
-"""`shelflens lookup PHOTO... --catalog STORE.catalog [--fuse] [--status]`."""
+"""`shelflens lookup PHOTO... --catalog STORE.catalog [--fuse] [--find] [--status]`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from shelflens.commands.arguments import (
     table,
 )
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.finding import add_find, look_up_found
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.console import printable
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_catalog(parser)
     add_model(parser)
     add_trust(parser)
+    add_find(parser)
     parser.add_argument("-k", type=positive, default=5, help="products to show (default: 5)")
     parser.add_argument(
         "--fuse", action="store_true", help="the photos show one thing: one answer for all"
@@ -68,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
     photos, status = find_photos(args.photos), 0
     barcodes = args.barcode == "auto" and reads_barcodes(catalog)
     queries = _embedded(embedder, photos, barcodes=barcodes)
-    if args.fuse:
+    if args.find != "off":
+        decisions = look_up_found(args, embedder, catalog, photos, trust, table=answer_table)
+        status = max((STATUS[decision] for decision in decisions), default=0)
+    elif args.fuse:
         together = list(queries)
         status = _print_answer(catalog, together, args) if together else 0
     else:
@@ -96,7 +101,7 @@ def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse
     else:
         names = timed.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
-        print(_table(shown, timed.answer, timed.spent["total"]))
+        print(answer_table(shown, timed.answer, timed.spent["total"]))
         if line := contradiction(timed.coded):
             print(printable(f"   {line}"))
     return STATUS[timed.answer.decision]
@@ -108,7 +113,8 @@ def contradiction(coded: CodedAnswer | None) -> str:
     return f"the picture looks like {seen.name}: is the code its own?" if seen else ""
 
 
-def _table(name: str, answer: Answer, spent: float) -> str:
+def answer_table(name: str, answer: Answer, spent: float) -> str:
+    """An answer for people: a line, and the products below it."""
     text, confidence = words_of(answer)
     if answer.decision == "unknown" and answer.matches:
         text += "; the nearest are"
