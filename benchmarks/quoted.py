@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.capacity import capacity
 from benchmarks.provenance import ROOT, read, table
 
 FIGURE = re.compile(r"(-?[\d,]*\.?\d+)(<!-- figure: (.+?) -->)")
@@ -146,6 +147,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "measured": measured,
     "peers": peers,
     "peers-short": peers_short,
+    "capacity": capacity,
 }
 
 

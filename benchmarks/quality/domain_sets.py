@@ -150,7 +150,7 @@ def _groceries(maker: _Maker, cache: Path, rows: list[Row]) -> None:
 def _cutouts(maker: _Maker, cache: Path, rows: list[Row], *, queries: int) -> None:
     for product, mine in _by_identity(rows).items():
         images = [Image.open(cache / row["path"]).convert("RGBA") for row in mine]
-        reference = _typical(images)
+        reference = typical(images)
         maker.add(on_white(images[reference], SIDE), product, "reference")
         rest = [index for index in range(len(images)) if index != reference]
         order = maker.generator(product, 0).permutation(rest)[: SHOTS + queries]
@@ -160,7 +160,7 @@ def _cutouts(maker: _Maker, cache: Path, rows: list[Row], *, queries: int) -> No
             maker.add(view, product, "shot" if position < SHOTS else "query")
 
 
-def _typical(images: list[Image.Image]) -> int:
+def typical(images: list[Image.Image]) -> int:
     """The view whose colours are most like those of the others: a front, not a back or a lid."""
     histograms = []
     for image in images:

@@ -17,10 +17,11 @@ from shelflens.model.embedder import BUNDLED_MODEL
 
 DATA = BUNDLED_MODEL.parent
 USE = (
-    "Groceries and packaged products, photographed by phone in shops or homes, enrolled from one "
-    "studio image or a few photos. Look-alike variants that differ by a word are not "
-    "distinguished: expect `ambiguous`. For other kinds of goods fine-tune on your own photos. "
-    "Figures for unseen products are of the same recipe, trained on half of the Grocery products."
+    "Products of many kinds, photographed by phone in shops or homes, enrolled from one studio "
+    "image or a few photos. Best at groceries and packaged goods; garments, tools and toys are "
+    "found less often. Look-alike variants that differ by a word are often not distinguished: "
+    "expect `ambiguous`. Figures for unseen products are of a shorter training from ImageNet "
+    "without half of the Grocery products."
 )
 REJECT = ("auroc", "fpr_at_95_tpr")
 FIGURES = {

@@ -3,13 +3,16 @@
     python -m benchmarks.recipe.make STEP --work runs/bundle
 
     synthesize   the synthetic training store, that of the thresholds, and the demo's
-    train        two fine-tunes, averaged (55 minutes on two cores)
+    train        the start: two fine-tunes, averaged (55 minutes on two cores)
+    general      the model: from the start, on many kinds of things (5 minutes on one H100 GPU)
     export       three formats, with the quality gate
     measure      figures on Grocery test
-    unseen       the same recipe on half of the Grocery products, judged on the others (35 minutes)
+    unseen       the same recipe on half of the Grocery products, judged on the others
     install      into runtime/shelflens/data; then `benchmarks.quality.shops --install`
     choices      a smaller network, other input sizes
     candidates   more fine-tunes, for weight_averaging.py
+
+`general` and `unseen` need `--cache`, the images of `benchmarks.recipe.images`.
 
 Each step is the ordinary command, called as a user would, with the arguments printed. Photos and
 start weights are read from `SHELFLENS_SHARED` (default: ../shared).
@@ -24,9 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.quality.grocery import SHARED, write_splits
-from benchmarks.quality.unseen import write
 from benchmarks.recipe.commands import averaged, exported, run, shelflens
 from benchmarks.recipe.install import install
+from benchmarks.recipe.textures import STORE_PRODUCTS, STORE_SEED
 
 NAME = "shelflens-products"
 
@@ -77,15 +80,29 @@ def train(work: Path) -> None:
     fit(work / "grocery", "fit.csv", work / "synthetic", work / "run", members=MEMBERS)
 
 
+def general(work: Path) -> None:
+    """Train on drawn views of everything, from the mean of the fine-tunes."""
+    textures, out = work / "textures", work / "general"
+    store = work / "general-store"
+    products = ["--products", STORE_PRODUCTS, "--photos", 3, "--seed", STORE_SEED]
+    shelflens("synthesize", "--out", store, *products)
+    made = ["--cache", work / "cache", "--synthetic", store, "--start", work / "run"]
+    module("benchmarks.recipe.textures", *made, "--out", textures)
+    module("benchmarks.recipe.general", textures, "--out", out / "params.npz")
+    finishing = ["--synthetic", store, "--run", out]
+    module("benchmarks.recipe.finish", textures, out / "params.npz", *finishing)
+
+
 def unseen(work: Path) -> None:
-    """The same recipe without the Grocery classes of odd id, for the unseen-products protocol."""
-    folder = work / "unseen"
-    write(folder)
-    fit(folder, "even.csv", work / "synthetic", folder / "run", members=fewer(MEMBERS))
-    formats = ["--formats", "float32", "int8"]
-    shelflens("export", folder / "run", "--out", folder / "export", *formats)
-    models = [folder / "export" / f"{name}.tflite" for name in ("float32", "int8")]
-    measured("unseen", "--model", *models, "--out", work / "measured", *DIMS)
+    """The same from ImageNet, without the Grocery classes of odd id and three domains."""
+    textures, out = work / "textures", work / "unseen"
+    rest = ["--leave-out", "ycb", "packs", "catalogue", "--unseen-groceries", "--steps", 961]
+    start = ["--start", "imagenet"]
+    module("benchmarks.recipe.general", textures, *start, *rest, "--out", out / "params.npz")
+    finishing = ["--synthetic", work / "general-store", "--run", out / "run", "--share", 1]
+    module("benchmarks.recipe.finish", textures, out / "params.npz", *start, *finishing)
+    shelflens("export", out / "run", "--out", out / "export", "--formats", "int8")
+    measured("unseen", "--model", out / "export" / "int8.tflite", "--out", work / "measured", *DIMS)
 
 
 def candidates(work: Path) -> None:
@@ -159,7 +176,7 @@ def average(members: Sequence[Member], mean: Path, out: Path, *options: object) 
 def export(work: Path) -> None:
     """The files that the README names, with the quality gate."""
     formats = ["--formats", "float32", "int8", "onnx-int8"]
-    shelflens("export", work / "run", "--out", work / "export", *formats)
+    shelflens("export", work / "general", "--out", work / "export", *formats)
 
 
 def measure(work: Path) -> None:
@@ -170,22 +187,32 @@ def measure(work: Path) -> None:
     measured("hard", "--model", work / "export" / "int8.tflite", *out)
 
 
-def measured(module: str, *words: object) -> None:
+def measured(name: str, *words: object) -> None:
     """Run a benchmark of benchmarks/quality/."""
-    run(sys.executable, "-m", f"benchmarks.quality.{module}", *words)
+    module(f"benchmarks.quality.{name}", *words)
+
+
+def module(name: str, *words: object) -> None:
+    """Run a module as a command."""
+    run(sys.executable, "-m", name, *words)
 
 
 def main() -> None:
     """Do one step."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    functions = (synthesize, train, export, measure, unseen, install, choices, candidates)
+    functions = (
+        synthesize, train, general, export, measure, unseen, install, choices, candidates
+    )  # fmt: skip
     steps = {step.__name__: step for step in functions}
     parser.add_argument("step", choices=steps)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, help="made by benchmarks.recipe.images")
     args = parser.parse_args()
     work = args.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
+    if args.cache and not (work / "cache").exists():
+        (work / "cache").symlink_to(args.cache.resolve())
     steps[args.step](work)
 
 

@@ -47,6 +47,10 @@ class ExportConfig:
         0.95, "smallest mean cosine to the float embeddings that passes", group=GATE
     )
 
+    max_iou_drop: float = option(
+        0.02, "of a finder: largest loss of mask IoU and of box AP50 that passes", group=GATE
+    )
+
     # ONNX Runtime multiplies unsigned by signed on x86 and signed by signed on Arm fastest.
     target: str = option(
         "auto", "processor of the ONNX int8 file", choices=("auto", "x86", "arm"), group=FIRST
@@ -85,6 +89,8 @@ class ExportConfig:
         for name in ("qat_epochs", "bias_photos", "threads"):
             if getattr(self, name) < 0:
                 raise DataError(f"--{name.replace('_', '-')}: expected 0 or more")
+        if not 0 <= self.max_iou_drop <= 1:
+            raise DataError("--max-iou-drop: expected 0 to 1")
         if not 0 <= self.max_recall_drop <= 1 or not -1 <= self.min_cosine <= 1:
             raise DataError("--max-recall-drop: expected 0 to 1; --min-cosine: expected -1 to 1")
 

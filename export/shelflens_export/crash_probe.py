@@ -12,21 +12,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shelflens.model.card import EMBEDDING
+
 _CODE = """
 import sys
 import numpy
 from shelflens import Embedder
-embedder = Embedder.open(sys.argv[1], threads=1)
-size = embedder.card.size
-pixels = numpy.arange(size * size * 3).reshape(1, size, size, 3) % 251
-embedder.embed_pixels(pixels.astype(numpy.uint8))
+from shelflens.finding.finder import Finder
+model = (Finder if sys.argv[2] == "finder" else Embedder).open(sys.argv[1], threads=1)
+size = model.card.size
+pixels = (numpy.arange(size * size * 3).reshape(size, size, 3) % 251).astype(numpy.uint8)
+model.cells(pixels) if sys.argv[2] == "finder" else model.embed_pixels(pixels[None])
 """
 
 
-def failure(path: Path) -> str:
+def failure(path: Path, task: str = EMBEDDING) -> str:
     """What goes wrong when a file is opened and run once, in words; "" when nothing does."""
     done = subprocess.run(
-        [sys.executable, "-c", _CODE, str(path)],
+        [sys.executable, "-c", _CODE, str(path), task],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,

@@ -118,7 +118,7 @@ def convert(wanted: Sequence[Format], source: Source, work: Path) -> dict[str, P
             models[row.name] = row.build(source, base)
         path.write_bytes(row.pack(models[row.name], card))
         # Only a model that its engine survives can be run to correct it.
-        if row.correct and len(photos) and not crash_probe.failure(path):
+        if row.correct and len(photos) and not crash_probe.failure(path, card.task):
             with step(f"{row.file}: correcting biases"):
                 models[row.name] = row.correct(models[row.name], base, photos)
             path.write_bytes(row.pack(models[row.name], card))

@@ -33,6 +33,10 @@ def run(args: argparse.Namespace) -> int:
     # Converters are TensorFlow's: a run trained on JAX is read on TensorFlow all the same.
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
+    from shelflens_export.finder import export_finder, is_finder
+
+    if is_finder(args.run):
+        return 0 if all(each.passed for each in export_finder(args.run, args.out, config)) else 1
     from shelflens_export.export import export_run
     from shelflens_export.report import console
 

@@ -17,7 +17,7 @@ import flatbuffers
 import numpy as np
 
 from shelflens import ModelCard
-from shelflens.model.card import CARD_KEY, CARD_NAME
+from shelflens.model.card import CARD_KEY, CARD_NAME, FINDER
 from shelflens.model.content import CHECKSUM_KEY, with_onnx_checksum
 from shelflens_export import flatgraph
 
@@ -65,7 +65,8 @@ def pack_onnx(model: Any, card: ModelCard) -> bytes:
     model.metadata_props.extend(kept)
     model.metadata_props.add(key=CARD_KEY, value=card.to_json())
     model.producer_name = "shelflens"
-    model.doc_string = "uint8 RGB [batch, size, size, 3] -> float32 [batch, dim], rows of length 1"
+    model.doc_string = "uint8 RGB [batch, size, size, 3] -> float32 [batch, dim]"
+    model.doc_string += "" if card.task == FINDER else ", rows of length 1"
     return with_onnx_checksum(model.SerializeToString())
 
 
@@ -90,8 +91,13 @@ def model_metadata(card: ModelCard) -> bytes:
         made,
         7,
         {
-            0: made.CreateString("embedding"),
-            1: made.CreateString(f"{card.dim} dimensions, of length 1; compare by dot product."),
+            0: made.CreateString("cells" if card.task == FINDER else "embedding"),
+            1: made.CreateString(
+                f"{card.dim} numbers from 0 to 1, six for each cell of a grid, row by row: mask, "
+                "middle, and how far to the left, top, right and bottom."
+                if card.task == FINDER
+                else f"{card.dim} dimensions, of length 1; compare by dot product."
+            ),
             3: _content(made, _FEATURE, _table(made, 0, {})),
         },
     )

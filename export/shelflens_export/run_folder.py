@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from shelflens import ModelCard, load_image
 from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.errors import DataError, ModelError, PhotoError
 from shelflens.ingest.columns import parse_mapping
+from shelflens.model.card import FINDER
 from shelflens_export.quiet import quiet
 
 
@@ -42,20 +44,7 @@ def read_run(path: Path, *, data: str = "", held_out: str = "", columns: str = "
         ModelError: a card that cannot be read.
         FileNotFoundError: no such folder.
     """
-    if not path.exists():
-        raise FileNotFoundError(2, "no such run folder", str(path))
-    needed = ["model.keras", "card.json", "config.json"]
-    needed += [] if data else ["photos.csv"]
-    if missing := [name for name in needed if not (path / name).is_file()]:
-        raise DataError(
-            f"{path}: expected a finished run of shelflens train, found no {missing[0]}; "
-            "train first, or give the right folder"
-        )
-    card = ModelCard.from_json(_text(path / "card.json"), where=str(path / "card.json"))
-    try:
-        training = json.loads(_text(path / "config.json"))
-    except ValueError as error:
-        raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
+    card, training = read_head(path, needed=() if data else ("photos.csv",))
     train, val = ([], []) if data else _photos(path / "photos.csv")
     mapping = parse_mapping(columns) if columns else {}
     if data:
@@ -65,6 +54,34 @@ def read_run(path: Path, *, data: str = "", held_out: str = "", columns: str = "
     if not train:
         raise DataError(f"{path / 'photos.csv'}: no train photos; give some with --data DATASET")
     return RunFolder(path, card, training, train, val)
+
+
+def read_head(path: Path, *, needed: Sequence[str] = ()) -> tuple[ModelCard, dict[str, Any]]:
+    """The card and the config of a run folder.
+
+    Args:
+        path: The run folder.
+        needed: Files beside `model.keras`, `card.json` and `config.json`.
+
+    Raises:
+        DataError: not a run folder.
+        ModelError: a card that cannot be read.
+        FileNotFoundError: no such folder.
+    """
+    if not path.exists():
+        raise FileNotFoundError(2, "no such run folder", str(path))
+    names = ("model.keras", "card.json", "config.json", *needed)
+    if missing := [name for name in names if not (path / name).is_file()]:
+        raise DataError(
+            f"{path}: expected a finished run of shelflens train, found no {missing[0]}; "
+            "train first, or give the right folder"
+        )
+    card = ModelCard.from_json(_text(path / "card.json"), where=str(path / "card.json"))
+    try:
+        training = json.loads(_text(path / "config.json"))
+    except ValueError as error:
+        raise DataError(f"{path / 'config.json'}: not JSON ({error}); train again") from error
+    return card, training
 
 
 def load_network(run: RunFolder) -> Any:
@@ -93,10 +110,11 @@ def load_network(run: RunFolder) -> Any:
             f"{run.path / 'model.keras'}: takes and gives {found}, its card says {expected}; "
             "train again"
         )
-    if type(network.layers[-1]).__name__ != "UnitNormalization":
+    last = "Reshape" if run.card.task == FINDER else "UnitNormalization"
+    if type(network.layers[-1]).__name__ != last:
         raise ModelError(
             f"{run.path / 'model.keras'}: ends in {type(network.layers[-1]).__name__}, expected "
-            "UnitNormalization; train it with shelflens train"
+            f"{last}; train it with shelflens train"
         )
     return network
 

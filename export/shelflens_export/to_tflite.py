@@ -18,7 +18,7 @@ from shelflens_export.flatgraph import add_unit_length
 
 
 def to_tflite(network: Any, variant: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
-    """Convert a model that ends in UnitNormalization.
+    """Convert an embedding, which ends in UnitNormalization, or a finder, which does not.
 
     Args:
         network: Keras model, float32 [n, size, size, 3] in 0..255 -> float32 [n, dim].
@@ -26,12 +26,13 @@ def to_tflite(network: Any, variant: str, calibration: NDArray[np.uint8] | None 
         calibration: For int8, uint8 [m, size, size, 3]: photos that set the ranges.
 
     Returns:
-        A FlatBuffer with one signature, `image` -> `embedding`.
+        A FlatBuffer with one signature, `image` -> `embedding`, which a finder's has too.
     """
     import keras
     import tensorflow as tf
 
-    before_unit = keras.Model(network.input, network.layers[-1].input)
+    is_unit = type(network.layers[-1]).__name__ == "UnitNormalization"
+    before_unit = keras.Model(network.input, network.layers[-1].input) if is_unit else network
     # int8: the converter makes the uint8 input itself and needs a float one to put ranges on.
     whole = variant == "int8"
     source = tf.float32 if whole else tf.uint8
@@ -52,7 +53,8 @@ def to_tflite(network: Any, variant: str, calibration: NDArray[np.uint8] | None 
             converter.representative_dataset = representative(calibration)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
-        return add_unit_length(converter.convert())
+        converted: bytes = converter.convert()
+        return add_unit_length(converted) if is_unit else converted
 
 
 @contextmanager

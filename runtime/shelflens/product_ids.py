@@ -53,14 +53,21 @@ def check_id(product_id: str) -> None:
         )
     if product_id != product_id.strip(_BLANKS):
         raise CatalogError(f"product id {product_id!r}: has blanks at its ends; remove them")
-    if product_id.isprintable():  # at once, for the ids of a large catalog are checked too
-        return
-    for index, character in enumerate(product_id):
+    if found := unprintable(product_id):
+        raise CatalogError(
+            f"product id {product_id!r}: {found}, which does not print on one line (line breaks, "
+            "control characters); remove it"
+        )
+
+
+def unprintable(text: str) -> str:
+    """The first character that does not print on one line, as "character 3 is U+0007"; or ""."""
+    if text.isprintable():  # at once, for the ids of a large catalog are checked too
+        return ""
+    for index, character in enumerate(text):
         if not (character.isprintable() or character in _JOINERS or _is_space(character)):
-            raise CatalogError(
-                f"product id {product_id!r}: character {index + 1} is {_name(character)}, which "
-                "does not print on one line (line breaks, control characters); remove it"
-            )
+            return f"character {index + 1} is {_name(character)}"
+    return ""
 
 
 def _is_space(character: str) -> bool:

@@ -37,10 +37,23 @@ LIBRARIES = {
     "heif.py": {"pillow_heif"},
     "completion.py": {"shtab"},
     "ecdsa.py": {"cryptography"},
+    "authority.py": {"cryptography"},
+    "qr_code.py": {"segno"},
+    "addresses.py": {"ifaddr"},
+    "mqtt.py": {"paho"},
     "workbook.py": {"openpyxl"},
+    "reader.py": {"zxingcpp"},
+    "parquet.py": {"pyarrow"},
+    "distributed.py": {"ray"},
 }
 """The one module for each library beyond NumPy and Pillow."""
 NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "requests"}
+CONNECTS = {
+    "shelflens.webapp.host_client": ("webapp/check.py", "commands/page.py"),
+    "shelflens.watch.mqtt": ("watch/reporting.py",),
+    "shelflens.watch.status_site": ("watch/reporting.py",),
+}
+"""Modules that open a connection to the address that was typed, or a port; and who loads them."""
 
 
 def modules(package: str) -> list[Path]:
@@ -88,9 +101,37 @@ def test_the_runtime_has_no_way_to_the_network() -> None:
         may = {"socket", "ssl", "asyncio", "http"} if path.parent == SERVE else set()
         if path.name == "notify.py":  # systemd is told through a local socket, see below
             may = {"socket"}
+        if path.name == "status_site.py":  # it listens; nothing else of the loop knows it
+            may = {"http", "socket"}
+        if path.name == "mqtt.py":  # the machine's name; paho connects
+            may = {"socket"}
+        if dotted(path) == "shelflens.webapp.host_client":
+            continue
+        if "urllib" in imported(path):  # addresses are read, nothing is opened
+            assert set(re.findall(r"^from (urllib\S*)", path.read_text(), re.M)) == {"urllib.parse"}
+            may = may | {"urllib"}
         assert not imported(path) & (NETWORK - may), path
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"http\.client|create_connection|\.connect\(\(", text), path
+
+
+def dotted(path: Path) -> str:
+    """The name of a module of the runtime."""
+    return ".".join(path.relative_to(ROOT / "runtime").with_suffix("").parts)
+
+
+def test_a_connection_is_opened_where_it_was_asked_for_and_nowhere_else() -> None:
+    for path in modules("shelflens"):
+        text = path.read_text(encoding="utf-8")
+        for module, users in CONNECTS.items():
+            inside = path.relative_to(PACKAGES["shelflens"]).as_posix()
+            if dotted(path) != module and inside not in users:
+                assert module not in text, f"{path} knows {module}"
+    code = (
+        "import shelflens.webapp.build, shelflens.commands.page, shelflens.commands.watch\n"
+        "import shelflens.commands.lookup, shelflens.catalog.reload"
+    )
+    assert not loaded_by(code) & {*CONNECTS, "http.client", "http.server", "urllib.request", "paho"}
 
 
 def test_only_its_command_knows_the_server() -> None:
@@ -107,7 +148,7 @@ def test_only_its_command_knows_the_server() -> None:
     assert not loaded & (SERVER | {"asyncio", "ssl"})
 
 
-def test_the_one_socket_is_local() -> None:
+def test_the_socket_to_systemd_is_local() -> None:
     text = (PACKAGES["shelflens"] / "watch" / "notify.py").read_text()
     assert set(re.findall(r"socket\.(AF_\w+)", text)) == {"AF_UNIX"}
     assert len(re.findall(r"socket\.socket\(", text)) == 1
@@ -139,7 +180,7 @@ def test_import_loads_no_more_than_it_needs() -> None:
 NOT_FOR_A_LOOKUP = {
     "numpy.random", "concurrent.futures", "csv", "tempfile", "sqlite3", "email", "unittest",
     "importlib.metadata", "xml.etree", "urllib.request", "multiprocessing", "PIL.ImageDraw",
-    "PIL.ImageCms", "openpyxl",
+    "PIL.ImageCms", "openpyxl", "pyarrow", "ray",
 }  # fmt: skip
 
 

@@ -31,16 +31,30 @@ STAND_INS = {"unseen", "device-instructions"}
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
-    "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.domain_sets",
-    "benchmarks.quality.domain_views", "benchmarks.quality.measuring",
+    "benchmarks.capacity",
+    "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
-    "benchmarks.recipe.networks", "benchmarks.recipe.sources", "benchmarks.recipe.embed",
-    "benchmarks.recipe.finish", "benchmarks.recipe.general",
+    "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
+    "benchmarks.quality.domain_views", "benchmarks.recipe.sources",
+    "benchmarks.quality.finding_scenes",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
-PACKAGES = ("benchmarks.quality.answers", "benchmarks.quality.shop", "benchmarks.quality.shops")
+PACKAGES = (
+    "benchmarks.quality.answers", "benchmarks.quality.second_look", "benchmarks.quality.shop",
+    "benchmarks.quality.shops",
+)  # fmt: skip
 """Commands of several modules: `python -m PACKAGE`."""
-OPTIONAL = {"playwright", "mediapipe", "sklearn", "keras", "tensorflow", "cv2", "matplotlib"}
+OPTIONAL = {
+    "playwright",
+    "mediapipe",
+    "sklearn",
+    "keras",
+    "tensorflow",
+    "cv2",
+    "matplotlib",
+    "jax",
+    "scipy",
+}
 
 
 def spaces(value: Any) -> Iterator[str]:

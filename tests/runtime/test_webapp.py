@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from PIL import Image, ImageCms
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from shelflens import Embedder
+from shelflens.cli import main
 from shelflens.webapp.build import build
-from shelflens.webapp.vendor import HERE, cache_folder
+from tests.support.axe import axe_source, check
 from tests.support.browser_host import (
     DEMO,
     DESKTOP,
@@ -389,34 +390,6 @@ def test_accessible_in_every_state(opened: Callable[..., Page], camera: Path) ->
         check(page, axe, f"{scheme} desktop")
 
 
-def axe_source() -> str:
-    """axe-core of the lock file, fetched once beside the engine."""
-    root = cache_folder().with_name(cache_folder().name + "-tests")
-    script = root / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, root / name)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
-    return script.read_text()
-
-
-def check(page: Page, axe: str, where: str) -> None:
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    bad = [
-        (
-            violation["id"],
-            violation["impact"],
-            [node["html"][:120] for node in violation["nodes"][:3]],
-        )
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical", "moderate")
-    ]
-    assert not bad, f"{where}: {json.dumps(bad, indent=1)}"
-
-
 def test_targets_are_large_enough_for_a_thumb(opened: Callable[..., Page]) -> None:
     page = opened()
     scan(page)
@@ -429,3 +402,45 @@ def test_targets_are_large_enough_for_a_thumb(opened: Callable[..., Page]) -> No
     shutter = page.locator("#shutter").bounding_box()
     assert shutter is not None
     assert shutter["y"] > PHONE["height"] * 0.8  # within reach of the thumb
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_barcode_decides_where_the_browser_reads_them(
+    opened: Callable[..., Page], site: Path, store: Path, tmp_path: Path, works: bool
+) -> None:
+    with (store / "products.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (tmp_path / "coded.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], "ean"])
+        writer.writeheader()
+        writer.writerows({**row, "ean": EAN * (row["product"] == "cocoa-family")} for row in rows)
+    catalog = tmp_path / "coded.catalog"
+    assert main(["catalog", "build", str(tmp_path / "coded.csv"), "--out", str(catalog)]) == 0
+    shutil.copytree(build(catalog, tmp_path / "coded"), site, dirs_exist_ok=True)
+    worker = site / "js" / "worker.js"
+    worker.write_text(DETECTOR.replace("WORKS", json.dumps(works)) + worker.read_text())
+    page = opened()
+    if works:
+        assert scan(page) == FAMILY_PACK
+        note = page.inner_text(".meter")
+        assert "99 % sure" in note
+        assert "by its barcode. The picture looks like Halren Granola" in note
+    else:
+        assert scan(page) == "Halren Granola Honey & Almond"
+        assert "barcode" not in page.inner_text(".meter")
+
+
+EAN = "4006381333931"
+DETECTOR = """
+self.BarcodeDetector = class {
+  static getSupportedFormats() { return Promise.resolve(["qr_code", "ean_13"]); }
+  constructor({ formats }) {
+    if (formats.join() !== "ean_13") throw new TypeError("unsupported");
+  }
+  async detect(photo) {
+    if (!(photo instanceof ImageBitmap) || !photo.width) throw new TypeError("no photo");
+    if (!WORKS) throw new DOMException("service unavailable", "NotSupportedError");
+    return [{ format: "ean_13", rawValue: "4006381333931" }];
+  }
+};
+"""

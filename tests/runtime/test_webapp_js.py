@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from shelflens import Calibration, Catalog, CatalogError, Match, ShelfLensError
+from shelflens.barcode.gtin import check_digit, gtin
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.answer import decide
+from shelflens.catalog.barcodes import answer_by_barcode
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.container import read_container, write_container
 from shelflens.catalog.nearest import unit_query
@@ -339,6 +341,74 @@ def test_an_adapted_golden_catalog_gives_the_golden_scores() -> None:
         assert [match["id"] for match in got["matches"]] == wanted["ids"]
         scores = [match["score"] for match in got["matches"]]
         assert scores == pytest.approx(wanted["scores"], abs=2e-6)
+
+
+BARCODES = f"""
+import {{ Barcodes, gtin }} from "{JS}/barcodes.js";
+import {{ Catalog }} from "{JS}/catalog.js";
+const catalog = new Catalog(whole(given.path));
+const barcodes = new Barcodes(catalog);
+const id = ({{ index }}) => catalog.product(index).id;
+const scored = (match) => ({{ id: id(match), score: match.score }});
+out = {{
+  numbers: given.texts.map(gtin),
+  answers: given.asked.map(({{ vector, numbers }}) => {{
+    const query = catalog.query(Float32Array.from(vector));
+    const seen = catalog.answer(Float32Array.from(vector), {K});
+    const answer = barcodes.answer(seen, query, numbers);
+    return {{
+      ...answer,
+      matches: answer.matches.map(scored),
+      probabilities: answer.matches.map(({{ probability }}) => probability ?? null),
+      unknown: answer.unknownProbability,
+      candidates: answer.candidates.map(id),
+      vision: answer.vision && id(answer.vision),
+    }};
+  }}),
+}};
+"""
+
+
+def test_barcodes_decide_as_in_python(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    codes = [digits + check_digit(digits) for digits in map(str, range(200000000000, 200000000009))]
+    rows = rng.normal(size=(12, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    columns = {f"p{i}": {"Ean" if i % 2 else "upc": code} for i, code in enumerate(codes)}
+    columns["p1"] = {"barcode": f"{codes[1]} | {codes[2]}", "name": codes[3]}
+    columns["p4"] = {"GTIN": f"{codes[4][0]} {codes[4][1:7]}-{codes[4][7:]}"}
+    ids = [*columns, codes[0][:1] + codes[7][1:], "4006381333931", "96385074"]
+    path = tmp_path / "coded.catalog"
+    sure = Calibration(Posterior(offset=-1e3), min_probability=0.5)
+    catalog = Catalog(ids, rows, space="s", attributes=columns, calibration=sure)
+    catalog.save(path)
+    asked = []
+    for numbers in [[i] for i in range(9)] + [[0, 3], [], [2]]:
+        read = [codes[i].zfill(14) for i in numbers]
+        asked.append({"vector": rows[5].tolist(), "numbers": read})
+    asked.append({"vector": rows[10].tolist(), "numbers": ["04006381333931", "00000096385074"]})
+    texts = [*codes, "4 006381-333931", "36000291452", "96385074", "4006381333930", "", "7", "4 A"]
+    got = node(BARCODES, {"path": str(path), "texts": texts, "asked": asked})
+    assert got["numbers"] == [gtin(text) for text in texts]
+    for case, ours in zip(asked, got["answers"], strict=True):
+        vector = unit_query(np.array(case["vector"], np.float32), 16)
+        seen = catalog.answer(vector, K)
+        coded = answer_by_barcode(catalog, case["numbers"], seen, vector)
+        theirs = seen if coded is None else coded.answer
+        assert (ours["decision"], ours["basis"]) == (theirs.decision, theirs.basis)
+        assert ours["confidence"] == pytest.approx(theirs.confidence)
+        assert [match["id"] for match in ours["matches"]] == [match.id for match in theirs.matches]
+        scores = [match["score"] for match in ours["matches"]]
+        assert scores == pytest.approx([match.score for match in theirs.matches], abs=2e-6)
+        assert ours["candidates"] == [match.id for match in theirs.candidates]
+        shares = [match.probability for match in theirs.matches]
+        assert ours["probabilities"] == [
+            share and pytest.approx(share, abs=1e-6) for share in shares
+        ]
+        assert ours["unknown"] == pytest.approx(theirs.unknown_probability, abs=1e-6)
+        assert sum(share or 0 for share in shares) + theirs.unknown_probability <= 1 + 1e-6
+        vision = coded.vision.best.id if coded and coded.vision and coded.vision.best else None
+        assert ours.get("vision") == vision
 
 
 STRETCH = f"""

@@ -1,183 +1,364 @@
-"""Training a general embedding: bank, views, batches, the space of the teachers, the start."""
+"""A general embedding: what views show, what is asked of them, the network in JAX and in Keras."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 keras = pytest.importorskip("keras")
+jax = pytest.importorskip("jax")
+pytest.importorskip("scipy")
 
-from shelflens_train.backbones import embedding_network  # noqa: E402
-from shelflens_train.batchnorm_folding import FoldedNetwork  # noqa: E402
-from shelflens_train.general.bank import Bank, BankItem, open_bank  # noqa: E402
-from shelflens_train.general.batches import DomainBatches, Mixture  # noqa: E402
-from shelflens_train.general.config import GeneralConfig  # noqa: E402
-from shelflens_train.general.fit import fit  # noqa: E402
-from shelflens_train.general.space import fit_space, proxies, ridge_head, unit  # noqa: E402
-from shelflens_train.general.start import fold, mix_backbones  # noqa: E402
-from shelflens_train.general.views import plain_view, training_view  # noqa: E402
-from shelflens_train.losses import proxy_distillation  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+
+from shelflens_train.backbones import embedding_network, feature_network  # noqa: E402
+from shelflens_train.general.batches import Batches  # noqa: E402
+from shelflens_train.general.cutouts import opacity  # noqa: E402
+from shelflens_train.general.fit import FitConfig, averaged, fit, rate_at  # noqa: E402
+from shelflens_train.general.label_design import Supplies  # noqa: E402
+from shelflens_train.general.labels import family  # noqa: E402
+from shelflens_train.general.network import embeddings, features  # noqa: E402
+from shelflens_train.general.objective import contrast, order_kept, unit  # noqa: E402
+from shelflens_train.general.params import (  # noqa: E402
+    mixed,
+    read_params,
+    refitted_head,
+    shortened,
+    write_params,
+)
+from shelflens_train.general.scene import BOX, CYLINDER, PLANE, SIDE, render  # noqa: E402
+from shelflens_train.general.start import params_of, put_into  # noqa: E402
+from shelflens_train.general.textures import decoded, packed, plain  # noqa: E402
+from shelflens_train.general.views import (  # noqa: E402
+    CLASS,
+    CUTOUT,
+    LABEL,
+    SINGLE,
+    Pool,
+)
 from shelflens_train.spec import BackboneSpec  # noqa: E402
 
-
-def _rows(count: int, dim: int, seed: int = 0) -> np.ndarray:
-    return unit(np.random.default_rng(seed).standard_normal((count, dim)))
-
-
-def _bank(side: int = 32) -> Bank:
-    generator = np.random.default_rng(3)
-    pixels = generator.integers(0, 255, (8, side, side, 4), dtype=np.uint8)
-    identities = np.array([0, 0, 1, 1, 2, 3, 4, 5])
-    domains = np.array(["packs"] * 4 + ["objects"] * 4)
-    return Bank(pixels, identities, domains, domains == "packs", list("abcdef"))
-
-
-def test_proxy_distillation_is_the_divergence_in_plain_loops() -> None:
-    cosines, taught = (np.random.default_rng(n).uniform(-1, 1, (3, 5)) for n in (1, 2))
-    labels = np.array([0, 4, 2])
-    total = 0.0
-    for row, label in enumerate(labels):
-        rest = [np.exp(6 * taught[row, c]) if c != label else 0.0 for c in range(5)]
-        wanted = [0.3 * value / sum(rest) for value in rest]
-        wanted[label] = 0.7
-        found = np.exp(8 * cosines[row]) / np.exp(8 * cosines[row]).sum()
-        total += sum(w * np.log(w / f) for w, f in zip(wanted, found, strict=True)) / 3
-    loss = proxy_distillation(cosines, taught, labels, scale=8, share=0.3, taught_scale=6)
-    assert float(loss) == pytest.approx(total, abs=1e-5)
-
-
-def test_a_space_of_one_teacher_keeps_its_cosines_when_nothing_is_evened() -> None:
-    vectors = _rows(50, 6)
-    space = fit_space([vectors], weights=[2.0], dim=6, power=0.0, centre=0.0)
-    made = space.of([vectors])
-    assert made @ made.T == pytest.approx(vectors @ vectors.T, abs=1e-5)
-
-
-def test_a_whitened_space_has_equal_variances() -> None:
-    vectors = [_rows(400, 5) * np.linspace(0.2, 1, 5, dtype=np.float32), _rows(400, 3, seed=1)]
-    space = fit_space(vectors, weights=[1.0, 0.5], dim=8, power=0.5)
-    joined = np.concatenate([vectors[0], 0.5 * vectors[1]], axis=1)
-    assert np.cov(((joined - space.mean) @ space.axes).T) == pytest.approx(np.eye(8), abs=0.01)
+PLAIN_VIEW = {
+    "front": 0,
+    "side": -1,
+    "kind": PLANE,
+    "half": [1.0, 1.0, 0.004],
+    "scale": 1.0,
+    "x": 0.0,
+    "y": 0.0,
+    "frame": 1.0,
+    "bend": [0.0] * 6,
+    "level": 0,
+    "plain": [10.0, 200.0, 10.0],
+    "light": [0.0, 0.0, -1.0],
+    "ambient": 1.0,
+    "gloss": 0.0,
+    "behind": 0,
+    "behind_turn": 0.0,
+    "behind_zoom": 1.0,
+    "behind_move": [0.5, 0.5],
+    "behind_level": 0,
+    "on_picture": False,
+    "ground": [[0.0, 0.0, 255.0], [0.0, 0.0, 255.0]],
+    "cover": [5.0, 5.0, 1e-3, 1e-3, 0.0],
+    "cover_colour": [0.0, 0.0, 0.0],
+    "falling": [0.0, 0.0],
+    "gain": [1.0, 1.0, 1.0],
+    "contrast": 1.0,
+    "saturation": 1.0,
+    "gamma": 1.0,
+    "blur": [0.0, 0.0],
+    "noise": 0.0,
+    "coarse": 0.0,
+    "seed": 1,
+}
+"""A texture that fills the frame, nothing changed."""
 
 
-def test_counts_weigh_images_as_if_they_were_repeated() -> None:
-    vectors = _rows(6, 4)
-    counts = np.array([1.0, 2, 1, 3, 1, 1])
-    repeated = np.repeat(vectors, counts.astype(int), axis=0)
-    weighed = fit_space([vectors], weights=[1.0], dim=3, power=0.2, counts=counts)
-    plain = fit_space([repeated], weights=[1.0], dim=3, power=0.2)
-    first, second = weighed.of([vectors]), plain.of([vectors])
-    assert first @ first.T == pytest.approx(second @ second.T, abs=1e-5)
+def _view(**changed: object) -> dict[str, Any]:
+    view = {**PLAIN_VIEW, "rotation": np.eye(3).tolist(), **changed}
+    return {name: jnp.asarray([value]) for name, value in view.items()}
 
 
-def test_proxies_are_mean_directions() -> None:
-    vectors = _rows(3, 4)
-    made = proxies(vectors, np.array([0, 1, 0]))
-    assert made[1] == pytest.approx(vectors[1], abs=1e-6)
-    both = vectors[0] + vectors[2]
-    assert made[0] == pytest.approx(both / np.linalg.norm(both), abs=1e-6)
+def _smooth(seed: int = 0) -> np.ndarray:
+    """uint8 [SIDE, SIDE, 3] of slow colours."""
+    small = np.random.default_rng(seed).integers(20, 235, (6, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
-def test_the_ridge_head_finds_a_linear_map() -> None:
-    features = np.random.default_rng(0).standard_normal((200, 5)).astype(np.float32)
-    kernel = np.random.default_rng(1).standard_normal((5, 3)).astype(np.float32)
-    found, bias = ridge_head(features, features @ kernel + 0.5, ridge=1e-9)
-    assert found == pytest.approx(kernel, abs=1e-4)
-    assert bias == pytest.approx(0.5, abs=1e-4)
+def _textures(*pictures: np.ndarray) -> Any:
+    rgba = np.full((len(pictures), SIDE, SIDE, 4), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        rgba[index, ..., : picture.shape[2]] = picture
+    return packed(rgba)
 
 
-def test_a_bank_is_made_once_and_again_when_items_change(tmp_path: Path) -> None:
-    Image.new("RGB", (60, 40), (10, 200, 30)).save(tmp_path / "photo.png")
-    cutout = Image.new("RGBA", (40, 80), (0, 0, 0, 0))
-    cutout.paste((200, 10, 10, 255), (10, 20, 30, 60))
-    cutout.save(tmp_path / "cutout.webp", lossless=True)
-    items = [
-        BankItem(tmp_path / "photo.png", "objects", "a"),
-        BankItem(tmp_path / "cutout.webp", "packs", "b", alpha=True),
+def test_a_plane_that_fills_the_frame_shows_its_texture() -> None:
+    picture = _smooth()
+    image = np.asarray(render(_textures(picture), _view(), side=SIDE))[0]
+    assert np.abs(image - picture).mean() < 1.0
+
+
+def test_what_is_turned_is_turned_the_way_pillow_turns_it() -> None:
+    picture, angle = _smooth(1), np.deg2rad(30)
+    turned = [
+        [np.cos(angle), np.sin(angle), 0],
+        [-np.sin(angle), np.cos(angle), 0],
+        [0, 0, 1],
     ]
-    bank = open_bank(tmp_path / "bank", items, side=16, workers=1)
-    assert bank.pixels[0, 8, 8].tolist() == [10, 200, 30, 255]
-    # 20 x 40 fills the height, and half of the width.
-    assert (bank.pixels[1, ..., 3] > 128).mean() == pytest.approx(0.5, abs=0.1)
-    assert plain_view(bank.pixels[1])[0, 0].tolist() == [255, 255, 255]
-    stamp = (tmp_path / "bank" / "pixels.npy").stat().st_mtime_ns
-    open_bank(tmp_path / "bank", items, side=16, workers=1)
-    assert (tmp_path / "bank" / "pixels.npy").stat().st_mtime_ns == stamp
-    again = open_bank(tmp_path / "bank", items[:1], side=16, workers=1)
-    assert len(again.pixels) == 1
+    image = np.asarray(render(_textures(picture), _view(rotation=turned), side=SIDE))[0]
+    wanted = np.asarray(Image.fromarray(picture).rotate(30, Image.Resampling.BILINEAR), np.float32)
+    middle = slice(SIDE // 4, 3 * SIDE // 4)
+    assert np.abs(image - wanted)[middle, middle].mean() < 2.0
 
 
-@pytest.mark.parametrize("alpha", [False, True])
-def test_a_training_view_follows_from_its_generator(alpha: bool) -> None:
-    bank = _bank(64)
-    first, second = (
-        training_view(
-            bank.pixels[0],
-            bank.pixels[5],
-            np.random.default_rng(7),
-            side=32,
-            strength=1.2,
-            colour=0.5,
-            alpha=alpha,
-        )
-        for _ in range(2)
+def test_a_cut_out_lies_on_the_ground_where_it_is_transparent() -> None:
+    cutout = np.zeros((SIDE, SIDE, 4), np.uint8)
+    cutout[50:158, 50:158] = (255, 0, 0, 255)
+    image = np.asarray(render(_textures(cutout), _view(kind=BOX), side=SIDE))[0]
+    assert image[SIDE // 2, SIDE // 2] == pytest.approx([255, 1, 1], abs=2)
+    assert image[5, 5] == pytest.approx([1, 1, 255], abs=2)
+
+
+def test_a_box_shows_its_label_in_front_and_its_side_when_turned() -> None:
+    label, side = np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE, 3), np.uint8)
+    label[..., 0], side[..., 1] = 250, 250
+    box = {"kind": BOX, "half": [0.5, 0.5, 0.5], "side": 1}
+    front = np.asarray(render(_textures(label, side), _view(**box), side=64))[0]
+    assert front[32, 32] == pytest.approx([250, 1, 1], abs=2)
+    angle = np.deg2rad(80)
+    yaw = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    turned = np.asarray(render(_textures(label, side), _view(**box, rotation=yaw), side=64))[0]
+    assert turned[32, 32] == pytest.approx([1, 250, 1], abs=2)
+
+
+def test_a_cylinder_is_narrower_than_the_frame_and_shaded_at_its_rim() -> None:
+    white = np.full((SIDE, SIDE, 3), 250, np.uint8)
+    can = {"kind": CYLINDER, "half": [0.5, 0.8, 1.0], "ambient": 0.4}
+    image = np.asarray(render(_textures(white), _view(**can), side=64))[0]
+    row = image[32, :, 0]
+    assert row[32] > 240
+    assert row[2] < 5
+    shown = np.flatnonzero(row > 30)
+    assert 0.4 < len(shown) / 64 < 0.65
+    assert row[shown[1]] < 0.75 * row[32]
+
+
+def _detail(image: np.ndarray) -> float:
+    return float(np.abs(np.diff(image, 2, axis=0)).sum())
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "effect"),
+    [
+        ("gain", [0.5, 0.5, 0.5], lambda a, b: b.mean() < 0.6 * a.mean()),
+        ("saturation", 0.0, lambda a, b: np.ptp(b, axis=-1).max() < 1.5),
+        (
+            "blur",
+            [1.5, 1.5],
+            lambda a, b: np.abs(np.diff(b, axis=0)).sum() < np.abs(np.diff(a, axis=0)).sum(),
+        ),
+        ("noise", 8.0, lambda a, b: 5 < np.std(b - a) < 9),
+        ("coarse", 12.0, lambda a, b: 0.5 < np.abs(b - a).mean() < 12),
+    ],
+)
+def test_the_camera_does_what_it_says(change: str, value: object, effect: object) -> None:
+    textures = _textures(_smooth(2))
+    before, after = (
+        np.asarray(render(textures, view, side=64))[0]
+        for view in (_view(), _view(**{change: value}))
     )
-    assert first.shape == (32, 32, 3)
-    assert np.array_equal(first, second)
+    assert effect(before, after)  # type: ignore[operator]
 
 
-def test_batches_hold_each_domain_by_its_share_and_can_be_had_again() -> None:
-    bank, taught = _bank(), _rows(8, 4)
-    mixture = Mixture({"packs": 0.75, "objects": 0.25}, 40, 32, 1.0, 0.5, seed=1)
-    batches = DomainBatches(bank, taught, mixture, steps=3, span=0)
-    assert len(batches) == 3
-    labels = np.concatenate([batches[index][1][:, 0] for index in range(3)])
-    assert 0.6 < np.mean(labels < 2) < 0.9
-    pixels, wanted = batches[1]
-    assert pixels.shape == (40, 32, 32, 3)
-    assert np.array_equal(pixels, batches[1][0])
-    other_span = DomainBatches(bank, taught, mixture, steps=3, span=1)
-    assert not np.array_equal(wanted, other_span[1][1])
+def _pool() -> Pool:
+    """Six single photos, two products of three photos, a family of two cut-outs, two labels."""
+    kinds = np.array([SINGLE] * 6 + [CLASS] * 6 + [CUTOUT] * 4 + [LABEL] * 2)
+    domains = np.array(["objects"] * 6 + ["groceries"] * 6 + ["ycb"] * 4 + ["art"] * 2)
+    identities = np.array([*range(6), 6, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 11])
+    families = np.array([*range(6), *[6] * 6, *[7] * 4, 8, 8])
+    vectors = np.random.default_rng(0).standard_normal((18, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    neighbours = np.tile(np.arange(6), (18, 1))
+    aspects = np.ones(18, np.float32)
+    return Pool(
+        kinds,
+        domains,
+        identities,
+        families,
+        aspects,
+        kinds == CUTOUT,
+        neighbours,
+        vectors,
+    )
 
 
-@pytest.mark.train
-def test_folding_keeps_the_function_and_mixing_reaches_both_ends() -> None:
-    spec = BackboneSpec(size=32, dim=8)
-    networks = [embedding_network(spec, side=32) for _ in range(2)]
-    image = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    for network in networks:
-        before = np.asarray(network(image, training=False))
-        fold(network)
-        assert np.asarray(network(image, training=False)) == pytest.approx(before, abs=1e-4)
-    first, second = networks
-    untouched = np.asarray(first(image, training=False))
-    mix_backbones(first, second, 0.0)
-    assert np.asarray(first(image, training=False)) == pytest.approx(untouched, abs=1e-6)
-    mix_backbones(first, second, 1.0)
-    first.get_layer("embedding").set_weights(second.get_layer("embedding").get_weights())
-    wanted = np.asarray(second(image, training=False))
-    assert np.asarray(first(image, training=False)) == pytest.approx(wanted, abs=1e-5)
+SHARES = {"objects": 0.4, "groceries": 0.3, "ycb": 0.2, "art": 0.1}
 
 
-@pytest.mark.train
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    bank, taught = _bank(64), _rows(8, 8)
-    settings = GeneralConfig({"packs": 1.0, "objects": 1.0}, batch=4, side=32, span=2, warmup=2)
-    spec = BackboneSpec(size=32, dim=8)
-    start = embedding_network(spec, side=32)
+def test_a_batch_shows_everything_twice_in_its_share_and_the_same_again() -> None:
+    pool = _pool()
+    batches = Batches(pool, SHARES, things=64, side=64, together=0.5)
+    batch = batches.batch(np.random.default_rng(5))
+    half = len(batch["identity"]) // 2
+    assert half == 64
+    assert (batch["identity"][:half] == batch["identity"][half:]).all()
+    shown = pool.domains[batch["texture"]]
+    assert 0.2 < (shown == "objects").mean() < 0.6
+    again = batches.batch(np.random.default_rng(5))
+    assert all(np.array_equal(batch[name], again[name]) for name in batch)
+    left_out = Batches(pool, {"objects": 1.0}, things=32, side=64, together=0.5)
+    only = left_out.batch(np.random.default_rng(0))
+    assert set(pool.domains[only["texture"]]) == {"objects"}
+    assert set(pool.domains[only["behind"]]) == {"objects"}
 
-    def run(folder: Path, *stops: int) -> list[np.ndarray]:
-        for stop in stops:
-            learner = FoldedNetwork(start, embedding_network(spec))
-            targets = proxies(taught, bank.identities)
-            fit(learner, bank, taught, targets, settings, folder, spans=stop)
-        return [np.asarray(weights) for weights in learner.model.get_weights()]
 
-    whole, parts = run(tmp_path / "whole", 2), run(tmp_path / "parts", 1, 2)
-    for first, second in zip(whole, parts, strict=True):
-        assert first == pytest.approx(second, abs=1e-5)
-    assert len(list((tmp_path / "parts" / "state").iterdir())) == 3
+def test_contrast_is_the_formula_in_plain_loops() -> None:
+    vectors = np.random.default_rng(1).standard_normal((6, 64)).astype(np.float32)
+    identities = np.array([0, 1, 2, 0, 1, 2])
+    length = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines, total = length @ length.T / 0.1, 0.0
+    for row in range(6):
+        against = [np.exp(cosines[row, k]) for k in range(6) if identities[k] != identities[row]]
+        mate = next(k for k in range(6) if k != row and identities[k] == identities[row])
+        total += np.log(1 + sum(against) / np.exp(cosines[row, mate])) / 6
+    assert float(contrast(vectors, identities, temperature=0.1)) == pytest.approx(total, rel=1e-4)
+
+
+def test_a_kept_order_costs_nothing_and_another_does() -> None:
+    vectors = np.random.default_rng(2).standard_normal((8, 256)).astype(np.float32)
+    identities = np.arange(8)
+    wanted = np.asarray(unit(vectors))
+    kept = float(order_kept(vectors, wanted, identities, temperature=0.1))
+    changed = float(order_kept(vectors[::-1], wanted, identities, temperature=0.1))
+    assert kept == pytest.approx(0, abs=1e-4)
+    assert changed > 0.01
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    keras.utils.set_random_seed(0)
+    made = embedding_network(BackboneSpec(dim=64, size=64), side=64)
+    for layer in made.layers:
+        for part in getattr(layer, "layers", []):
+            if isinstance(part, keras.layers.BatchNormalization):
+                generator = np.random.default_rng(part.gamma.shape[0])
+                part.gamma.assign(generator.uniform(0.5, 1.5, part.gamma.shape))
+                part.beta.assign(generator.uniform(-0.2, 0.2, part.gamma.shape))
+    return made
+
+
+def test_jax_and_keras_agree_and_weights_come_back(network: Any, tmp_path: Path) -> None:
+    images = np.random.default_rng(3).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    before = network.predict(images, verbose=0)
+    params = params_of(network)
+    write_params(params, tmp_path / "a.npz")
+    read = read_params(tmp_path / "a.npz")
+    pooled = features(read, images, dtype=jnp.float32)
+    wanted = feature_network(network).predict(images, verbose=0)
+    assert np.asarray(pooled) == pytest.approx(wanted, abs=1e-4 * max(1, np.abs(wanted).max()))
+    assert np.asarray(unit(embeddings(read, pooled))) == pytest.approx(before, abs=1e-3)
+    fresh = embedding_network(BackboneSpec(dim=64, size=64), side=64)
+    put_into(fresh, read)
+    assert fresh.predict(images, verbose=0) == pytest.approx(before, abs=1e-4)
+
+
+def test_mixing_keeps_the_last_head_and_a_prefix_is_a_prefix(network: Any) -> None:
+    params = params_of(network)
+    second = {
+        layer: {part: values + 1 for part, values in parts.items()}
+        for layer, parts in params.items()
+    }
+    made = mixed(params, second, 0.25)
+    assert made["Conv1"]["kernel"] == pytest.approx(params["Conv1"]["kernel"] + 0.25)
+    assert made["embedding"]["kernel"] is second["embedding"]["kernel"]
+    assert shortened(params, 16)["embedding"]["kernel"].shape == (1280, 16)
+
+
+def test_a_refitted_head_gives_back_what_a_linear_map_gave() -> None:
+    generator = np.random.default_rng(4)
+    seen = generator.standard_normal((300, 12)).astype(np.float32)
+    true = generator.standard_normal((12, 3)).astype(np.float32)
+    head = refitted_head(0 * true, seen, seen @ true + 2, ridge=1e-6)
+    assert head["kernel"] == pytest.approx(true, abs=1e-3)
+    assert head["shift"] == pytest.approx([2, 2, 2], abs=1e-3)
+
+
+def test_a_short_training_lowers_the_loss_and_moves_no_frozen_layer(network: Any) -> None:
+    pictures = [_smooth(seed) for seed in range(18)]
+    textures = _textures(*pictures)
+    pool = _pool()
+    batches = Batches(pool, SHARES, things=16, side=64, together=0.5)
+    losses: list[np.ndarray] = []
+    params = params_of(network)
+    config = FitConfig(steps=12, rate=5e-3, warmup=2, frozen=3)
+    state = fit(
+        params,
+        textures,
+        batches,
+        pool.reference_vectors,
+        config,
+        side=64,
+        report=lambda step, state, mean, rate: losses.append(mean),
+        every=4,
+    )
+    assert losses[-1].sum() < losses[0].sum()
+    trained = averaged(state)
+    still, moved = "block_2_expand", "block_5_expand"
+    assert np.array_equal(trained[still]["kernel"], params[still]["kernel"])
+    assert not np.array_equal(trained[moved]["kernel"], params[moved]["kernel"])
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    config = FitConfig(steps=100, rate=1.0, warmup=10)
+    rates = [rate_at(step, 100, config) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0, abs=0.01)
+    assert rates[-1] < 0.02
+
+
+def test_encoded_pictures_become_textures(tmp_path: Path) -> None:
+    files = []
+    for seed in range(3):
+        stream = io.BytesIO()
+        Image.fromarray(_smooth(seed)).save(stream, "PNG")
+        files.append(stream.getvalue())
+    pixels = decoded(files, tmp_path / "pixels.npy", workers=1)
+    assert np.asarray(plain(packed(pixels)))[2] == pytest.approx(_smooth(2), abs=1)
+
+
+def test_a_thing_on_a_plain_ground_is_cut_out_and_a_busy_photo_is_not() -> None:
+    photo = Image.new("RGB", (200, 160), (240, 238, 230))
+    ImageDraw.Draw(photo).ellipse((60, 40, 140, 120), fill=(180, 30, 30))
+    mask = opacity(photo)
+    assert mask is not None
+    values = np.asarray(mask)
+    assert values[80, 100] == 255
+    assert values[5, 5] == 0
+    assert (values > 128).mean() == pytest.approx(np.pi * 40 * 40 / (200 * 160), rel=0.1)
+    noise = np.random.default_rng(0).integers(0, 255, (160, 200, 3), dtype=np.uint8)
+    assert opacity(Image.fromarray(noise)) is None
+    assert opacity(Image.new("RGB", (64, 64), "white")) is None
+
+
+def test_labels_come_in_families_of_look_alikes() -> None:
+    import matplotlib
+
+    fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    faces = [fonts / "DejaVuSans.ttf", fonts / "DejaVuSerif-Bold.ttf"]
+    photos = [Image.fromarray(_smooth(seed)) for seed in range(4)]
+    supplies = Supplies(faces, faces, photos, [photo.convert("RGBA") for photo in photos])
+    for seed in range(12):
+        members = family(np.random.default_rng(seed), supplies)
+        again = family(np.random.default_rng(seed), supplies)
+        assert 2 <= len(members) <= 4
+        assert len({member.size for member in members}) == 1
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(members, again, strict=True))
+        first = np.asarray(members[0], np.float32)
+        for member in members[1:]:
+            assert np.abs(first - np.asarray(member, np.float32)).max() > 30

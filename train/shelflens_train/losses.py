@@ -187,36 +187,6 @@ def similarity_distillation(student: Any, teacher: Any, *, temperature: float = 
     return ops.mean(ops.sum(each, axis=1))
 
 
-def proxy_distillation(
-    cosines: Any, taught: Any, labels: Any, *, scale: float, share: float, taught_scale: float
-) -> Any:
-    """Find the own identity among fixed proxies, and the others in the teacher's order.
-
-    The wanted distribution over the proxies has `1 - share` on the photo's own; the rest lies on
-    the others as alike as the teacher finds them (the soft labels of Hinton et al., "Distilling the
-    Knowledge in a Neural Network", 2015, over proxies in place of classes; SEED's queue, see
-    `similarity_distillation`, that holds everything). The loss is the divergence from it.
-
-    Args:
-        cosines: float [b, c], of each embedding with each proxy.
-        taught: float [b, c], the same of the teacher's embedding of the unvaried photo.
-        labels: int [b], the photo's identity.
-        scale: Factor on the network's cosines.
-        share: Of the wanted distribution that lies on other identities, 0 to 1.
-        taught_scale: Factor on the teacher's cosines.
-
-    Returns:
-        Scalar, the mean over the batch; 0 when the distributions are the same.
-    """
-    cosines, taught = ops.cast(cosines, "float32"), ops.cast(taught, "float32")
-    own = _own(labels, cosines)
-    rest = ops.softmax(ops.where(own > 0, _NEVER, taught_scale * taught), axis=1)
-    wanted = ops.stop_gradient((1 - share) * own + share * rest)
-    found = ops.log_softmax(scale * cosines, axis=1)
-    entropy = ops.sum(wanted * ops.log(ops.maximum(wanted, 1e-12)), axis=1)
-    return ops.mean(entropy - ops.sum(wanted * found, axis=1))
-
-
 def _own(labels: Any, cosines: Any) -> Any:
     return ops.one_hot(ops.cast(labels, "int32"), cosines.shape[-1], dtype="float32")
 

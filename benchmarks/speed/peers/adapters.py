@@ -108,6 +108,50 @@ def hnswlib_graph(rows: Floats) -> Any:
     return index
 
 
+def hnswlib_ask(rows: Floats) -> Callable[[int], Ask]:
+    """hnswlib's index, asked with an ef."""
+    index = hnswlib_graph(rows)
+
+    def widened(ef: int) -> Ask:
+        index.set_ef(ef)
+        return lambda query: index.knn_query(query, k=K)[0][0]
+
+    return widened
+
+
+def faiss_ivf(rows: Floats) -> Callable[[int], Ask]:
+    """faiss IndexIVFFlat, 4 times the root of n cells, asked with a number of probes."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    cells = int(4 * len(rows) ** 0.5)
+    index = faiss.IndexIVFFlat(
+        faiss.IndexFlatIP(rows.shape[1]), rows.shape[1], cells, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(rows[:: max(1, len(rows) // (40 * cells))])
+    index.add(rows)
+
+    def widened(probes: int) -> Ask:
+        index.nprobe = min(probes, cells)
+        return lambda query: index.search(query[np.newaxis], K)[1][0]
+
+    return widened
+
+
+def usearch_ask(rows: Floats) -> Callable[[int], Ask]:
+    """usearch's graph of int8 rows, asked with an expansion."""
+    from usearch.index import Index
+
+    index = Index(ndim=rows.shape[1], metric="ip", dtype="i8")
+    index.add(np.arange(len(rows)), rows)
+
+    def widened(expansion: int) -> Ask:
+        index.expansion_search = expansion
+        return lambda query: np.asarray(index.search(query, K, threads=1).keys)
+
+    return widened
+
+
 EXACT: dict[str, Callable[[Floats], Ask]] = {
     "NumPy float32": numpy_float32,
     "faiss flat": faiss_flat,

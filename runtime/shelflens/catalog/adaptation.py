@@ -95,10 +95,9 @@ class Adaptation:
         return {"adaptation_axes": self.axes, "adaptation_scales": self.scales}
 
     @cached_property
-    def _wide(self) -> Floats:
-        """B: float32 [a, d]."""
-        wide: Floats = self.axes * self.scales[:, np.newaxis]
-        return wide
+    def _wide(self) -> NDArray[np.float64]:
+        """B: float64 [a, d], so that rows do not depend on the order of sums."""
+        return self.axes.astype(np.float64) * self.scales.astype(np.float64)[:, np.newaxis]
 
     def applied(self, vectors: Floats) -> Floats:
         """Multiply embeddings float32 [n, d] of length 1 by the matrix; rows of length 1 again."""
@@ -113,7 +112,7 @@ class Adaptation:
     def inverse(self, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
         """Multiply vectors [n, d] of any length by the inverse of the matrix; there must be one."""
         # Woodbury: (I - B'B)^-1 = I + B' (I - BB')^-1 B.
-        wide = self._wide.astype(np.float64)
+        wide = self._wide
         inner = np.linalg.inv(np.eye(len(wide)) - wide @ wide.T)
         made: NDArray[np.float64] = vectors + ((vectors @ wide.T) @ inner) @ wide
         return made

@@ -59,7 +59,7 @@ class Answer:
     """The probability that the first product is the right one, 0 to 1, whatever the decision."""
     basis: str = DEFAULT
     """Where the probabilities come from: "measured" with this catalog's own photos, or "default",
-    the model card's."""
+    the model card's; or "barcode", where one in the photo decided."""
     candidates: list[Match] = field(default_factory=list)
     """For `ambiguous`, the products that it may be, best first; a single one is "perhaps this"."""
     unknown_probability: float = 1.0

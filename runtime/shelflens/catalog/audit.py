@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
@@ -22,18 +23,17 @@ from shelflens.errors import CatalogError
 
 VARIABLE = "SHELFLENS_AUDIT"
 
-_details: dict[str, str] = {}
+_details: ContextVar[dict[str, str] | None] = ContextVar("details", default=None)
 
 
 @contextmanager
 def detailed(**details: str) -> Iterator[None]:
-    """Lines that are written inside the block hold these texts too, such as the product."""
-    _details.update(details)
+    """Lines that this thread writes inside the block hold these texts too, such as the product."""
+    before = _details.set({**(_details.get() or {}), **details})
     try:
         yield
     finally:
-        for key in details:
-            _details.pop(key, None)
+        _details.reset(before)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def write_line(
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "act": act,
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]]),
-        **_details,
+        **(_details.get() or {}),
         **_who(),
         "file": str(Path(path).resolve()),
         "from": before,

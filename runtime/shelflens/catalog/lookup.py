@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.barcodes import CodedAnswer, answer_by_barcode
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.fuse import fuse
 from shelflens.model.embedder import Embedder
@@ -27,6 +28,8 @@ class EmbeddedQuery:
     decode: float
     """Milliseconds."""
     embed: float
+    barcodes: tuple[str, ...] = ()
+    """Codes in the photo, 14 digits each."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,16 @@ class TimedAnswer:
     answer: Answer
     fused: bool
     spent: dict[str, float]
-    """Milliseconds: decode, embed, match, total."""
+    """Milliseconds: decode (with the barcodes), embed, match, total."""
+    coded: CodedAnswer | None = None
+    """Where a barcode decided."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values: `photo` or, of several fused, `photos`; then the answer."""
         photos = {"photos": self.names} if self.fused else {"photo": self.names[0]}
         ms = {step: round(value, 2) for step, value in self.spent.items()}
-        return {**photos, **self.answer.to_dict(), "ms": ms}
+        coded = self.coded.to_dict() if self.coded is not None else {}
+        return {**photos, **self.answer.to_dict(), **coded, "ms": ms}
 
 
 def embed_query(
@@ -52,6 +58,7 @@ def embed_query(
     name: str,
     *,
     turn: AbstractContextManager[Any] | None = None,
+    barcodes: bool = False,
 ) -> EmbeddedQuery:
     """Decode and embed a photo, with the milliseconds of each step.
 
@@ -61,6 +68,7 @@ def embed_query(
         name: What the answer calls it.
         turn: Held while the model runs; a lock, where several threads share the embedder. The
             wait for it is not counted.
+        barcodes: Whether to read those of products; needs the extra [barcode].
 
     Raises:
         PhotoError: it cannot be read as a picture.
@@ -68,12 +76,20 @@ def embed_query(
     """
     start = time.perf_counter()
     pixels = embedder.load(photo)
+    numbers: list[str] = []
+    if barcodes:
+        from shelflens.barcode.reader import (  # a lookup without starts sooner
+            grey_of,
+            read_barcodes,
+        )
+
+        numbers = read_barcodes(grey_of(photo))
     decode = time.perf_counter() - start
     with turn or nullcontext():
         start = time.perf_counter()
         vector = embedder.embed_pixels(pixels[np.newaxis])[0]
         embed = time.perf_counter() - start
-    return EmbeddedQuery(name, vector, decode * 1e3, embed * 1e3)
+    return EmbeddedQuery(name, vector, decode * 1e3, embed * 1e3, tuple(numbers))
 
 
 def answer_queries(
@@ -89,8 +105,11 @@ def answer_queries(
         answer = fuse(catalog, [query.vector for query in queries], k)
     else:
         answer = catalog.answer(queries[0].vector, k)
+    numbers = list(dict.fromkeys(number for query in queries for number in query.barcodes))
+    coded = answer_by_barcode(catalog, numbers, answer, queries[0].vector) if numbers else None
     match = (time.perf_counter() - start) * 1e3
     decode = sum(query.decode for query in queries)
     embed = sum(query.embed for query in queries)
     spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
-    return TimedAnswer([query.name for query in queries], answer, fused, spent)
+    names = [query.name for query in queries]
+    return TimedAnswer(names, answer if coded is None else coded.answer, fused, spent, coded)

@@ -7,6 +7,7 @@ A change leaves the bytes of the products that stay as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -264,11 +265,21 @@ class ProductTable:
         """Whether a record holds this text, found without parsing them."""
         return self._find(text.encode()) >= 0
 
-    def _find(self, text: bytes) -> int:
-        """Where the records first hold this text, or -1; read piece by piece."""
+    def holding_digits(self, digits: str) -> list[int]:
+        """The indices of the records that hold these digits, blanks and hyphens between them or
+        not, found without parsing the records; rising."""
+        pattern = re.compile("[ -]?".join(digits).encode())
+        offsets = []
         for start in range(0, len(self.records), _SEARCH_BYTES):
-            piece = self.records[start : start + _SEARCH_BYTES + len(text) - 1]
-            offset = piece.tobytes().find(text)
-            if offset >= 0:
+            piece = self.records[start : start + _SEARCH_BYTES + 2 * len(digits)].tobytes()
+            offsets += [start + match.start() for match in pattern.finditer(piece)]
+        found = np.searchsorted(self.first_byte, np.array(offsets, np.uint64), side="right") - 1
+        return sorted(set(found.tolist()))
+
+    def _find(self, text: bytes) -> int:
+        """Where the records first hold this text, or -1; they are read piece by piece."""
+        for start in range(0, len(self.records), _SEARCH_BYTES):
+            piece = self.records[start : start + _SEARCH_BYTES + len(text) - 1].tobytes()
+            if (offset := piece.find(text)) >= 0:
                 return start + offset
         return -1

@@ -70,6 +70,11 @@ class Reloader:
         self._next_catalog: Catalog | None = None
         self._next_embedder: Embedder | None = None
 
+    @property
+    def file(self) -> Path:
+        """The catalog's file."""
+        return Path(self._paths[0])
+
     def refresh(self) -> tuple[bool, list[str]]:
         """Look whether a file is another; cheap when none is.
 

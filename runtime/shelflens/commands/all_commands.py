@@ -30,7 +30,9 @@ class Command:
 
 COMMANDS = (
     Command("lookup", "which product a photo shows"),
+    Command("shelf", "every facing on a photo of a shelf, beside a planogram"),
     Command("watch", "what is held before a camera, once per product shown"),
+    Command("service", "this device as an appliance: watch as a service that starts by itself"),
     Command("similar", "products like this one"),
     Command("recommend", "what this customer would like, and why"),
     Command("profile", "a customer's likes, in one private file"),

@@ -24,6 +24,17 @@ if TYPE_CHECKING:  # a lookup without --trust starts without it
     from shelflens.signing.trust import Trust
 
 
+def add_barcode(parser: argparse.ArgumentParser) -> None:
+    """Declare `--barcode`."""
+    parser.add_argument(
+        "--barcode",
+        choices=["auto", "off"],
+        default="auto",
+        help="whether a product's barcode in the photo decides: where zxing-cpp is installed and "
+        "the catalog has a column barcode, ean, gtin or upc (default: auto)",
+    )
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --engine and --threads."""
     group = parser.add_argument_group("the model")

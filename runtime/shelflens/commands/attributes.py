@@ -15,6 +15,7 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
+from shelflens.commands import exchange
 from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.outputs import check_file
@@ -60,12 +61,19 @@ def add_update(parser: argparse.ArgumentParser) -> None:
 def add_export(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `export`."""
     add_catalog(parser)
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
         "--csv",
-        required=True,
         type=Path,
         metavar="FILE",
         help="the CSV to write, one row per product, which update takes; - for standard output",
+    )
+    what.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="FILE.parquet|DIR",
+        help="the rows for a vector engine, which from-vectors takes: a Parquet file, or a new "
+        "folder of .npy shards",
     )
 
 
@@ -134,7 +142,9 @@ def changes_of(
 
 
 def export(args: argparse.Namespace) -> int:
-    """Write the attributes of every product."""
+    """Write the attributes of every product, or every row."""
+    if args.vectors is not None:
+        return exchange.export_vectors(args)
     to_file = args.csv != _STANDARD_OUTPUT
     if to_file:
         check_file(args.csv, inputs=[args.catalog], is_ours=lambda _: False, example="products.csv")

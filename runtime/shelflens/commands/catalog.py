@@ -23,6 +23,7 @@ HELP = "Build, calibrate, inspect and change a catalog file."
 EXAMPLES = (
     "catalog build products.csv --out store.catalog",
     "catalog build photos --flat --out store.catalog",
+    "catalog build photos --ray local --out store.catalog",
     "catalog info store.catalog",
     "catalog info store.catalog --json",
     "catalog add store.catalog new-products.csv",
@@ -43,12 +44,18 @@ EXAMPLES = (
     "catalog install new.catalog --catalog /srv/shelflens/store.catalog",
     "catalog rollback /srv/shelflens/store.catalog",
     "catalog rollback --catalog /srv/shelflens/store.catalog",
+    "catalog receive incoming store.catalog --trust shop.pub",
+    "catalog receive /var/lib/shop/incoming my.catalog --trust shop.pub",
     "catalog diff yesterday.catalog today.catalog --out today.delta",
     "catalog diff store.catalog new.catalog --out new.delta",
     "catalog apply store.catalog today.delta",
     "catalog apply today.delta --catalog store.catalog",
     "catalog merge first.catalog second.catalog --out both.catalog",
     "catalog merge store.catalog phone.catalog --out store-new.catalog",
+    "catalog export store.catalog --vectors rows.parquet",
+    "catalog export store.catalog --vectors rows",
+    "catalog from-vectors rows.parquet --out store.catalog",
+    "catalog from-vectors monday.parquet tuesday.parquet --space my-space --out store.catalog",
 )
 
 
@@ -58,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="act",
         required=True,
         metavar="build|info|add|update|export|remove|calibrate|confirm|unconfirm|install|rollback"
-        "|diff|apply|merge",
+        "|receive|diff|apply|merge|from-vectors",
     )
 
     enroll.add_build(acts.add_parser("build", help="embed a dataset into a new catalog"))
@@ -72,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     attributes.add_update(
         acts.add_parser("update", help="change attributes by id, such as prices; no photos")
     )
-    attributes.add_export(acts.add_parser("export", help="attributes as a CSV that update takes"))
+    attributes.add_export(
+        acts.add_parser("export", help="attributes as a CSV, or rows for a vector engine")
+    )
 
     remove = acts.add_parser("remove", help="remove products; the file is replaced at once")
     remove.add_argument("ids", nargs="+", metavar="ID", help="products")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from shelflens.catalog.calibration import MEASURED
@@ -17,6 +18,7 @@ from shelflens.commands.outputs import check_file, holds, is_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import CatalogError, DataError
+from shelflens.model.embedder import Embedder
 
 
 def add_build(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +34,12 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     )
     add_dataset(parser)
     add_adapt(parser)
+    parser.add_argument(
+        "--ray",
+        metavar="local|ADDRESS",
+        help="embed with Ray: on the cores of this machine, or of a cluster that has the photos "
+        "under the same paths",
+    )
     add_model(parser)
 
 
@@ -55,9 +63,10 @@ def build(args: argparse.Namespace) -> int:
     if not args.force:
         _keep_what_was_measured(args.out)
     skipped = Skipped()
-    catalog, images, vectors, how = build_reported(
-        open_model(args), dataset, source=args.data, adapt=args.adapt, skipped=skipped
-    )
+    with _spread_out(open_model(args), args.ray) as embedder:
+        catalog, images, vectors, how = build_reported(
+            embedder, dataset, source=args.data, adapt=args.adapt, skipped=skipped
+        )
     _require_all(args, dataset, images)
     with write_lock(args.out):
         catalog.save(args.out)
@@ -67,6 +76,14 @@ def build(args: argparse.Namespace) -> int:
         print(printable(alike))
     outcome = Outcome(dataset, images, vectors, skipped.errors)
     return 0 if report_outcome(outcome, args.report) else 1
+
+
+def _spread_out(embedder: Embedder, ray: str | None) -> AbstractContextManager[Embedder]:
+    if ray is None:
+        return nullcontext(embedder)
+    from shelflens.model.distributed import distributed
+
+    return distributed(embedder, ray)
 
 
 def _check_report(args: argparse.Namespace) -> None:

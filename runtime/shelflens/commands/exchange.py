@@ -1,4 +1,4 @@
-"""`shelflens catalog diff | apply | merge`."""
+"""`shelflens catalog diff | apply | merge | from-vectors`, and `catalog export --vectors`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.lock import write_lock
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.enroll import size_line
 from shelflens.commands.outputs import check_file, is_catalog, is_delta
 from shelflens.commands.trust_option import add_trust, open_trust
 
@@ -33,6 +35,17 @@ def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     merge.add_argument("first", metavar="A.catalog", help="its calibration and attributes count")
     merge.add_argument("second", metavar="B.catalog")
     merge.add_argument("--out", required=True, type=Path, metavar="C.catalog")
+
+    gather = acts.add_parser("from-vectors", help="a catalog of what export --vectors wrote")
+    gather.add_argument(
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="SOURCE",
+        help="Parquet files, folders of them, or folders of .npy shards with their metadata",
+    )
+    gather.add_argument("--out", required=True, type=Path, metavar="STORE.catalog")
+    gather.add_argument("--space", help="the embedding space, where the files do not say it")
 
 
 def _diff(args: argparse.Namespace) -> int:
@@ -76,8 +89,41 @@ def _merge(args: argparse.Namespace) -> int:
     return 0
 
 
+def _from_vectors(args: argparse.Namespace) -> int:
+    from shelflens.vectors.gather import gather
+
+    files = [source for source in args.sources if not source.is_dir()]
+    check_file(args.out, inputs=files, is_ours=is_catalog, example="store.catalog")
+    catalog = gather(args.sources, space=args.space)
+    with write_lock(args.out):
+        catalog.save(args.out)
+    print(f"{args.out}: {size_line(catalog, args.out)}")
+    return 0
+
+
+def export_vectors(args: argparse.Namespace) -> int:
+    """Write the rows of a catalog as --vectors says."""
+    from shelflens.vectors.export import export_parquet, export_shards
+
+    out, count = args.vectors, 0
+    if is_file := out.suffix.lower() == ".parquet":
+        check_file(out, inputs=[args.catalog], is_ours=lambda _: False, example="rows.parquet")
+    catalog = Catalog.open(args.catalog)
+    catalog.verify()
+    if is_file:
+        export_parquet(catalog, out)
+    else:
+        count = export_shards(catalog, out)
+    shards = "" if is_file else f" in {count} shards"
+    print(
+        f"{out}: {catalog.row_count} rows of {len(catalog)} products{shards}, space {catalog.space}"
+    )
+    return 0
+
+
 ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "diff": _diff,
     "apply": _apply,
     "merge": _merge,
+    "from-vectors": _from_vectors,
 }

@@ -1,4 +1,4 @@
-"""`shelflens catalog install | rollback`."""
+"""`shelflens catalog install | rollback | receive`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.enroll import size_line
 from shelflens.commands.trust_option import add_trust, open_trust
+from shelflens.console import printable
+from shelflens.errors import UsageError
 
 
 def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,7 +21,14 @@ def add_arguments(acts: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
     rollback = acts.add_parser("rollback", help="put the catalog before the last install in use")
     add_catalog(rollback)
-    for act in (install, rollback):
+    receive = acts.add_parser(
+        "receive", help="install the signed catalogs that lie in a folder, and end"
+    )
+    receive.add_argument(
+        "folder", metavar="DIR", help="NAME.catalog and NAME.catalog.sig are taken from there"
+    )
+    add_catalog(receive, "what devices use", is_last=True)
+    for act in (install, rollback, receive):
         add_trust(act, what="catalog file")
         act.add_argument(
             "--allow-rollback",
@@ -46,7 +55,24 @@ def _rollback(args: argparse.Namespace) -> int:
     return 0
 
 
+def _receive(args: argparse.Namespace) -> int:
+    trust = open_trust(args)
+    if trust is None:
+        raise UsageError(
+            "catalog receive: --trust KEY.pub is missing; whoever may write into the "
+            "folder could put any catalog in use"
+        )
+    from shelflens.catalog.receive import receive
+
+    def say(line: str) -> None:
+        print(printable(line), flush=True)
+
+    _, refused = receive(args.folder, args.catalog, trust, report=say)
+    return 1 if refused else 0
+
+
 ACTS: dict[str, Callable[[argparse.Namespace], int]] = {
     "install": _install,
     "rollback": _rollback,
+    "receive": _receive,
 }

@@ -1,4 +1,4 @@
-"""`shelflens lookup PHOTO... --catalog STORE.catalog [--fuse] [--status]`."""
+"""`shelflens lookup PHOTO... --catalog STORE.catalog [--fuse] [--find] [--status]`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator
 
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.barcodes import BARCODE, CodedAnswer, reads_barcodes
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, answer_queries, embed_query
 from shelflens.commands.arguments import (
+    add_barcode,
     add_model,
     open_model,
     positive,
     table,
 )
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.finding import add_find, look_up_found
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.console import printable
@@ -44,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_catalog(parser)
     add_model(parser)
     add_trust(parser)
+    add_find(parser)
     parser.add_argument("-k", type=positive, default=5, help="products to show (default: 5)")
     parser.add_argument(
         "--fuse", action="store_true", help="the photos show one thing: one answer for all"
@@ -53,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exit with 0 for match, 3 ambiguous, 4 unknown; of several answers the highest",
     )
+    add_barcode(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
 
 
@@ -63,8 +68,12 @@ def run(args: argparse.Namespace) -> int:
     embedder = open_model(args, trust)
     catalog.require(embedder.card.space)
     photos, status = find_photos(args.photos), 0
-    queries = _embedded(embedder, photos)
-    if args.fuse:
+    barcodes = args.barcode == "auto" and reads_barcodes(catalog)
+    queries = _embedded(embedder, photos, barcodes=barcodes)
+    if args.find != "off":
+        decisions = look_up_found(args, embedder, catalog, photos, trust, table=answer_table)
+        status = max((STATUS[decision] for decision in decisions), default=0)
+    elif args.fuse:
         together = list(queries)
         status = _print_answer(catalog, together, args) if together else 0
     else:
@@ -75,11 +84,11 @@ def run(args: argparse.Namespace) -> int:
     return status if args.status else 0
 
 
-def _embedded(embedder: Embedder, photos: Photos) -> Iterator[EmbeddedQuery]:
+def _embedded(embedder: Embedder, photos: Photos, *, barcodes: bool) -> Iterator[EmbeddedQuery]:
     for name in photos.names:
         try:
             photo = sys.stdin.buffer.read() if name == STDIN else name
-            yield embed_query(embedder, photo, name)
+            yield embed_query(embedder, photo, name, barcodes=barcodes)
         except (PhotoError, OSError) as error:
             photos.failed(error)
 
@@ -92,11 +101,20 @@ def _print_answer(catalog: Catalog, queries: list[EmbeddedQuery], args: argparse
     else:
         names = timed.names
         shown = names[0] if len(names) == 1 else f"{len(names)} photos, {names[0]} ..."
-        print(_table(shown, timed.answer, timed.spent["total"]))
+        print(answer_table(shown, timed.answer, timed.spent["total"]))
+        if line := contradiction(timed.coded):
+            print(printable(f"   {line}"))
     return STATUS[timed.answer.decision]
 
 
-def _table(name: str, answer: Answer, spent: float) -> str:
+def contradiction(coded: CodedAnswer | None) -> str:
+    """What to tell where the picture shows another product than the barcode, or nothing."""
+    seen = coded.vision.best if coded is not None and coded.vision is not None else None
+    return f"the picture looks like {seen.name}: is the code its own?" if seen else ""
+
+
+def answer_table(name: str, answer: Answer, spent: float) -> str:
+    """An answer for people: a line, and the products below it."""
     text, confidence = words_of(answer)
     if answer.decision == "unknown" and answer.matches:
         text += "; the nearest are"
@@ -121,6 +139,8 @@ def words_of(answer: Answer) -> tuple[str, str]:
     # Rounded down: nothing is shown as certain.
     confidence = "confidence" if answer.best else "confidence in the first"
     confidence += f" {math.floor(answer.confidence * 100) / 100:.2f}"
-    if answer.basis != MEASURED:
+    if answer.basis == BARCODE:
+        confidence += " by its barcode"
+    elif answer.basis != MEASURED:
         confidence += f" by {answer.basis}, not calibrated"
     return text, confidence

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from shelflens.commands.arguments import (
+    add_barcode,
     add_columns,
     add_model,
     columns_of,
@@ -14,12 +16,14 @@ from shelflens.commands.arguments import (
 )
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.trust_option import add_trust, open_trust
+from shelflens.errors import ServeError
+from shelflens.serve.phone import PORT, default_folder, prepare
 from shelflens.serve.settings import TOKEN_VARIABLE, Settings, read_token
 
 HELP = "Answer photos over HTTP: a JSON API, and a form for people. Needs shelflens[serve]."
 EXAMPLES = (
     "serve --catalog store.catalog",
-    "serve --catalog store.catalog --web-app page --port 9000",
+    "serve --catalog store.catalog --web-app page --phone",
     "serve --catalog store.catalog --log --images products.csv",
 )
 
@@ -36,14 +40,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--images", metavar="DATASET", help="the folder or CSV with the products' images"
     )
     add_columns(parser)
+    add_barcode(parser)
     parser.add_argument(
-        "--host", default=Settings.host, help="address to listen on (default: this machine only)"
+        "--phone",
+        action="store_true",
+        help="let phones in: HTTPS with a certificate made here, a token, and QR codes of both; "
+        "needs shelflens[phone]",
     )
-    parser.add_argument("--port", type=int, default=Settings.port, help="0 takes any (8080)")
+    parser.add_argument(
+        "--phone-files",
+        type=Path,
+        metavar="DIR",
+        help="where --phone keeps certificate and token (default: below ~/.local/share)",
+    )
+    parser.add_argument(
+        "--host", help="address to listen on (default: this machine only; with --phone 0.0.0.0)"
+    )
+    parser.add_argument("--port", type=int, help="0 takes any (8080; with --phone 8443)")
     parser.add_argument(
         "--token-file",
         metavar="FILE",
         help=f"a secret that every request must carry (or the variable {TOKEN_VARIABLE})",
+    )
+    parser.add_argument(
+        "--edit-token-file",
+        metavar="FILE",
+        help="a further secret; who carries it may add, correct and delete products at /edit",
     )
     parser.add_argument("--cert", type=Path, metavar="PEM", help="certificate, for HTTPS")
     parser.add_argument("--key", type=Path, metavar="PEM", help="its key")
@@ -65,20 +87,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until stopped."""
+    host = args.host or ("0.0.0.0" if args.phone else Settings.host)
+    port = (PORT if args.phone else Settings.port) if args.port is None else args.port
     settings = Settings(
-        host=args.host,
-        port=args.port,
+        host=host,
+        port=port,
         token=read_token(args.token_file),
+        edit_token=read_token(args.edit_token_file, {}, "--edit-token-file"),
         cert=args.cert,
         key=args.key,
         insecure=args.insecure,
         hosts=tuple(args.allow_host),
         web_app=args.web_app,
         log=args.log,
+        barcodes=args.barcode == "auto",
         max_bytes=args.max_mb << 20,
         max_held_bytes=max(Settings.max_held_bytes, 2 * args.max_mb << 20),
     )
+    phone = None
+    if args.phone:
+        settings.check_pair()
+        phone = prepare(settings, args.phone_files or default_folder())
+        settings = replace(settings, cert=phone.cert, key=phone.key, token=phone.token)
     settings.check()
+    if settings.edit_token and args.trust:
+        raise ServeError(
+            "--edit-token-file with --trust: a changed catalog has no signature, and would be "
+            "refused; edit on another server, sign, and install the result here"
+        )
     from shelflens.catalog.reload import Reloader
     from shelflens.serve.run import serve
 
@@ -91,5 +127,5 @@ def run(args: argparse.Namespace) -> int:
         from shelflens.render.product_images import product_images
 
         find_image = product_images(reloader.catalog, args.images, columns_of(args))
-    serve(reloader, settings, find_image=find_image)
+    serve(reloader, settings, find_image=find_image, phone=phone)
     return 0

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import (
+    add_barcode,
     add_model,
     open_model,
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
-from shelflens.commands.lookup import words_of
+from shelflens.commands.lookup import contradiction, words_of
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import CameraError, DataError, UsageError
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -25,6 +27,7 @@ from shelflens.watch import FrameFilter, Frames, Sighting, Watcher
 from shelflens.watch.hook import Hook, split
 from shelflens.watch.notify import Notifier
 from shelflens.watch.output import Output, status
+from shelflens.watch.reporting import Reporting
 from shelflens.watch.session import Session, Stop
 from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_source
 from shelflens.watch.throttle import RateLimiter
@@ -67,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_trust(parser)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
+    add_barcode(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
     parser.add_argument(
         "--only",
@@ -83,6 +87,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--exec-seconds", type=positive, default=10, help="how long it may run (default: 10)"
+    )
+    parser.add_argument(
+        "--publish",
+        metavar="URL",
+        help="send each answer to an MQTT broker, mqtt://[USER@]HOST[:PORT][/TOPIC] (mqtts: TLS), "
+        "where Home Assistant finds it; the password in SHELFLENS_MQTT_PASSWORD; needs "
+        "shelflens[mqtt]",
+    )
+    parser.add_argument(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="a page that shows the last answers, without photos (this machine only; "
+        "0.0.0.0:PORT for all)",
     )
     parser.add_argument(
         "--size", type=_size, default=(640, 480), help="of a camera's frames (default: 640x480)"
@@ -111,18 +128,23 @@ def run(args: argparse.Namespace) -> int:
     if args.retry and not is_camera(args.source):
         raise UsageError(f"--retry: expected a camera, got {args.source}")
     words = split(args.exec) if args.exec is not None else []
+    reporting = Reporting.parse(args.publish, args.http)
     if args.print_unit:
-        print(_unit(args), end="")
+        print(unit_of(args), end="")
         return 0
     trust = open_trust(args)
     reloader = Reloader(args.catalog, lambda: open_model(args, trust), args.model, trust=trust)
-    watcher = Watcher(reloader.catalog, reloader.embedder, frame_filter=frame_filter, k=args.k)
-    output = Output(words_of, as_json=args.json, bell=args.bell)
+    watcher = Watcher(
+        reloader.catalog, reloader.embedder,
+        frame_filter=frame_filter, k=args.k, barcodes=args.barcode == "auto",
+    )  # fmt: skip
+    output = Output(words_of, contradiction, as_json=args.json, bell=args.bell)
     notifier, rate_limiter, stop = Notifier(), RateLimiter(speed.max_fps, speed.hot_fps), Stop()
 
     with ExitStack() as stack:
         stack.enter_context(stop.on_signals())
         hook = Hook(words, seconds=args.exec_seconds, report=output.log) if words else None
+        report = stack.enter_context(reporting.opened(output.log))
 
         def on_answer(sighting: Sighting) -> None:
             if args.only and sighting.answer.decision not in args.only:
@@ -130,9 +152,12 @@ def run(args: argparse.Namespace) -> int:
             values = output.print_answer(sighting)
             if hook is not None:
                 hook.run(values)
+            report.answer(values)
 
         def on_tick() -> None:
-            notifier.keep_alive(output.status(watcher, rate_limiter.throttle_reason))
+            text = output.status(watcher, rate_limiter.throttle_reason)
+            notifier.keep_alive(text)
+            report.tick(text, watcher.frames, reloader.catalog)
 
         session = Session(
             watcher, reloader, lambda: _open_frames(args), rate_limiter=rate_limiter, stop=stop,
@@ -155,8 +180,16 @@ def _open_frames(args: argparse.Namespace) -> Frames:
     return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
 
 
-def _unit(args: argparse.Namespace) -> str:
-    """The unit of these arguments; reports on standard error what its user cannot read."""
+def unit_of(args: argparse.Namespace, *, planned: Sequence[Path] = ()) -> str:
+    """The unit of these arguments; reports on standard error what its user cannot read.
+
+    Args:
+        args: Of the command.
+        planned: Files that are not there yet, and will be readable.
+
+    Raises:
+        UsageError: arguments that a service cannot have.
+    """
     from shelflens.watch.systemd_unit import systemd_unit, unreadable_reason
 
     if args.source == STDIN:
@@ -167,10 +200,17 @@ def _unit(args: argparse.Namespace) -> str:
     program = Path(sys.executable).absolute()
     words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
     for path in [*paths, program, BUNDLED_MODEL.absolute()]:
+        if path in planned:
+            continue
         problem = unreadable_reason(path)
         if problem:
             print(f"shelflens watch: {problem}", file=sys.stderr)
-    return systemd_unit(words, paths, picamera=args.source.partition(":")[0] == PICAMERA)
+    return systemd_unit(
+        words,
+        paths,
+        picamera=args.source.partition(":")[0] == PICAMERA,
+        network=bool(args.publish or args.http),
+    )
 
 
 def command_words(args: argparse.Namespace) -> list[str]:

@@ -30,6 +30,9 @@ MAX_CARD_BYTES = 4 << 20
 MAX_SIZE, MAX_DIM = 4096, 1 << 16
 """Largest side of the input, longest embedding."""
 
+EMBEDDING, FINDER = "embedding", "finder"
+"""Tasks of a model."""
+
 _KEYS = {"category_axes": "likeness"}
 """Keys of the JSON that differ from the field's name."""
 
@@ -66,6 +69,8 @@ class ModelCard:
     """Intended use and known limits, for a reader."""
     created: str = ""
     """Date, ISO 8601."""
+    task: str = EMBEDDING
+    """What the model gives: "embedding", a vector, or "finder", a grid of regions."""
     format: int = CARD_FORMAT
 
     def to_json(self) -> str:
@@ -173,7 +178,7 @@ def _packed_text(content: bytes, path: Path) -> str:
 
 def _wrong_field(card: ModelCard) -> str | None:
     """The first field that is no text or object where it should be one, else None."""
-    texts = ("name", "space", "variant", "resize", "backbone", "license", "use", "created")
+    texts = ("name", "space", "variant", "resize", "backbone", "license", "use", "created", "task")
     objects = ("training", "metrics", "calibration", "category_axes")
     for names, kind in ((texts, str), (objects, dict)):
         for name in names:

@@ -22,14 +22,18 @@ _MANY = 8
 """Photos per core from which it is worth opening a network for each."""
 
 
+Spread = Callable[[Sequence[Photo]], Iterator[NDArray[np.float32] | Exception]]
+"""The embedding of each photo, float32 [d] of length 1 and in order, or why it cannot be read."""
+
+
 class Embedder:
     """A model that turns photos into embeddings.
 
     Open it once and keep it. One embedder serves one thread at a time.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, spread: Spread | None = None) -> None:
+        self._engine, self._spread = engine, spread
 
     @classmethod
     def open(
@@ -68,6 +72,15 @@ class Embedder:
     def engine(self) -> str:
         """Engine and version, for a report."""
         return f"{self._engine.name} {self._engine.version}".strip()
+
+    @property
+    def opened(self) -> Engine:
+        """The opened model."""
+        return self._engine
+
+    def spread_out(self, spread: Spread) -> Embedder:
+        """The same model, whose `embed_many` leaves the work to this."""
+        return Embedder(self._engine, spread)
 
     def load(self, photo: Photo) -> NDArray[np.uint8]:
         """Decode a photo to this model's input, uint8 [size, size, 3]; see `load_image`."""
@@ -130,7 +143,7 @@ class Embedder:
         """
         kept: list[int] = []
         vectors: list[NDArray[np.float32]] = []
-        for index, vector in enumerate(self._embedded(photos)):
+        for index, vector in enumerate((self._spread or self._embedded)(photos)):
             if isinstance(vector, Exception):
                 if on_error is None:
                     raise vector

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shelflens.errors import EngineError, ModelError
 from shelflens.files import Check
-from shelflens.model.card import CARD_KEY, ModelCard, tflite_card
+from shelflens.model.card import CARD_KEY, EMBEDDING, ModelCard, tflite_card
 from shelflens.model.content import read_model, verify_onnx
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -72,6 +72,7 @@ def open_engine(
     threads: int | None = None,
     check: Check | None = None,
     content: bytes | None = None,
+    task: str = EMBEDDING,
 ) -> Engine:
     """Open a model file with the first engine that can construct an interpreter for it.
 
@@ -81,9 +82,10 @@ def open_engine(
         threads: Threads for one inference; None takes one per core, at most four.
         check: Called with the path and the bytes of the file before anything else looks at them.
         content: The bytes of the file, where it was opened before.
+        task: What the model must be made for, as its card says.
 
     Raises:
-        ModelError: not a model of ours, or damaged.
+        ModelError: not a model of ours, made for another task, or damaged.
         EngineError: no engine here runs it; the message has the line to type.
         ShelfLensError: what `check` raises.
         FileNotFoundError: no such file.
@@ -103,11 +105,18 @@ def open_engine(
     reasons = []
     for engine_type in wanted:
         try:
-            return engine_type.open(path, content, threads or min(4, os.cpu_count() or 1))
+            opened = engine_type.open(path, content, threads or min(4, os.cpu_count() or 1))
         except ModelError:
             raise
         except Exception as error:  # what a missing or mismatched binary raises is unpredictable
             reasons.append(f"{engine_type.name}: {why(error)}")
+            continue
+        if opened.card.task != task:
+            raise ModelError(
+                f"{path}: its card says {opened.card.task!r}, expected {task!r}; an embedding goes "
+                "with --model, a finder with --finder"
+            )
+        return opened
     possible = [each for each in wanted if each.how_to_install == each.install] or wanted
     raise EngineError(
         f"{path}: no engine here runs it ({'; '.join(reasons)}); "

@@ -40,16 +40,20 @@ def product_images(
             "--contact-sheet needs images, which a catalog does not hold: add --images DATASET, "
             "the folder or CSV it was built from, or a column 'picture' with file names"
         )
-    home = (catalog.path or Path()).parent
+    return lambda product_id: own_picture(catalog, product_id)
 
-    def find(product_id: str) -> Path | None:
-        try:
-            name = catalog.at(catalog.index_of(product_id)).attributes.get("picture", "")
-        except CatalogError:  # an event of a product that has left the catalog
-            return None
-        return _below(home, name, product_id) if name else None
 
-    return find
+def own_picture(catalog: Catalog, product_id: str) -> Path | None:
+    """The file that a product's attribute `picture` names, below the catalog's folder.
+
+    Raises:
+        DataError: the attribute leads out of that folder.
+    """
+    try:
+        name = catalog.at(catalog.index_of(product_id)).attributes.get("picture", "")
+    except CatalogError:  # an event of a product that has left the catalog
+        return None
+    return _below((catalog.path or Path()).parent, name, product_id) if name else None
 
 
 def _below(home: Path, name: str, product_id: str) -> Path:

@@ -23,6 +23,9 @@ from shelflens.serve.settings import Settings
 OPEN_PATH = "/healthz"
 """Answered without a token: tells only whether the server works."""
 
+EDIT_PATH = "/edit"
+"""What lies here and below changes the catalog, and wants the token for that."""
+
 
 class AccessControl:
     """ASGI middleware around every request."""
@@ -31,7 +34,8 @@ class AccessControl:
         self.app = app
         self.settings = settings
         self._metrics = metrics
-        self._token = settings.token.encode() if settings.token else None
+        given = [settings.token, settings.edit_token]
+        self._token, self._edit_token = (token.encode() if token else None for token in given)
         self._wrong_tokens = WrongTokens()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,8 +70,12 @@ class AccessControl:
                 do="use that name, or start the server with --allow-host",
             )
         self._check_site(scope["method"], host, headers)
-        if self._token is not None and scope["path"] != OPEN_PATH:
-            self._check_token(scope, headers.get("authorization", ""), self._token)
+        path, header = scope["path"], headers.get("authorization", "")
+        if self._edit_token is not None and f"{path}/".startswith(f"{EDIT_PATH}/"):
+            self._check_token(scope, header, (self._edit_token,))
+        elif self._token is not None and path != OPEN_PATH:
+            accepted = (self._token, self._edit_token) if self._edit_token else (self._token,)
+            self._check_token(scope, header, accepted)
 
     def _check_site(self, method: str, host: str, headers: Headers) -> None:
         """Refuse what a page of another site makes a browser send.
@@ -94,7 +102,7 @@ class AccessControl:
         # Behind a proxy the Host header may be this server's own name.
         return _without_port(name) in {given.lower() for given in self.settings.hosts}
 
-    def _check_token(self, scope: Scope, header: str, token: bytes) -> None:
+    def _check_token(self, scope: Scope, header: str, accepted: tuple[bytes, ...]) -> None:
         given = _credential(header)
         address = network(scope["client"][0]) if scope.get("client") else "-"
         wait_s = self._wrong_tokens.wait_s(address, time.monotonic()) if given else 0
@@ -107,15 +115,20 @@ class AccessControl:
                 do="ask again in a second",
                 headers={"retry-after": str(math.ceil(wait_s))},
             )
-        if hmac.compare_digest(given, token):
+        if any(hmac.compare_digest(given, token) for token in accepted):
             return
-        if given:
+        # The token to look up is no guess, but not enough here: a browser asks for another.
+        reader = self._token is not None and hmac.compare_digest(given, self._token)
+        if given and not reader:
             self._wrong_tokens.count(address, time.monotonic())
+        to_edit = accepted == (self._edit_token,)
         raise Problem(
             401,
             "authorization",
-            expected="Bearer and the token",
-            got="another" if given else "none",
+            expected="Bearer and the token of those who may edit"
+            if to_edit
+            else "Bearer and the token",
+            got="the token to look up" if reader else "another" if given else "none",
             do="send the header Authorization: Bearer TOKEN; in a browser, type the token "
             "as the password and leave the name empty",
             headers={

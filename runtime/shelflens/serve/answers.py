@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
+from shelflens.catalog.barcodes import reads_barcodes
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.errors import CatalogError, PhotoError
 from shelflens.model.budget import Cost, cost_of
@@ -24,14 +26,22 @@ with transparency."""
 
 
 def answer_photos(
-    resources: Resources, photos: list[Upload], k: int, fused: bool
+    resources: Resources, photos: list[Upload], k: int, fused: bool, *, barcodes: bool = True
 ) -> list[TimedAnswer]:
     """Look photos up: one answer each, or one for all.
+
+    Args:
+        resources: Catalog and model.
+        photos: Of the request.
+        k: Matches of an answer.
+        fused: Whether all photos show one thing.
+        barcodes: Whether those of products decide, where they can be read.
 
     Raises:
         Problem: 422 a photo that does not open, 503 too little memory for it.
     """
-    queries = [_embed(resources, photo) for photo in photos]
+    barcodes = barcodes and reads_barcodes(resources.catalog)
+    queries = [_embed(resources, photo, barcodes=barcodes) for photo in photos]
     groups = [queries] if fused else [[query] for query in queries]
     try:
         return [answer_queries(resources.catalog, group, k=k, fused=fused) for group in groups]
@@ -41,7 +51,24 @@ def answer_photos(
         ) from error
 
 
-def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
+def _embed(resources: Resources, photo: Upload, *, barcodes: bool) -> EmbeddedQuery:
+    with decoding(resources, photo):
+        return embed_query(
+            resources.embedder,
+            photo.content,
+            photo.name,
+            turn=resources.inference_lock,
+            barcodes=barcodes,
+        )
+
+
+@contextmanager
+def decoding(resources: Resources, photo: Upload) -> Iterator[None]:
+    """A block that decodes a photo: what would take too much is refused, one large one at a time.
+
+    Raises:
+        Problem: 422 a photo that does not open, 503 too little memory for it.
+    """
     kind = format_of(photo.content[:HEAD_BYTES])
     if kind and kind not in BASE_FORMATS:  # its decoder has no budget here
         raise Problem(
@@ -64,9 +91,7 @@ def _embed(resources: Resources, photo: Upload) -> EmbeddedQuery:
     try:
         large = cost is not None and cost.bytes > LARGE_DECODE_BYTES
         with resources.large_photo_lock if large else nullcontext():
-            return embed_query(
-                resources.embedder, photo.content, photo.name, turn=resources.inference_lock
-            )
+            yield
     except PhotoError as error:
         raise bad_photo(error, photo.name) from error
     except MemoryError as error:

@@ -59,7 +59,9 @@ class Api:
             # One photo of a form is answered singly, unless `fuse` is given.
             fused = fused and (len(photos) > 1 or "fuse" in options)
             answers = await self.lookups.run(
-                lambda resources: answer_photos(resources, photos, k, fused)
+                lambda resources: answer_photos(
+                    resources, photos, k, fused, barcodes=self.settings.barcodes
+                )
             )
         for answer in answers:
             self.metrics.count_decision(answer.answer.decision)
@@ -141,7 +143,7 @@ def known(options: QueryParams, *names: str) -> None:
     """
     for name in options:
         if name not in names:
-            raise wrong("query", " or ".join(names), quoted(name))
+            raise wrong("query", " or ".join(names) or "none", quoted(name))
 
 
 def switch(options: QueryParams, name: str, default: bool) -> bool:
@@ -162,8 +164,8 @@ def wrong(what: str, expected: str, got: str) -> Problem:
     return Problem(400, what, expected=expected, got=got, do="see /docs")
 
 
-def as_json(value: dict[str, Any]) -> Response:
+def as_json(value: dict[str, Any], status: int = 200) -> Response:
     """A JSON answer, which no cache keeps."""
     text = json.dumps(value, ensure_ascii=False)
     headers = {"cache-control": "no-store"}
-    return Response(text, headers=headers, media_type="application/json")
+    return Response(text, status, headers=headers, media_type="application/json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -16,6 +16,8 @@ from shelflens.render.product_images import ImageFinder
 from shelflens.serve.access import AccessControl
 from shelflens.serve.api import Api, as_json
 from shelflens.serve.connections import Connections
+from shelflens.serve.edit_api import EditApi
+from shelflens.serve.editor import Editor
 from shelflens.serve.gauges import server_gauges
 from shelflens.serve.health import Health
 from shelflens.serve.metrics import METRICS_TYPE, Metrics
@@ -23,7 +25,14 @@ from shelflens.serve.openapi import describe, docs
 from shelflens.serve.problem import Problem, on_crash, on_http, on_problem
 from shelflens.serve.product_images import ProductImages
 from shelflens.serve.settings import Settings
-from shelflens.serve.static_files import FORM, html_once, photo_form_routes, web_app_routes
+from shelflens.serve.static_files import (
+    FORM,
+    editor_page,
+    form_files,
+    html_once,
+    photo_form,
+    web_app_routes,
+)
 from shelflens.serve.worker_pool import CurrentFiles, WorkerPool
 
 
@@ -34,6 +43,7 @@ def make_app(
     find_image: ImageFinder | None = None,
     on_ready: Callable[[], None] = lambda: None,
     connections: Connections | None = None,
+    more_routes: Sequence[BaseRoute] = (),
 ) -> AccessControl:
     """The ASGI application.
 
@@ -43,6 +53,7 @@ def make_app(
         find_image: Product id -> file; None serves no images of products.
         on_ready: Called when it begins to answer.
         connections: Those of the server, for the metrics.
+        more_routes: Further ones, behind the token as all are.
     """
     files = CurrentFiles(reloader)
     lookups = WorkerPool(files, workers=settings.workers, queue_size=settings.queue_size)
@@ -53,7 +64,8 @@ def make_app(
     held = connections if connections is not None else Connections(0, 0)
     health = Health(lookups)
     api = Api(lookups, catalog_work, settings, metrics)
-    document = describe(settings, images=find_image is not None)
+    images = find_image is not None or settings.edit_token is not None
+    document = describe(settings, images=images)
 
     async def openapi(_: Request) -> Response:
         return as_json(document)
@@ -68,6 +80,7 @@ def make_app(
         return FileResponse(FORM / "style.css", headers=headers, media_type="text/css")
 
     routes: list[BaseRoute] = [
+        *more_routes,
         Route("/lookup", api.lookup, methods=["POST"]),
         Route("/similar/{id:path}", api.similar),
         Route("/catalog", api.catalog),
@@ -77,18 +90,27 @@ def make_app(
         Route("/docs", html_once(lambda: docs(document, f"{settings.scheme}://HOST:PORT"))),
         Route("/docs.css", docs_css),
     ]
-    if find_image is not None:
-        routes.append(Route("/pictures/{id:path}", ProductImages(lookups, find_image).get))
+    pools, editing = [lookups, catalog_work], settings.edit_token is not None
+    if images:
+        finder = ProductImages(lookups, find_image, own=editing)
+        routes.append(Route("/pictures/{id:path}", finder.get))
+    if editing:
+        edits = WorkerPool(files, workers=1, queue_size=settings.queue_size)
+        pools.append(edits)
+        routes += EditApi(api, edits, Editor(reloader.file)).routes()
+        routes.append(editor_page())
+    if editing or settings.web_app is None:
+        routes.append(form_files())
     if settings.web_app is not None:
         routes += web_app_routes(settings.web_app)
     else:
-        routes += photo_form_routes(find_image is not None)
+        routes.append(photo_form(images, editing))
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         on_ready()
         yield
-        for pool in (lookups, catalog_work):
+        for pool in pools:
             pool.close()
 
     app = Starlette(

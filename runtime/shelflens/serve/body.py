@@ -1,18 +1,21 @@
-"""Receiving photos: bounded in bytes, time and number, and never written to a file."""
+"""Receiving photos and texts: bounded in bytes, time and number, and never written to a file."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
 from shelflens.serve.form_reader import FormReader
-from shelflens.serve.problem import Problem, busy
+from shelflens.serve.problem import Problem, busy, quoted
 from shelflens.serve.settings import Settings
-from shelflens.serve.uploads import MULTIPART, SinglePhoto, Upload, media_type
+from shelflens.serve.uploads import MULTIPART, SinglePhoto, Upload, media_type, wrong_type
 
 
 class ByteBudget:
@@ -33,6 +36,19 @@ class ByteBudget:
         self.held += count
 
 
+JSON_BYTES = 64 << 10
+"""Of a JSON body: the texts of one product."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of photos and texts."""
+
+    photos: list[Upload]
+    texts: dict[str, str]
+    """By field."""
+
+
 @asynccontextmanager
 async def receive_photos(
     request: Request, settings: Settings, budget: ByteBudget
@@ -47,6 +63,60 @@ async def receive_photos(
     reader: FormReader | SinglePhoto = SinglePhoto(content_type)
     if media_type(content_type) == MULTIPART:
         reader = FormReader(content_type, max_photos=settings.max_photos)
+    async with _received(request, settings, budget, reader):
+        yield reader.finish()
+
+
+@asynccontextmanager
+async def receive_form(
+    request: Request, settings: Settings, budget: ByteBudget
+) -> AsyncIterator[Form]:
+    """The photos and texts of a form; its bytes count in the budget as long as the block runs.
+
+    Raises:
+        Problem: as `receive_photos`; 415 not a form.
+    """
+    content_type = request.headers.get("content-type", "")
+    if media_type(content_type) != MULTIPART:
+        raise wrong_type("content-type", content_type)
+    reader = FormReader(content_type, max_photos=settings.max_photos, with_texts=True)
+    async with _received(request, settings, budget, reader):
+        photos = reader.finish()
+        yield Form(photos, reader.texts)
+
+
+async def receive_json(request: Request, settings: Settings) -> dict[str, Any]:
+    """The object that a request holds as JSON.
+
+    Raises:
+        Problem: 400 not an object in JSON, 408 too slow, 413 too large, 415 another type.
+    """
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        got = quoted(content_type) if content_type else "none"
+        do = "send JSON and say its type"
+        raise Problem(415, "content-type", expected="application/json", got=got, do=do)
+    body = bytearray()
+    async for chunk in _chunks(request, settings):
+        body += chunk
+        if len(body) > JSON_BYTES:
+            do = "send fewer or shorter texts"
+            raise Problem(413, "body", expected=f"at most {JSON_BYTES:,} bytes", got="more", do=do)
+    try:
+        found = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        do = "let your JSON library make the body"
+        raise Problem(400, "body", expected="an object in JSON", got="something else", do=do)
+    return found
+
+
+@asynccontextmanager
+async def _received(
+    request: Request, settings: Settings, budget: ByteBudget, reader: FormReader | SinglePhoto
+) -> AsyncIterator[None]:
+    """Let a reader take the whole body in, which counts as long as the block runs."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > settings.max_bytes:
         raise too_large(settings, f"{int(announced):,} bytes")
@@ -58,7 +128,7 @@ async def receive_photos(
             budget.take(len(chunk))
             size += len(chunk)
             reader.write(chunk)
-        yield reader.finish()
+        yield
     finally:
         budget.held -= size
 

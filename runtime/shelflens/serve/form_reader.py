@@ -24,21 +24,29 @@ MAX_PARTS = 100
 MAX_HEADER_BYTES = 8192
 """Of all headers of a part."""
 
+MAX_TEXT_BYTES = 64 << 10
+"""Of all texts of a form."""
+
 
 class FormReader:
-    """Collects the photos of a form, in their order."""
+    """Collects the photos of a form, in their order, and its texts, where they are wanted."""
 
-    def __init__(self, content_type: str, *, max_photos: int) -> None:
+    def __init__(self, content_type: str, *, max_photos: int, with_texts: bool = False) -> None:
         """Start with an empty form.
 
         Args:
             content_type: Of the request, with the boundary.
             max_photos: Photos of a form.
+            with_texts: A part without a file name is a text, whatever its bytes look like; else
+                texts are passed over.
 
         Raises:
             Problem: 400, no boundary.
         """
-        self._max_photos = max_photos
+        self._max_photos, self._with_texts = max_photos, with_texts
+        self.texts: dict[str, str] = {}
+        """By field; of a field that repeats, the last."""
+        self._text_bytes = 0
         self._photos: list[Upload] = []
         self._parts = 0
         self._ended = False
@@ -122,9 +130,14 @@ class FormReader:
         self._name = (name if name.isprintable() else ascii(name))[:200]
         kind = parse_options_header(self._headers.get(b"content-type"))[0]
         self._type = kind.decode("latin-1")
+        if self._with_texts and not self._name and not self._type.startswith("image/"):
+            self._is_known = self._is_text = True
+            self._field_name = options.get(b"name", b"").decode("utf-8", "replace")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_text:
+            if self._with_texts:
+                self._take_text(data[start:end])
             return
         self._chunks.append(data[start:end])
         if not self._is_known and sum(map(len, self._chunks)) >= HEAD_BYTES:
@@ -135,9 +148,17 @@ class FormReader:
             self._decide()
         content = b"".join(self._chunks)
         self._chunks.clear()
+        if self._is_text and self._with_texts:
+            self.texts[self._field_name] = _decoded(content)
         if self._is_known and not self._is_text:
             name = self._name or f"photo {len(self._photos) + 1}"
             self._photos.append(Upload(name, content))
+
+    def _take_text(self, data: bytes) -> None:
+        self._text_bytes += len(data)
+        if self._text_bytes > MAX_TEXT_BYTES:
+            raise too_many("bytes of text", MAX_TEXT_BYTES)
+        self._chunks.append(data)
 
     def _end(self) -> None:
         self._ended = True
@@ -153,6 +174,13 @@ class FormReader:
             self._chunks.clear()
         elif len(self._photos) == self._max_photos:
             raise too_many("photos", self._max_photos)
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise malformed("a text that is not UTF-8") from None
 
 
 def too_many(what: str, limit: int) -> Problem:

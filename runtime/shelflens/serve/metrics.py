@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 
 METRICS_TYPE = "text/plain; version=0.0.4"
 
-ROUTES = ("lookup", "similar", "catalog", "pictures", "healthz", "metrics", "openapi.json", "docs")
+ROUTES = (
+    "lookup",
+    "similar",
+    "catalog",
+    "pictures",
+    "edit",
+    "healthz",
+    "metrics",
+    "openapi.json",
+    "docs",
+)
 """First parts of the paths that are counted apart."""
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -77,6 +87,7 @@ class Metrics:
         self._requests: Counter[tuple[str, int]] = Counter()
         self._seconds: dict[str, Histogram] = {}
         self._decisions: Counter[str] = Counter(match=0, ambiguous=0, unknown=0)
+        self._edits: Counter[str] = Counter()
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
         """Count a request that is answered."""
@@ -88,6 +99,10 @@ class Metrics:
     def count_decision(self, decision: str) -> None:
         """Count the decision of an answer."""
         self._decisions[decision] += 1
+
+    def count_edit(self, act: str) -> None:
+        """Count a change of the catalog."""
+        self._edits[act] += 1
 
     def text(self, more: Iterable[Figure]) -> str:
         """All figures, those counted here first."""
@@ -106,7 +121,13 @@ class Metrics:
             "Answers by their decision.",
             tuple(("", {"decision": name}, count) for name, count in self._decisions.items()),
         )
-        figures = [requests, self._histogram(), decisions, *more]
+        edits = Figure(
+            "shelflens_edits_total",
+            "counter",
+            "Changes of the catalog by those who may edit.",
+            tuple(("", {"act": act}, count) for act, count in sorted(self._edits.items())),
+        )
+        figures = [requests, self._histogram(), decisions, edits, *more]
         return "".join(f"{line}\n" for figure in figures for line in figure.lines())
 
     def _histogram(self) -> Figure:

@@ -9,6 +9,7 @@ from typing import Any
 
 from shelflens import __version__
 from shelflens.serve.metrics import METRICS_TYPE
+from shelflens.serve.openapi_edits import edit_paths
 from shelflens.serve.problem import MEDIA_TYPE
 from shelflens.serve.schemas import SCHEMAS, Schema
 from shelflens.serve.settings import Settings
@@ -18,10 +19,12 @@ _WHY = {
     400: "a query option or the form cannot be used",
     401: "no token, or another",
     404: "no such product, image or path",
+    409: "somebody else has changed it, or the name is there already",
     408: "the body came too slowly",
     413: "the body is too large, or has too many photos",
     415: "the body is no JPEG, PNG, WebP or form of these",
     422: "a photo does not open",
+    507: "no space left for the catalog; nothing was changed",
     429: "too many wrong tokens from this address",
     503: "too much at once; Retry-After says when to ask again",
 }
@@ -73,6 +76,8 @@ def describe(settings: Settings, *, images: bool) -> dict[str, Any]:
         paths["/pictures/{id}"] = {
             "get": _operation("A small image of a product.", {"image/jpeg": {}}, (404, 503), [_ID])
         }
+    if settings.edit_token:
+        paths |= edit_paths(_operation, _ID, _json)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -85,13 +90,17 @@ def describe(settings: Settings, *, images: bool) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": SCHEMAS},
     }
-    if settings.token:
+    if settings.token or settings.edit_token:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    if settings.token:
         document["security"] = [{"token": []}]
-        for methods in paths.values():
-            for operation in methods.values():
-                if "security" not in operation:
-                    operation["responses"] |= _problems((401, 429))
+    for path, methods in paths.items():
+        for operation in methods.values():
+            if path.startswith("/edit"):
+                operation["security"] = [{"token": []}]
+            elif not settings.token or "security" in operation:
+                continue
+            operation["responses"] |= _problems((401, 429))
     return document
 
 

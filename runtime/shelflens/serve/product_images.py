@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shelflens.errors import DataError, PhotoError
 from shelflens.model.photo_file import file_of
-from shelflens.render.product_images import ImageFinder
+from shelflens.render.product_images import ImageFinder, own_picture
 from shelflens.render.thumbnail import thumbnail
 from shelflens.serve.api import require
 from shelflens.serve.problem import Problem, quoted
@@ -23,9 +23,19 @@ SIDE = 320
 class ProductImages:
     """Small images of products; the last 128, of about 20 KB each, are kept in memory."""
 
-    def __init__(self, lookups: WorkerPool, find_image: ImageFinder) -> None:
+    def __init__(
+        self, lookups: WorkerPool, find_image: ImageFinder | None, *, own: bool = False
+    ) -> None:
+        """Take where images are.
+
+        Args:
+            lookups: Decodes them.
+            find_image: Product id -> file.
+            own: First look for the file that the catalog itself names, as those who edit add it.
+        """
         self.lookups = lookups
         self.find_image = find_image
+        self.own = own
 
     async def get(self, request: Request) -> Response:
         """Answer with a JPEG."""
@@ -34,7 +44,9 @@ class ProductImages:
         def work(resources: Resources) -> bytes:
             require(resources.catalog, product)
             try:
-                path = self.find_image(product)
+                path = own_picture(resources.catalog, product) if self.own else None
+                if path is None and self.find_image is not None:
+                    path = self.find_image(product)
                 if path is None:
                     raise FileNotFoundError
                 return _thumbnail(str(path), file_of(path).stat().st_mtime_ns)
@@ -47,7 +59,7 @@ class ProductImages:
                     do="add one to the DATASET of --images",
                 ) from error
 
-        headers = {"cache-control": "private, max-age=3600"}
+        headers = {"cache-control": "no-cache" if self.own else "private, max-age=3600"}
         return Response(await self.lookups.run(work), headers=headers, media_type="image/jpeg")
 
 

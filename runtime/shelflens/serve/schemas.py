@@ -29,6 +29,7 @@ def _ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_TEXTS: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
 _MS: Schema = {"type": "number", "minimum": 0}
 _ANSWER: Schema = {
     "decision": {"enum": ["match", "ambiguous", "unknown"]},
@@ -45,8 +46,9 @@ _ANSWER: Schema = {
         "description": "the probability that the photo shows no enrolled product",
     },
     "basis": {
-        "enum": ["measured", "default"],
-        "description": "whether the probabilities were measured with this catalog",
+        "enum": ["measured", "default", "barcode"],
+        "description": "whether the probabilities were measured with this catalog; or a barcode in "
+        "the photo decided",
     },
     "candidates": {
         "type": "array",
@@ -55,11 +57,19 @@ _ANSWER: Schema = {
         "description": "for ambiguous only: ids of the products that it may be",
     },
     "matches": {"type": "array", "items": _ref("Match"), "description": "best first"},
+    "barcodes": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[0-9]{14}$"},
+        "minItems": 1,
+        "description": "for basis barcode only: those in the photo that a product has",
+    },
+    "vision": _text("for basis barcode only: the product that the picture shows, if another"),
     "ms": {
         **_closed({"decode": _MS, "embed": _MS, "match": _MS, "total": _MS}),
         "description": "milliseconds in the server, without the transfer",
     },
 }
+_OPTIONAL = ("candidates", "barcodes", "vision")
 
 SCHEMAS: Schema = {
     "Match": _closed(
@@ -77,12 +87,64 @@ SCHEMAS: Schema = {
         },
         ("probability",),
     ),
-    "Answer": _closed({"photo": _text("name of the photo"), **_ANSWER}, ("candidates",)),
+    "Answer": _closed({"photo": _text("name of the photo"), **_ANSWER}, _OPTIONAL),
     "FusedAnswer": _closed(
         {"photos": {"type": "array", "items": {"type": "string"}, "minItems": 1}, **_ANSWER},
-        ("candidates",),
+        _OPTIONAL,
     ),
     "Answers": _closed({"answers": {"type": "array", "items": _ref("Answer"), "minItems": 2}}),
+    "Edited": _closed(
+        {
+            "act": {"enum": ["add", "confirm", "update", "remove", "undo"]},
+            "id": _text("of the product; empty for an undo"),
+            "products": _count("in the catalog now"),
+            "changed": {"type": "boolean", "description": "false: nothing new"},
+            "fingerprint": _text("of the catalog now; an undo names it"),
+            "undo": {"type": "boolean", "description": "whether the last change can be undone"},
+        }
+    ),
+    "Products": _closed(
+        {
+            "fingerprint": _text("of the catalog"),
+            "undo": {"type": "boolean", "description": "whether the last change can be undone"},
+            "found": _count("how many"),
+            "from": _count("index of the first one listed"),
+            "products": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "id": _text("of the product"),
+                        "name": _text("to show"),
+                        "attributes": _TEXTS,
+                        "images": _count("enrolled"),
+                        "confirmed": _count("photos confirmed later"),
+                        "few": {"type": "boolean", "description": "it needs more photos"},
+                    }
+                ),
+            },
+        }
+    ),
+    "Checks": _closed(
+        {
+            "photos": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "sharpness": {"type": "number", "minimum": 0},
+                        "sharp": {"type": "boolean"},
+                        "same_side_as": {
+                            "type": ["integer", "null"],
+                            "description": "index of the photo before that shows the same side",
+                        },
+                        "known": {
+                            "description": "the product of the catalog that it looks like",
+                            "oneOf": [_ref("Match"), {"type": "null"}],
+                        },
+                    }
+                ),
+            }
+        }
+    ),
     "Similar": _closed(
         {
             "id": _text("of the product asked for"),

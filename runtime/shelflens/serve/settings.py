@@ -25,6 +25,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     token: str | None = None
+    edit_token: str | None = None
+    """Whoever carries it may change the catalog, and look up; None lets nobody."""
     cert: Path | None = None
     key: Path | None = None
     insecure: bool = False
@@ -33,6 +35,8 @@ class Settings:
     """Further names that the Host header may have; see `allowed_hosts`."""
     web_app: Path | None = None
     log: bool = False
+    barcodes: bool = True
+    """Whether those of products decide, where the catalog has them and they can be read."""
 
     workers: int = min(2, os.cpu_count() or 1)
     """Lookups at once: one decodes while another runs the model, which they share."""
@@ -100,21 +104,34 @@ class Settings:
             return True
         return not (self.loopback or self.hosts) and _is_address(name)
 
+    def check_pair(self) -> None:
+        """Refuse a certificate without a key, or the other way round.
+
+        Raises:
+            ServeError: one line.
+        """
+        if (self.cert is None) != (self.key is None):
+            given, missing = ("--cert", "--key") if self.cert else ("--key", "--cert")
+            raise ServeError(f"{given} without {missing}: HTTPS needs both, as PEM files")
+
     def check(self) -> None:
         """Refuse settings that expose the server unprotected, or cannot work.
 
         Raises:
             ServeError: one line that says what to do.
         """
-        if (self.cert is None) != (self.key is None):
-            given, missing = ("--cert", "--key") if self.cert else ("--key", "--cert")
-            raise ServeError(f"{given} without {missing}: HTTPS needs both, as PEM files")
+        self.check_pair()
         if not 0 <= self.port <= 65535:
             raise ServeError(f"--port: expected 0 to 65535, got {self.port}")
         if not (self.loopback or self.token or self.cert or self.insecure):
             raise ServeError(
                 f"--host {self.host}: others could reach the server unprotected; add --token-file "
                 f"FILE (or {TOKEN_VARIABLE}), or --cert PEM --key PEM for HTTPS, or --insecure"
+            )
+        if self.edit_token is not None and self.edit_token == self.token:
+            raise ServeError(
+                "--edit-token-file: the same as the token of those who look up, who could then "
+                "change the catalog; make another"
             )
         if self.web_app is not None and not (self.web_app / "index.html").is_file():
             raise ServeError(
@@ -131,14 +148,23 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def read_token(path: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+def read_token(
+    path: str | None,
+    environment: Mapping[str, str] = os.environ,
+    option: str = "--token-file",
+) -> str | None:
     """The token from a file, else from the environment; None where neither is.
+
+    Args:
+        path: The file.
+        environment: Where `TOKEN_VARIABLE` may be.
+        option: What messages call it.
 
     Raises:
         ServeError: too short, or characters that do not fit a header; a file others may read.
         OSError: the file cannot be read.
     """
-    where = f"--token-file {path}" if path else TOKEN_VARIABLE
+    where = f"{option} {path}" if path else TOKEN_VARIABLE
     if path:
         mode = Path(path).stat().st_mode
         if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:

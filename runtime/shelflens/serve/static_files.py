@@ -70,15 +70,32 @@ def web_app_routes(folder: Path) -> list[BaseRoute]:
     return [Mount("/", Files(directory=folder, html=True))]
 
 
-def photo_form_routes(images: bool) -> list[BaseRoute]:
-    """Routes of the photo form: choose photos, see the answer."""
+def photo_form(images: bool, editing: bool) -> BaseRoute:
+    """The photo form: choose photos, see the answer; a link to the editor where there is one."""
     text = (FORM / "index.html").read_text(encoding="utf-8")
     text = text.replace('data-images="no"', f'data-images="{"yes" if images else "no"}"')
+    if editing:
+        text = text.replace("<footer>", '<footer><a href="/edit">Add and correct products</a> · ')
 
     async def index(_: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
 
-    return [Route("/", index), Mount("/plain", Files(directory=FORM))]
+    return Route("/", index)
+
+
+def editor_page() -> BaseRoute:
+    """The page of those who may edit; its scripts and style are no secret."""
+
+    async def page(_: Request) -> Response:
+        text = (FORM / "edit.html").read_text(encoding="utf-8")
+        return HTMLResponse(text, headers={"cache-control": "no-cache"})
+
+    return Route("/edit", page)
+
+
+def form_files() -> BaseRoute:
+    """Scripts and style of the photo form and of the page of those who may edit."""
+    return Mount("/plain", Files(directory=FORM))
 
 
 def html_once(make: Callable[[], str]) -> Any:

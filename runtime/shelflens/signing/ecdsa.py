@@ -1,4 +1,4 @@
-"""Keys and signatures: the only module that imports `cryptography`.
+"""Keys and signatures of files, by `cryptography`.
 
 ECDSA on the curves of the OpenSSF Model Signing algorithm registry, each with the hash of its size.
 """

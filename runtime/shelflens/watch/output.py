@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.barcodes import CodedAnswer
 from shelflens.console import printable
 from shelflens.progress import clock
 from shelflens.watch.loop import Sighting, Watcher
@@ -31,16 +32,23 @@ class Output:
     """Answers on standard output, one line each; everything else on standard error."""
 
     def __init__(
-        self, words: Callable[[Answer], tuple[str, str]], *, as_json: bool, bell: bool
+        self,
+        words: Callable[[Answer], tuple[str, str]],
+        contradiction: Callable[[CodedAnswer | None], str] = lambda _: "",
+        *,
+        as_json: bool,
+        bell: bool,
     ) -> None:
         """Choose the form.
 
         Args:
             words: An answer in words, and its confidence.
+            contradiction: What to add where the picture contradicts a barcode.
             as_json: Answers as JSON lines.
             bell: Ring the terminal's bell when something was recognised.
         """
         self._words, self._json, self._bell = words, as_json, bell
+        self._contradiction = contradiction
         self._live = sys.stderr.isatty()
         self._lock = threading.Lock()  # a command of --exec reports from its own thread
         self._last_drawn = 0.0
@@ -57,6 +65,8 @@ class Output:
         text, confidence = self._words(answer)
         if answer.decision == "unknown" and answer.matches:
             text += f"; the nearest is {answer.matches[0].name}"
+        if line := self._contradiction(sighting.coded):
+            text += f"; {line}"
         self._last_answer = text
         if self._json:
             line = json.dumps(values, ensure_ascii=False)

@@ -36,9 +36,7 @@ PrivateTmp=yes
 RemoveIPC=yes
 PrivateMounts=yes
 {paths}
-# No network, not even loopback.
-PrivateNetwork=yes
-IPAddressDeny=any
+{network}
 RestrictAddressFamilies={families}
 
 # Cameras (video, media controller, the memory that they share) and no other device.
@@ -47,6 +45,12 @@ DeviceAllow=char-video4linux rw
 DeviceAllow=char-media rw
 DeviceAllow=char-dma_heap rw
 
+{rights}
+[Install]
+WantedBy=multi-user.target
+"""
+
+RIGHTS = """\
 # Nothing of the system.
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -67,21 +71,34 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
-
-[Install]
-WantedBy=multi-user.target
 """
+"""What no service of ours may do."""
+
+NO_NETWORK = """\
+# No network, not even loopback.
+PrivateNetwork=yes
+IPAddressDeny=any"""
+
+LOCAL_NETWORK = """\
+# The local network only: a broker, and whoever looks at the status page. The broker's password
+# stands in the file, as SHELFLENS_MQTT_PASSWORD=...
+EnvironmentFile=-/etc/shelflens/watch.env
+IPAddressDeny=any
+IPAddressAllow=localhost link-local 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"""
 
 _HOMES = ("/home", "/root", "/run/user")
 
 
-def systemd_unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool) -> str:
+def systemd_unit(
+    words: Sequence[str], paths: Iterable[Path], *, picamera: bool, network: bool = False
+) -> str:
     """The text of a unit.
 
     Args:
         words: The command line, its first word an absolute path.
         paths: What it reads, absolute.
         picamera: Whether libcamera is used, which listens to the kernel's device events.
+        network: Whether it publishes, or has a status page.
 
     Raises:
         DataError: a word that cannot stand in a unit.
@@ -91,12 +108,24 @@ def systemd_unit(words: Sequence[str], paths: Iterable[Path], *, picamera: bool)
     # Their folders: a file bound itself would stay the old one after a replacement.
     folders = dict.fromkeys(path if path.is_dir() else path.parent for path in all_paths)
     lines = "".join(f"ReadOnlyPaths={_quoted(f'-{path}')}\n" for path in folders)
+    families = ["AF_UNIX"] + ["AF_INET", "AF_INET6"] * network + ["AF_NETLINK"] * picamera
     return _UNIT.format(
-        command=" ".join(_quoted(word, first=index == 0) for index, word in enumerate(words)),
+        command=command_line(words),
+        network=LOCAL_NETWORK if network else NO_NETWORK,
+        rights=RIGHTS,
         home="read-only" if home else "yes",
         paths=lines,
-        families="AF_UNIX AF_NETLINK" if picamera else "AF_UNIX",
+        families=" ".join(families),
     )
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Words as ExecStart takes them.
+
+    Raises:
+        DataError: a word that cannot stand in a unit.
+    """
+    return " ".join(_quoted(word, first=index == 0) for index, word in enumerate(words))
 
 
 def unreadable_reason(path: Path, *, private: Sequence[str] = ("/tmp", "/var/tmp")) -> str:

@@ -1,93 +1,149 @@
-"""Batches in which every domain has its share."""
+"""What a batch shows: which things, and how each of its two views is drawn."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens_train.general.bank import Bank
-from shelflens_train.general.views import training_view
+from shelflens_train.general.scene import BOX, CYLINDER, PLANE
+from shelflens_train.general.views import CUTOUT, LABEL, SINGLE, Batch, Pool, view_of
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """What a batch is made of, and how images are varied."""
+class Batches:
+    """Batches of pairs: two views of each thing, look-alikes together.
 
-    shares: Mapping[str, float]
-    """Domain -> share of each batch; they need not sum to 1."""
-    batch: int
-    side: int
-    strength: float
-    colour: float
-    seed: int
-
-
-class DomainBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of one span of training; all chance follows from seed, span and batch.
-
-    In a domain identities take turns, whatever number of images they have.
+    Args:
+        pool: What may be drawn.
+        shares: Domain -> share of the things of a batch.
+        things: How many things a batch shows.
+        side: Of the views, pixels.
+        together: Share of single photos that come with their neighbours.
     """
 
     def __init__(
-        self, bank: Bank, taught: NDArray[np.float32], mixture: Mixture, *, steps: int, span: int
+        self,
+        pool: Pool,
+        shares: Mapping[str, float],
+        *,
+        things: int,
+        side: int,
+        together: float,
+        solid: float = 0.75,
     ) -> None:
-        workers = os.cpu_count() or 1
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4 * workers)
-        self._bank, self._taught, self._mixture = bank, taught, mixture
-        self._steps, self._span = steps, span
-        self._identities = _images_by_identity(bank, mixture.shares)
+        self._pool, self._things, self._side = pool, things, side
+        self._together, self._solid = together, solid
+        self._domains = [name for name in shares if (pool.domains == name).any()]
+        weights = np.array([shares[name] for name in self._domains])
+        self._shares = weights / weights.sum()
+        self._rows = {name: np.flatnonzero(pool.domains == name) for name in self._domains}
+        self._used = np.isin(pool.domains, self._domains)
+        self._families: dict[str, list[NDArray[np.int64]]] = {}
+        self._members: dict[int, NDArray[np.int64]] = {}
+        for name, rows in self._rows.items():
+            self._families[name] = _groups(rows, pool.families[rows])
+            for group in _groups(rows, pool.identities[rows]):
+                self._members[int(pool.identities[group[0]])] = group
+        self._labels = np.flatnonzero((pool.kinds == LABEL) & self._used)
+        self._scenery = np.flatnonzero((pool.kinds == SINGLE) & self._used)
 
-    def __len__(self) -> int:
-        return self._steps
+    def batch(self, generator: np.random.Generator) -> Batch:
+        """Arrays of `2 * things` views; view i and view i + things show the same thing."""
+        counts = generator.multinomial(self._things, self._shares)
+        pairs: list[NDArray[np.int64]] = []
+        for name, count in zip(self._domains, counts, strict=True):
+            if count:
+                pairs.append(self._pairs(name, int(count), generator))
+        chosen = np.concatenate(pairs)
+        return self._views(chosen, generator)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        """Pixels uint8 [b, side, side, 3]; float32 [b, 1 + d], identity and the teachers' view."""
-        mixture, bank = self._mixture, self._bank
-        generator = np.random.default_rng([mixture.seed, self._span, index])
-        chosen = self._chosen(generator)
-        pixels = np.stack(
-            [
-                training_view(
-                    bank.pixels[image],
-                    bank.pixels[int(generator.integers(len(bank.pixels)))],
-                    generator,
-                    side=mixture.side,
-                    strength=mixture.strength,
-                    colour=mixture.colour,
-                    alpha=bool(bank.alpha[image]),
-                )
-                for image in chosen
-            ]
+    def _pairs(self, name: str, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+        """int64 [count, 2] textures."""
+        pool, rows = self._pool, self._rows[name]
+        if pool.kinds[rows[0]] == SINGLE:
+            seeds = generator.choice(rows, count)
+            grouped = int(self._together * count) // 4 * 4
+            for start in range(0, grouped, 4):
+                near = pool.neighbours[seeds[start]]
+                near = near[self._used[near] & (pool.kinds[near] == SINGLE)]
+                if len(near) >= 3:
+                    seeds[start + 1 : start + 4] = generator.choice(near, 3, replace=False)
+            return np.stack([seeds, seeds], axis=1)
+        found: list[tuple[int, int]] = []
+        families = self._families[name]
+        while len(found) < count:
+            family = families[int(generator.integers(len(families)))]
+            identities = np.unique(pool.identities[family])
+            for identity in generator.permutation(identities)[:4]:
+                found.append(self._pair(self._members[int(identity)], generator))
+        return np.array(found[:count], np.int64)
+
+    def _view(
+        self,
+        textures: NDArray[np.int64],
+        things: dict[str, NDArray[Any]],
+        generator: np.random.Generator,
+        reference: NDArray[np.bool_],
+    ) -> Batch:
+        return view_of(
+            self._pool,
+            self._scenery,
+            self._side,
+            textures,
+            things,
+            generator,
+            reference=reference,
         )
-        labels = bank.identities[chosen].astype(np.float32)[:, np.newaxis]
-        return pixels, np.concatenate([labels, self._taught[chosen]], axis=1)
 
-    def _chosen(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        domains = list(self._identities)
-        shares = np.array([self._mixture.shares[domain] for domain in domains])
-        counts = generator.multinomial(self._mixture.batch, shares / shares.sum())
-        chosen = []
-        for domain, count in zip(domains, counts, strict=True):
-            images = self._identities[domain]
-            for identity in generator.choice(len(images), count, replace=count > len(images)):
-                chosen.append(int(generator.choice(images[identity])))
-        return np.array(chosen, np.int64)
+    def _pair(self, members: NDArray[np.int64], generator: np.random.Generator) -> tuple[int, int]:
+        first = int(generator.choice(members))
+        rest = members[members != first]
+        if not len(rest):
+            return first, first
+        if self._pool.kinds[first] == CUTOUT:
+            # A front and a back share nothing that could be learnt.
+            alike = self._pool.reference_vectors[rest] @ self._pool.reference_vectors[first]
+            random = np.exp((alike - alike.max()) / 0.15)
+            return first, int(generator.choice(rest, p=random / random.sum()))
+        return first, int(generator.choice(rest))
+
+    def _views(self, chosen: NDArray[np.int64], generator: np.random.Generator) -> Batch:
+        pool, count = self._pool, len(chosen)
+        kinds = pool.kinds[chosen[:, 0]]
+        solid = (kinds == LABEL) | (
+            (kinds == SINGLE) & ~pool.cutouts[chosen[:, 0]] & (generator.random(count) < 0.12)
+        )
+        form = generator.random(count)
+        shape = np.where(solid & (form < self._solid), BOX, PLANE)
+        shape = np.where(solid & (form < self._solid * 0.35), CYLINDER, shape)
+        things = {
+            "solid": solid,
+            "shape": shape,
+            "depth": np.exp(generator.uniform(np.log(0.08), np.log(0.9), count)),
+            "squash": np.exp(generator.uniform(-0.25, 0.25, count)),
+            "wrap": generator.uniform(0.4, 1.0, count),
+            "side": np.where(
+                generator.random(count) < 0.5, generator.choice(self._labels, count), -1
+            )
+            if len(self._labels)
+            else np.full(count, -1),
+            "plain": generator.uniform(30, 245, (count, 3)),
+            "gloss": np.where(generator.random(count) < 0.5, 0, generator.uniform(0, 0.9, count)),
+        }
+        reference = generator.random(count) < 0.5
+        views = [
+            self._view(chosen[:, 0], things, generator, reference),
+            self._view(chosen[:, 1], things, generator, np.zeros(count, bool)),
+        ]
+        batch = {name: np.concatenate([views[0][name], views[1][name]]) for name in views[0]}
+        batch["identity"] = np.tile(pool.identities[chosen[:, 0]], 2).astype(np.int32)
+        batch["texture"] = np.concatenate([chosen[:, 0], chosen[:, 1]]).astype(np.int32)
+        return batch
 
 
-def _images_by_identity(
-    bank: Bank, shares: Mapping[str, float]
-) -> dict[str, list[NDArray[np.int64]]]:
-    found = {}
-    for domain, share in shares.items():
-        images = np.flatnonzero(bank.domains == domain)
-        if share > 0 and len(images):
-            order = images[np.argsort(bank.identities[images], kind="stable")]
-            cuts = np.flatnonzero(np.diff(bank.identities[order])) + 1
-            found[domain] = np.split(order, cuts)
-    return found
+def _groups(rows: NDArray[np.int64], keys: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    order = np.argsort(keys, kind="stable")
+    cuts = np.flatnonzero(np.diff(keys[order])) + 1
+    return np.split(rows[order], cuts)

@@ -1,215 +1,197 @@
-"""Training against fixed proxies; stopped and resumed at any span.
-
-There is no planned end: the rate warms up and stays, and what is used is a running mean of the
-weights (exponential moving average), which is good at any time. `cool` spans of a falling rate may
-be added last.
-"""
+"""Training on an accelerator: pairs of drawn views, contrast, a teacher's order."""
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import keras
+import jax
+import jax.numpy as jnp
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
-from shelflens.files import write_text
-from shelflens.progress import Progress, clock
-from shelflens_train.batchnorm_folding import FoldedNetwork
-from shelflens_train.general.bank import Bank
-from shelflens_train.general.batches import DomainBatches, Mixture
-from shelflens_train.general.config import GeneralConfig
-from shelflens_train.general.start import freeze_until
-from shelflens_train.losses import proxy_distillation
+from shelflens_train.general.batches import Batches
+from shelflens_train.general.network import Params, embeddings, features, trained_names
+from shelflens_train.general.objective import contrast, order_kept
+from shelflens_train.general.scene import render
+
+AHEAD = 6
+"""Batches that are made ahead."""
+CHUNKS = 4
+"""Views are drawn in so many parts, for memory."""
 
 
-@dataclass
-class GeneralState:
-    """How far a run has come."""
+@dataclass(frozen=True)
+class FitConfig:
+    """How a general embedding is trained."""
 
-    span: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
+    steps: int
+    rate: float = 2e-3
+    """Change of a weight in a step, relative to the mean size of its layer's weights."""
+    warmup: int = 60
+    temperature: float = 0.07
+    order: float = 1.0
+    """Weight of the teacher's order."""
+    order_temperature: float = 0.1
+    frozen: int = 3
+    averaging: float = 0.99
+    depthwise: bool = False
+    """Whether depthwise kernels are trained too."""
+    seed: int = 0
 
 
-class ProxyCosines(keras.layers.Layer):  # type: ignore[misc]
-    """Cosines of embeddings with fixed proxies."""
+State = dict[str, Any]
 
-    def __init__(self, proxies: NDArray[np.float32]) -> None:
-        super().__init__(dtype="float32", name="proxies")
-        self._proxies = proxies
 
-    def build(self, input_shape: Any) -> None:
-        """A constant, held as a weight that is not trained."""
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=self._proxies.T.shape,
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(self._proxies.T, dtype),
-            trainable=False,
+def started(params: Params, config: FitConfig) -> State:
+    """Optimizer state, running mean."""
+    trained = {name: params[name] for name in trained_names(params, config.frozen)}
+    zeros = jax.tree.map(jnp.zeros_like, trained)
+    return {
+        "params": params,
+        "mean": jax.tree.map(jnp.array, trained),
+        "first": zeros,
+        "second": jax.tree.map(jnp.zeros_like, trained),
+    }
+
+
+def rate_at(step: int, steps: int, config: FitConfig) -> float:
+    """Warm up, then fall along half a cosine."""
+    if step < config.warmup:
+        return config.rate * (step + 1) / config.warmup
+    done = (step - config.warmup) / max(1, steps - config.warmup)
+    return config.rate * max(0.01, 0.5 * (1 + float(np.cos(np.pi * min(1.0, done)))))
+
+
+@partial(jax.jit, static_argnames="side")
+def views_of(textures: Any, view: Mapping[str, Any], *, side: int) -> Any:
+    """All views of a batch, float16."""
+    parts = jax.tree.map(lambda part: part.reshape(CHUNKS, -1, *part.shape[1:]), dict(view))
+    images = jax.lax.map(lambda part: render(textures, part, side=side).astype(jnp.float16), parts)
+    return images.reshape(-1, side, side, 3)
+
+
+@partial(jax.jit, static_argnames="config", donate_argnums=0)
+def step_of(
+    state: State,
+    images: Any,
+    identities: Any,
+    wanted: Any,
+    rate: Any,
+    count: Any,
+    *,
+    config: FitConfig,
+) -> tuple[State, Any]:
+    """One step; returns the new state and the two losses."""
+    trained_keys = trained_names(state["params"], config.frozen)
+
+    def loss_of(trained: Params) -> tuple[Any, Any]:
+        params = {**state["params"], **trained}
+        if not config.depthwise:
+            for name in trained:
+                if "depthwise" in name:
+                    kernel = jax.lax.stop_gradient(params[name]["kernel"])
+                    params[name] = {**params[name], "kernel": kernel}
+        vectors = embeddings(
+            params, features(params, images.astype(jnp.float32), frozen=config.frozen)
         )
+        contrast_loss = contrast(vectors, identities, temperature=config.temperature)
+        order_loss = order_kept(vectors, wanted, identities, temperature=config.order_temperature)
+        return contrast_loss + config.order * order_loss, jnp.stack([contrast_loss, order_loss])
 
-    def call(self, embeddings: Any) -> Any:
-        """float32 [b, d] -> float32 [b, c]."""
-        return ops.matmul(embeddings, self.kernel)
+    trained = {name: state["params"][name] for name in trained_keys}
+    grads, losses = jax.grad(loss_of, has_aux=True)(trained)
+    norm = jnp.sqrt(sum(jnp.sum(part**2) for part in jax.tree.leaves(grads)))
+    grads = jax.tree.map(lambda part: part * jnp.minimum(1.0, 5.0 / (norm + 1e-9)), grads)
+    first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["first"], grads)
+    second = jax.tree.map(lambda v, g: 0.98 * v + 0.02 * g * g, state["second"], grads)
+
+    def moved(weight: Any, m: Any, v: Any) -> Any:
+        size = jnp.sqrt(jnp.mean(weight**2)) + 1e-3
+        m, v = m / (1 - 0.9 ** (count + 1)), v / (1 - 0.98 ** (count + 1))
+        return weight - rate * size * m / (jnp.sqrt(v) + 1e-8)
+
+    new = jax.tree.map(moved, trained, first, second)
+    keep = jnp.minimum(config.averaging, (count + 1) / (count + 10))
+    mean = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, state["mean"], new)
+    new_state = {
+        "params": {**state["params"], **new},
+        "mean": mean,
+        "first": first,
+        "second": second,
+    }
+    return new_state, losses
 
 
-class GeneralRun:
-    """A run folder's `state/`, from which training goes on."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "state"
-        self._state_file = self._folder / "state.json"
-
-    def read(self) -> GeneralState:
-        """Where the run stands; a new state when nothing is there."""
-        if not self._state_file.exists():
-            return GeneralState()
-        return GeneralState(**json.loads(self._state_file.read_text()))
-
-    def write(self, state: GeneralState, model: keras.Model, mean: list[Any]) -> None:
-        """Save weights, optimizer and running mean, then the file that names them."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        model.save_weights(self._weights(state.span), overwrite=True)
-        np.savez(self._mean(state.span), *mean)
-        write_text(self._state_file, json.dumps(asdict(state)))
-        for old in [*self._folder.glob("last-*.weights.h5"), *self._folder.glob("mean-*.npz")]:
-            if old not in (self._weights(state.span), self._mean(state.span)):
-                old.unlink()
-
-    def load(self, state: GeneralState, model: keras.Model) -> list[Any]:
-        """Put weights and optimizer back, and give the running mean."""
-        model.load_weights(self._weights(state.span))
-        return self.running_mean(state)
-
-    def running_mean(self, state: GeneralState) -> list[Any]:
-        """The running mean of the trained weights."""
-        with np.load(self._mean(state.span)) as arrays:
-            return [arrays[name] for name in arrays.files]
-
-    def _weights(self, span: int) -> Path:
-        return self._folder / f"last-{span:04d}.weights.h5"
-
-    def _mean(self, span: int) -> Path:
-        return self._folder / f"mean-{span:04d}.npz"
+def averaged(state: State) -> Params:
+    """The network of the running mean."""
+    return {**state["params"], **state["mean"]}
 
 
 def fit(
-    learner: FoldedNetwork,
-    bank: Bank,
-    taught: NDArray[np.float32],
-    proxies: NDArray[np.float32],
-    config: GeneralConfig,
-    folder: Path,
+    params: Params,
+    textures: Any,
+    batches: Batches,
+    reference_vectors: NDArray[np.float32],
+    config: FitConfig,
     *,
-    spans: int,
-    cool: int = 0,
-) -> GeneralState:
-    """Train from where the run folder says it stands, up to a number of spans.
+    side: int,
+    report: Callable[[int, State, NDArray[np.float64], float], None],
+    every: int,
+    seconds: float = float("inf"),
+) -> State:
+    """Train.
 
     Args:
-        learner: The network in its fast layout, with its start weights; afterwards it holds the
-            running mean.
-        bank: The images.
-        taught: float32 [n, d], the teachers' embedding of each image.
-        proxies: float32 [c, d], of each identity.
+        params: The start; not changed.
+        textures: uint32 [t, TEXELS], on the device.
+        batches: What to show.
+        likeness: float32 [t, e], the teacher's unit vectors.
         config: How.
-        folder: The run folder.
-        spans: Where to stop, counted from the run's beginning.
-        cool: So many spans before the end the rate starts to fall, to nothing at the end.
+        side: Of the views, pixels.
+        report: Called with step, state, mean losses and views per second.
+        every: Steps between reports.
+        seconds: Fewer steps are made where `config.steps` would take longer.
 
     Returns:
-        The final state.
+        The final state (`averaged` gives the network).
     """
-    run = GeneralRun(folder)
-    state = run.read()
-    freeze_until(learner.model, config.frozen)
-    image = keras.Input((None, None, 3), name="photo")
-    model = keras.Model(image, ProxyCosines(proxies)(learner.model(image)), name="general")
-    model.compile(
-        keras.optimizers.Adam(config.rate, global_clipnorm=config.clip),
-        loss=partial(_loss, proxies=ops.convert_to_tensor(proxies.T), config=config),
-        jit_compile=False,
-    )
-    model.optimizer.build(model.trainable_variables)
-    if state.span:
-        mean = run.load(state, model)
-    else:
-        mean = [np.asarray(variable) for variable in model.trainable_variables]
-    mixture = Mixture(
-        config.shares, config.batch, config.side, config.strength, config.colour, config.seed
-    )
-    while state.span < spans:
-        start = time.perf_counter()
-        batches = DomainBatches(bank, taught, mixture, steps=config.span, span=state.span)
-        steps = _Steps(config, state.span, spans, cool, mean)
-        logs = model.fit(batches, epochs=1, verbose=0, callbacks=[steps]).history
-        seconds = time.perf_counter() - start
-        state.span += 1
-        state.seconds += seconds
-        entry = {
-            "span": state.span,
-            "loss": float(logs["loss"][0]),
-            "photos_per_second": config.span * config.batch / seconds,
-        }
-        state.history.append(entry)
-        run.write(state, model, mean)
-        print(
-            f"span {state.span}: loss {entry['loss']:.3f}, {entry['photos_per_second']:.1f} "
-            f"photos/s, {clock(state.seconds)} in all",
-            flush=True,
-        )
-    for variable, value in zip(model.trainable_variables, mean, strict=True):
-        variable.assign(value)
+    state = started(jax.tree.map(jnp.array, params), config)
+    fixed = replace(config, steps=0)  # or another number of steps would compile anew
+    losses: list[Any] = []
+    steps, start = config.steps, time.perf_counter()
+    begun = start
+
+    def made(step: int) -> Any:
+        batch = batches.batch(np.random.default_rng([config.seed, step]))
+        identities, rows = batch.pop("identity"), batch.pop("texture")
+        return jax.device_put((batch, identities, reference_vectors[rows]))
+
+    step = 0
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(made, ahead) for ahead in range(AHEAD)]
+        while step < steps:
+            view, identities, wanted = waiting.pop(0).result()
+            waiting.append(pool.submit(made, step + AHEAD))
+            images = views_of(textures, view, side=side)
+            rate = rate_at(step, steps, config)
+            state, pair = step_of(
+                state, images, identities, wanted, rate, float(step), config=fixed
+            )
+            losses.append(pair)
+            step += 1
+            if step % every == 0 or step == steps:
+                mean = np.mean(np.asarray(jnp.stack(losses)), axis=0)
+                now = time.perf_counter()
+                each = (now - begun) / len(losses)
+                if step > every and now + (steps - step) * each > start + seconds:
+                    steps = step + max(0, int((start + seconds - now) / each))
+                report(step, state, mean, len(identities) / each)
+                losses, begun = [], time.perf_counter()
+        for ahead in waiting:
+            ahead.cancel()
     return state
-
-
-def _loss(wanted: Any, cosines: Any, *, proxies: Any, config: GeneralConfig) -> Any:
-    return proxy_distillation(
-        cosines,
-        ops.matmul(wanted[:, 1:], proxies),
-        ops.cast(wanted[:, 0], "int32"),
-        scale=config.scale,
-        share=config.share,
-        taught_scale=config.taught_scale,
-    )
-
-
-class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets the rate of each step, keeps the running mean, shows progress."""
-
-    def __init__(
-        self, config: GeneralConfig, span: int, spans: int, cool: int, mean: list[Any]
-    ) -> None:
-        super().__init__()
-        self._config, self._mean = config, mean
-        self._first, self._last = span * config.span, spans * config.span
-        self._falling = cool * config.span
-        self._bar = Progress(f"span {span + 1}/{spans}", config.span)
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """The rate of this step."""
-        step = self._first + batch
-        factor = min(1.0, (step + 1) / self._config.warmup)
-        if self._falling:
-            factor *= min(1.0, (self._last - step) / self._falling)
-        self.model.optimizer.learning_rate = self._config.rate * factor
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Move the running mean, which in the beginning is that of all steps so far."""
-        step = self._first + batch + 1
-        if step % _EVERY == 0:
-            kept = min(self._config.averaging, step / (step + 10)) ** _EVERY
-            for number, variable in enumerate(self.model.trainable_variables):
-                self._mean[number] = kept * self._mean[number] + (1 - kept) * np.asarray(variable)
-        self._bar.update(batch + 1, f"loss {(logs or {}).get('loss', math.nan):.3f}")
-
-
-_EVERY = 5
-"""Steps between two updates of the running mean: they take time."""

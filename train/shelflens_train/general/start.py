@@ -1,14 +1,13 @@
-"""Where a general training starts: between the ImageNet network and the bundled model."""
+"""Keras networks and the plain arrays of `params`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import keras
 import numpy as np
 
 from shelflens_train.backbones import embedding_network
 from shelflens_train.batchnorm_folding import foldable, layers_by_name
+from shelflens_train.general.params import HEAD, Params
 from shelflens_train.spec import BackboneSpec
 from shelflens_train.start_weights import starting_network
 
@@ -47,32 +46,28 @@ def fold(network: keras.Model) -> None:
         norm.set_weights([ones, shift, zeros, ones - np.float32(norm.epsilon)])
 
 
-def mix_backbones(network: keras.Model, second: keras.Model, share: float) -> None:
-    """Put `share` of the second network's backbone into the first; both folded.
-
-    Args:
-        network: Changed in place, its head excepted.
-        second: The same architecture; its head may have another length.
-        share: 0 leaves the first as it is, 1 gives the second's backbone.
-    """
-    weights = [layer.get_weights() for layer in _backbone_layers(second)]
-    for layer, theirs in zip(_backbone_layers(network), weights, strict=True):
-        if theirs:
-            mine = layer.get_weights()
-            layer.set_weights(
-                [(1 - share) * a + share * b for a, b in zip(mine, theirs, strict=True)]
-            )
+def params_of(network: keras.Model) -> Params:
+    """The weights of an embedding network on MobileNetV2; its BatchNorm is folded in place."""
+    fold(network)
+    layers, params = layers_by_name(network), {}
+    for source, norm in foldable(network):
+        kernel = layers[source].get_weights()[0]
+        if isinstance(layers[source], keras.layers.DepthwiseConv2D):
+            kernel = kernel[..., 0]
+        elif kernel.shape[:2] == (1, 1):
+            kernel = kernel[0, 0]
+        params[source] = {"kernel": kernel, "shift": np.asarray(layers[norm].beta)}
+    kernel, shift = layers[HEAD].get_weights()
+    return {**params, HEAD: {"kernel": kernel, "shift": shift}}
 
 
-def _backbone_layers(network: keras.Model) -> list[Any]:
-    return [layer for name, layer in layers_by_name(network).items() if name != "embedding"]
-
-
-def freeze_until(learner: keras.Model, block: int) -> None:
-    """Hold the first layers still: those before the given block of MobileNetV2 (0: none)."""
-    frozen = block > 0
-    for name, layer in layers_by_name(learner).items():
-        if name == f"block_{block}_expand":
-            frozen = False
-        if frozen or name == "scale":
-            layer.trainable = False
+def put_into(network: keras.Model, params: Params) -> None:
+    """The reverse of `params_of`."""
+    fold(network)
+    layers = layers_by_name(network)
+    for source, norm in foldable(network):
+        layer, values = layers[source], params[source]
+        shape = layer.get_weights()[0].shape
+        layer.set_weights([values["kernel"].reshape(shape)])
+        layers[norm].beta.assign(values["shift"])
+    layers[HEAD].set_weights([params[HEAD]["kernel"], params[HEAD]["shift"]])

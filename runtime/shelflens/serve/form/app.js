@@ -43,15 +43,23 @@ function item(match) {
   return made;
 }
 
+function contradiction(answer) {
+  if (!answer.vision) return [];
+  const seen = answer.matches.find((match) => match.id === answer.vision);
+  const name = seen ? seen.name : answer.vision;
+  return [element("p", `The picture looks like ${name}. Is the barcode its own?`, "error")];
+}
+
 function show(answer) {
   const percent = Math.floor(answer.confidence * 100);
   const sure = answer.decision === "match" ? "sure" : "sure of the first";
-  const basis = answer.basis === "measured" ? "" : ", not measured with this store's photos yet";
+  const basis = { measured: "", barcode: ", by its barcode" }[answer.basis] ?? ", not measured with this store's photos yet";
   const list = element("ol");
   list.append(...answer.matches.map(item));
   section.replaceChildren(
     element("h2", headline(answer), answer.decision),
     element("p", `${percent} % ${sure}${basis}; ${Math.round(answer.ms.total)} ms`, "soft"),
+    ...contradiction(answer),
     list,
   );
 }

@@ -3,10 +3,12 @@
 import { Camera } from "./camera.js";
 import { Client } from "./client.js";
 import { byId, el, symbol } from "./dom.js";
+import { Editing, toJpeg } from "./editing.js";
 import { ProductImages } from "./product_images.js";
+import { changeForm, productActs, productList } from "./product_list.js";
 import { WebAppError, say } from "./strings.js";
 import { keepOffline } from "./update.js";
-import { carousel, choiceCard, productCard, unknownCard } from "./view.js";
+import { carousel, choiceCard, productCard, rowOf, unknownCard } from "./view.js";
 
 const camera = new Camera(byId("video"));
 const images = new ProductImages();
@@ -18,16 +20,21 @@ const client = new Client((share) => {
 let photoCopy = Promise.resolve(null); // a small copy of the photo that the answer is about
 let photoUrl = null; // its address
 let lightOn = false;
+let vector = null; // the embedding of the photo that the answer is about
+let summary = null; // of the catalog
+let listing = false; // whether the panel shows all products, or one of them
+const editing = new Editing({ client, camera, hint, show: showForm, done: saved, leave: scanAgain });
 
-/** Show a state: loading, ready, working, answered or broken. */
+/** Show a state: loading, ready, working, answered, adding or broken. */
 function setState(state) {
   document.body.dataset.state = state;
   const busy = state === "loading" || state === "working" || state === "broken";
-  byId("photo").disabled = busy;
+  byId("photo").disabled = byId("list").disabled = busy;
   byId("progress").hidden = state !== "loading";
   byId("shutter").disabled = busy || (!camera.on && state !== "answered");
   const label = camera.on ? say.again : say.another;
-  byId("shutter").setAttribute("aria-label", state === "answered" ? label : say.shutter);
+  const press = state === "adding" ? say.edit.take : say.shutter;
+  byId("shutter").setAttribute("aria-label", state === "answered" ? label : press);
   byId("again").textContent = label;
   if (state === "ready") hint(camera.on ? say.cameraHint : "");
   byId("finder").setAttribute("aria-busy", String(state === "working"));
@@ -43,12 +50,14 @@ async function begin() {
   byId("finder").setAttribute("aria-label", say.camera);
   byId("light").append(symbol("light"), el("span", {}, say.light));
   byId("shutter").append(el("span", { id: "again" }));
+  byId("list").append(symbol("list"));
+  byId("list").setAttribute("aria-label", say.edit.products);
+  byId("undo").textContent = say.edit.undo;
   setState("loading");
   hint(say.loading);
   const opening = openCamera();
   try {
-    const { products } = await client.summary();
-    byId("intro").textContent = say.intro(products);
+    await refresh();
   } catch (error) {
     return broken(error);
   }
@@ -57,6 +66,14 @@ async function begin() {
   performance.mark("ready");
   images.load();
   keepOffline();
+  if (await editing.resume()) report(say.edit.resumed, false);
+}
+
+/** Read again what is known of the catalog. */
+async function refresh() {
+  summary = await client.summary();
+  byId("intro").textContent = say.intro(summary.products);
+  images.setOwn(summary.pictures);
 }
 
 async function openCamera() {
@@ -97,6 +114,7 @@ async function press() {
     return scanAgain();
   }
   const frame = await camera.frame();
+  if (editing.on) return editing.shot(await toJpeg(frame, frame.width, frame.height, 0.92));
   keep(frame);
   await scan(frame);
 }
@@ -105,6 +123,7 @@ async function fileChosen() {
   const [file] = byId("file").files;
   byId("file").value = ""; // the same photo may be chosen again
   if (!file) return;
+  if (editing.on) return editing.shot(file);
   const frame = await createImageBitmap(file).catch(() => null);
   if (frame) keep(frame);
   frame?.close();
@@ -147,6 +166,7 @@ function scanAgain() {
   byId("answer").hidden = true;
   byId("still").hidden = true;
   byId("spoken").textContent = "";
+  listing = false;
   setState("ready");
   byId("shutter").focus({ preventScroll: true });
 }
@@ -164,19 +184,22 @@ let shown = []; // what "Back" leads to, the last one on top
 async function showAnswer(answer) {
   shown = [];
   const { decision, matches } = answer;
+  vector = answer.vector;
+  listing = false;
   if (decision === "match") {
-    const note = say.basis[answer.basis] ?? answer.basis;
+    const basis = say.basis[answer.basis] ?? answer.basis;
+    const note = answer.vision ? `${basis}. ${say.contradicts(answer.vision.name)}` : basis;
     const texts = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
     byId("spoken").textContent = say.spoken.match(matches[0].name, answer.confidence);
     await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
     byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((product) => product.name));
     await updatePhotoUrl();
-    put(() => choiceCard(answer, actions()));
+    put(() => [...choiceCard(answer, actions()), noneButton()]);
   } else {
     byId("spoken").textContent = say.spoken.unknown();
     await updatePhotoUrl();
-    put(() => unknownCard(answer, actions()));
+    put(() => [...unknownCard(answer, actions()), noneButton()]);
   }
   performance.mark("answered");
 }
@@ -185,12 +208,89 @@ async function showProduct(product, texts) {
   const similar = await client.similar(product.index);
   put((back) => [
     ...productCard(product, actions(back), texts),
+    productActs(product, {
+      vector,
+      edit: makeEdit,
+      change: listing && (() => put((again) => changeForm(product, { edit: makeEdit, back: again }))),
+    }),
+    vector && shown.length === 1 ? noneButton() : null,
     carousel(say.similar, similar, actions(back)),
   ]);
 }
 
+const noneButton = () =>
+  el("button.quiet", { type: "button", onclick: addAsked }, say.edit.none);
+
+/** Add the product of the photo that was asked about. */
+async function addAsked() {
+  const blob = await photoCopy;
+  await editing.begin(blob && { blob, vector });
+}
+
+function showForm(children) {
+  byId("still").hidden = byId("done").hidden = true;
+  byId("answer").replaceChildren(...children);
+  byId("answer").hidden = false;
+  setState("adding");
+  byId("heading").focus({ preventScroll: true });
+}
+
+function openList() {
+  vector = null;
+  listing = true;
+  shown = [];
+  const row = (product, note) => {
+    const open = () => showProduct(product, { kicker: say.product, kind: "opened" });
+    return rowOf(product, actions(), open, note);
+  };
+  put(() => productList({ client, row, summary, undo, add: () => editing.begin() }));
+}
+
+/** Change the catalog on this device. @returns {Promise<string|null>} why not */
+async function makeEdit(edit, done, nothing = done) {
+  try {
+    const { changed } = await client.edit(edit);
+    await saved(changed ? done : nothing, changed);
+    return null;
+  } catch (error) {
+    report(error.message, false);
+    return error.message;
+  }
+}
+
+async function saved(text, changed = true) {
+  navigator.storage?.persist?.();
+  await refresh();
+  if (listing) openList();
+  else scanAgain();
+  report(text, changed);
+}
+
+async function undo() {
+  try {
+    await client.undo();
+    await refresh();
+    if (listing) openList();
+    report(say.edit.undone, false);
+  } catch (error) {
+    report(error.message, false);
+  }
+}
+
+let timer = 0;
+
+/** Say what was done for a while, and offer to undo it. */
+function report(text, canUndo) {
+  byId("done").hidden = false;
+  byId("said").textContent = text;
+  byId("undo").hidden = !canUndo;
+  clearTimeout(timer);
+  timer = setTimeout(() => (byId("done").hidden = true), 12_000);
+}
+
 /** Show a view; earlier ones stay reachable by "Back". */
 function put(draw) {
+  byId("done").hidden = true; // what comes next must not be covered
   shown.push(draw);
   const back = () => {
     shown.pop();
@@ -207,6 +307,8 @@ function put(draw) {
 
 byId("shutter").onclick = press;
 byId("photo").onclick = choose;
+byId("list").onclick = openList;
+byId("undo").onclick = undo;
 byId("file").onchange = fileChosen;
 byId("light").onclick = async () => {
   lightOn = !lightOn;

@@ -3,6 +3,7 @@
 import { adapted, readAdaptation } from "./adaptation.js";
 import { MATCH_CANDIDATES, decide, readCalibration } from "./answer.js";
 import { mixedScores } from "./category_axes.js";
+import { Scan } from "./scan.js";
 import { WebAppError, say } from "./strings.js";
 import { isTexts, parseText, readTensors } from "./tensors.js";
 import { best, dot } from "./vectors.js";
@@ -49,6 +50,7 @@ export class Catalog {
     const ids = new Set();
     for (let index = 0; index < this.length; index++) ids.add(this.product(index).id);
     if (ids.size !== this.length) throw new WebAppError(say.catalogTables);
+    this.scan = Scan.of(this.rows, dim);
   }
 
   /** Whether each scale is one over the length of its row, within rounding. */
@@ -93,16 +95,37 @@ export class Catalog {
 
   /** The cosine of every product's best row: Float32Array [p] for a query, see `query`. */
   scores(query) {
-    const result = new Float32Array(this.length);
     const wide = Float64Array.from(query);
+    return this.#bestRows((row) => this.#rowScore(row, wide));
+  }
+
+  #bestRows(score) {
+    const result = new Float32Array(this.length);
     for (let index = 0; index < this.length; index++) {
       let high = -Infinity;
       for (let row = this.firstRow[index]; row < this.firstRow[index + 1]; row++) {
-        high = Math.max(high, this.#rowScore(row, wide));
+        high = Math.max(high, score(row));
       }
       result[index] = high;
     }
     return result;
+  }
+
+  /** `best(scores(query), k)`, sooner. @returns {import("./answer.js").Scored[]} */
+  nearest(query, k) {
+    if (!this.scan) return best(this.scores(query), k);
+    const { score, error } = this.scan.approximate(query, this.scales);
+    const rough = this.#bestRows(score);
+    const last = best(rough, k).at(-1)?.score ?? -Infinity;
+    const exact = new Float32Array(this.length).fill(-Infinity);
+    const wide = Float64Array.from(query);
+    for (let index = 0; index < this.length; index++) {
+      if (rough[index] < last - 2 * error) continue;
+      for (let row = this.firstRow[index]; row < this.firstRow[index + 1]; row++) {
+        exact[index] = Math.max(exact[index], this.#rowScore(row, wide));
+      }
+    }
+    return best(exact, k);
   }
 
   #rowScore(row, query) {
@@ -134,7 +157,7 @@ export class Catalog {
    */
   match(vector, k) {
     const query = this.query(vector);
-    const near = best(this.scores(query), Math.max(k, MATCH_CANDIDATES));
+    const near = this.nearest(query, Math.max(k, MATCH_CANDIDATES));
     const scored = near.map(({ index, score }) => ({
       index,
       score: this.#productScore(index, query, score),
@@ -165,8 +188,8 @@ export class Catalog {
 
   /** The k products most like a query, see `query`, without the product with index `itself`. */
   similarTo(query, k, itself = -1) {
-    const scores = this.categoryAxes ? mixedScores(this, query) : this.scores(query);
-    return best(scores, k + 1)
+    const near = this.categoryAxes ? best(mixedScores(this, query), k + 1) : this.nearest(query, k + 1);
+    return near
       .filter((match) => match.index !== itself)
       .slice(0, k);
   }

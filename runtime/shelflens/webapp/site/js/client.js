@@ -35,7 +35,10 @@ export class Client {
     });
   }
 
-  /** Resolves when everything is loaded. @returns {Promise<{products: number}>} */
+  /**
+   * Resolves when everything is loaded.
+   * @returns {Promise<{products: number, edits: number, left: number, pictures: [string, Blob][]}>}
+   */
   summary() {
     return this.#call("summary", []);
   }
@@ -53,5 +56,30 @@ export class Client {
   /** @returns {Promise<import("./recognizer.js").Product[]>} */
   similar(index) {
     return this.#call("similar", [index]);
+  }
+
+  /** @param {Object} edit see `Shop.edit` @returns {Promise<{id: string, changed: boolean}>} */
+  edit(edit) {
+    return this.#call("edit", [edit]);
+  }
+
+  /** @returns {Promise<boolean>} whether there was a change to take back */
+  undo() {
+    return this.#call("undo", []);
+  }
+
+  /** @returns {Promise<ArrayBuffer>} the catalog as a file */
+  exported() {
+    return this.#call("exported", []);
+  }
+
+  /** @returns {Promise<{found: number, products: Object[]}>} */
+  listed(words, from, count) {
+    return this.#call("listed", [words, from, count]);
+  }
+
+  /** @param {Blob|ImageBitmap} photo a bitmap is transferred */
+  inspect(photo) {
+    return this.#call("inspect", [photo], photo instanceof ImageBitmap ? [photo] : []);
   }
 }

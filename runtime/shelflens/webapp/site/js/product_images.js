@@ -6,6 +6,7 @@ export class ProductImages {
   #blob = null;
   #ranges = {};
   #urls = new Map();
+  #own = new Set(); // ids of products that were photographed on this device
 
   /** Load them; without them the web app shows first letters. */
   async load() {
@@ -22,8 +23,17 @@ export class ProductImages {
     }
   }
 
+  /** The pictures of products that were added on this device. @param {[string, Blob][]} pictures */
+  setOwn(pictures) {
+    for (const id of this.#own) URL.revokeObjectURL(this.#urls.get(id));
+    for (const id of this.#own) this.#urls.delete(id);
+    this.#own = new Set(pictures.map(([id]) => id));
+    for (const [id, blob] of pictures) this.#urls.set(id, URL.createObjectURL(blob));
+  }
+
   /** @param {string} id @returns {string|null} an address for an <img>, or null */
   url(id) {
+    if (this.#own.has(id)) return this.#urls.get(id);
     if (!Object.hasOwn(this.#ranges, id)) return null;
     if (!this.#urls.has(id)) {
       const part = this.#blob.slice(...this.#ranges[id], "image/webp");

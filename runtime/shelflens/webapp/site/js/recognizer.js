@@ -1,9 +1,11 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
-import { Catalog } from "./catalog.js";
+import { Barcodes } from "./barcodes.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
+import { isSharp, sharpness } from "./photo_check.js";
 import { toInput } from "./photo.js";
+import { Shop } from "./shop.js";
 
 const MATCHES = 5;
 const SIMILAR = 8;
@@ -22,36 +24,87 @@ export async function start(onShare) {
   const total = Object.values(app.bytes).reduce((sum, bytes) => sum + bytes, 0);
   let loaded = 0;
   const onBytes = (bytes) => onShare(Math.min((loaded += bytes) / total, 1));
-  const [catalog, embed] = await Promise.all([
-    loadFile("data/store.catalog", onBytes).then((buffer) => new Catalog(buffer)),
+  const [shop, embed] = await Promise.all([
+    loadFile("data/store.catalog", onBytes).then((buffer) => Shop.open(buffer)),
     startEngine(app.model, onBytes),
   ]);
-  catalog.require(app.model.space);
-  return new Recognizer(catalog, embed, app);
+  shop.catalog.require(app.model.space);
+  return new Recognizer(shop, embed, app);
 }
 
 class Recognizer {
-  constructor(catalog, embed, app) {
-    Object.assign(this, { catalog, embed, app });
+  constructor(shop, embed, app) {
+    Object.assign(this, { shop, embed, app });
+  }
+
+  get catalog() {
+    return this.shop.catalog;
+  }
+
+  /** Of the catalog as it is now: a change gives another one. */
+  get barcodes() {
+    if (this.codes?.catalog !== this.catalog) this.codes = new Barcodes(this.catalog);
+    return this.codes;
   }
 
   summary() {
-    return { products: this.catalog.length };
+    const { edits, left } = this.shop;
+    return { products: this.catalog.length, edits: edits.length, left, pictures: this.shop.pictures() };
+  }
+
+  /** Change the catalog on this device; see `Shop.edit`. */
+  edit(edit) {
+    return this.shop.edit(edit);
+  }
+
+  /** Take the last change back. @returns {Promise<boolean>} whether there was one */
+  undo() {
+    return this.shop.undo();
+  }
+
+  /** The catalog as a file. @returns {ArrayBuffer} */
+  exported() {
+    return this.shop.buffer;
+  }
+
+  /** The products that hold all words in id or texts. @returns {{found: number, products: Product[]}} */
+  listed(words, from, count) {
+    const found = [];
+    for (let index = 0; index < this.catalog.length; index++) {
+      const { id, attributes } = this.catalog.product(index);
+      const text = [id, ...Object.values(attributes)].join("\n").toLowerCase();
+      if (words.every((word) => text.includes(word))) found.push(index);
+    }
+    const shown = found.slice(from, from + count);
+    return { found: found.length, products: shown.map((index) => this.#described({ index, score: 1 })) };
+  }
+
+  /** What is to be said of a photo before its product is enrolled. @param {Blob|ImageBitmap} photo */
+  async inspect(photo) {
+    const pixels = await toInput(photo, this.app.model.size);
+    const sharp = isSharp(sharpness(pixels, this.app.model.size));
+    const vector = await this.embed(pixels);
+    const { decision, matches } = this.catalog.answer(vector, 1);
+    return { sharp, vector, known: decision === "unknown" ? null : this.#described(matches[0]) };
   }
 
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
   async scan(photo) {
     const start = performance.now();
+    const numbers = await this.barcodes.read(photo);
     const pixels = await toInput(photo, this.app.model.size);
     const decoded = performance.now();
     const vector = await this.embed(pixels);
     const embedded = performance.now();
-    const answer = this.catalog.answer(vector, MATCHES);
+    const seen = this.catalog.answer(vector, MATCHES);
+    const answer = this.barcodes.answer(seen, this.catalog.query(vector), numbers);
     const done = performance.now();
     return {
       ...answer,
+      vector,
       matches: answer.matches.map((match) => this.#described(match)),
       candidates: answer.candidates.map((match) => this.#described(match)),
+      vision: answer.vision ? this.#described(answer.vision) : null,
       ms: {
         pixels: decoded - start,
         embed: embedded - decoded,
@@ -72,6 +125,7 @@ class Recognizer {
   }
 
   #described({ index, score }) {
-    return { index, score, ...this.catalog.product(index) };
+    const images = this.catalog.firstRow[index + 1] - this.catalog.firstRow[index];
+    return { index, score, images, ...this.catalog.product(index) };
   }
 }

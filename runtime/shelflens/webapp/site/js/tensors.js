@@ -36,11 +36,19 @@ export function readTensors(buffer) {
   if (!isTexts(metadata)) damaged("metadata that is not text");
   if (!Object.values(entries).every(isEntry)) damaged("a tensor without a size");
   const { fingerprint, ...hashed } = metadata;
-  if (fingerprint !== sha256(canonical([entries, hashed]))) {
+  if (fingerprint !== fingerprintOf(entries, hashed)) {
     damaged("the header differs from its fingerprint");
   }
   return { tensors: slice(buffer, 8 + length, entries, metadata), metadata };
 }
+
+/**
+ * What names the content of a file.
+ * @param {Object} entries of the header, without metadata
+ * @param {Object<string, string>} metadata without the fingerprint
+ * @returns {string} SHA-256, 64 hexadecimal digits
+ */
+export const fingerprintOf = (entries, metadata) => sha256(canonical([entries, metadata]));
 
 /**
  * JSON from UTF-8, without a byte-order mark.
@@ -112,8 +120,13 @@ function canonical(value) {
     const pairs = Object.keys(value).sort(byCodePoint);
     return `{${pairs.map((key) => `${canonical(key)}:${canonical(value[key])}`).join(",")}}`;
   }
+  return ascii(JSON.stringify(value));
+}
+
+/** JSON with nothing but printable ASCII. @param {string} json */
+export function ascii(json) {
   const escape = (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, escape);
+  return json.replace(/[^\x20-\x7e]/g, escape);
 }
 
 function byCodePoint(a, b) {

@@ -91,6 +91,11 @@ function verdict(kind, title, why, photo) {
 
 function row(product, actions, onclick) {
   const shown = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
+  return rowOf(product, actions, onclick, shown.map(([, value]) => value).join(" · "));
+}
+
+/** A product in a list of rows. */
+export function rowOf(product, actions, onclick, note) {
   return el(
     "button.row",
     { type: "button", onclick },
@@ -99,7 +104,7 @@ function row(product, actions, onclick) {
       "span.texts",
       {},
       el("span.name", {}, product.name),
-      el("span.note", {}, shown.map(([, value]) => value).join(" · ")),
+      el("span.note", {}, note),
     ),
   );
 }

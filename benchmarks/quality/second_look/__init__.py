@@ -1,0 +1,1 @@
+"""A second look at look-alikes: is it worth having?"""

@@ -1,0 +1,137 @@
+"""`--find` and `--finder`: products looked for in a photo before they are recognised."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from shelflens.catalog.answer import Answer
+from shelflens.catalog.catalog import Catalog
+from shelflens.commands.photos import STDIN, Photos
+from shelflens.console import printable
+from shelflens.errors import PhotoError, UsageError
+from shelflens.model.embedder import Embedder
+from shelflens.model.quiet import without_greeting
+
+if TYPE_CHECKING:  # a lookup without --find starts without these
+    from shelflens.finding.answers import FoundAnswer
+    from shelflens.finding.finder import Finder
+    from shelflens.signing.trust import Trust
+
+WAYS = ("one", "all", "off")
+NOTHING = "no product found"
+
+
+def add_find(parser: argparse.ArgumentParser) -> None:
+    """Declare --find and --finder."""
+    group = parser.add_argument_group("finding the product in the picture")
+    group.add_argument(
+        "--find",
+        choices=WAYS,
+        default="off",
+        help="one: cut the main product out; all: an answer for each product; off (default): the "
+        "photo as it is",
+    )
+    add_finder(group)
+
+
+def add_finder(parser: argparse._ActionsContainer) -> None:
+    """Declare --finder."""
+    parser.add_argument(
+        "--finder",
+        metavar="FILE",
+        help=".tflite from shelflens export of a finder; none is bundled yet",
+    )
+
+
+def open_finder(args: argparse.Namespace, trust: Trust | None = None) -> Finder:
+    """The finder that the arguments ask for.
+
+    Raises:
+        ModelError, EngineError, FileNotFoundError: as `Finder.open`; none is bundled.
+    """
+    from shelflens.finding.finder import Finder
+
+    check = None if trust is None else trust.check
+    with without_greeting():
+        return Finder.open(args.finder, engine=args.engine, threads=args.threads, check=check)
+
+
+def look_up_found(
+    args: argparse.Namespace,
+    embedder: Embedder,
+    catalog: Catalog,
+    photos: Photos,
+    trust: Trust | None,
+    *,
+    table: Callable[[str, Answer, float], str],
+) -> list[str]:
+    """Answer each photo with what is found in it, and print that.
+
+    Args:
+        args: Of the command line.
+        embedder: The model.
+        catalog: What is asked.
+        photos: Those to read; what cannot be read is kept there.
+        trust: Who has to have signed the finder, if anyone.
+        table: Name, answer and milliseconds as lines for people.
+
+    Returns:
+        The decisions.
+
+    Raises:
+        UsageError: --fuse, which takes photos whole.
+    """
+    from shelflens.finding.answers import answer_every, answer_main
+
+    if args.fuse:
+        raise UsageError("--fuse and --find: expected one of them; leave out --find, or give off")
+    finder = open_finder(args, trust)
+    decisions: list[str] = []
+    for name in photos.names:
+        try:
+            photo = sys.stdin.buffer.read() if name == STDIN else name
+            if args.find == "one":
+                answers = [answer_main(finder, embedder, catalog, photo, name, k=args.k)]
+            else:
+                answers = answer_every(finder, embedder, catalog, photo, name, k=args.k)
+        except (PhotoError, OSError) as error:
+            photos.failed(error)
+            continue
+        for answer in answers:
+            _print(answer, args, table)
+        if not answers:
+            nothing: dict[str, Any] = {
+                "photo": name,
+                "region": None,
+                "decision": "unknown",
+                "matches": [],
+            }
+            print(
+                json.dumps(nothing, ensure_ascii=False)
+                if args.json
+                else printable(f"{name}  {NOTHING}")
+            )
+        decisions += [answer.timed.answer.decision for answer in answers] or ["unknown"]
+    return decisions
+
+
+def _print(
+    found: FoundAnswer, args: argparse.Namespace, table: Callable[[str, Answer, float], str]
+) -> None:
+    if args.json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False))
+        return
+    name, timed = found.timed.names[0], found.timed
+    print(table(f"{name} {where(found)}", timed.answer, timed.spent["total"]))
+
+
+def where(found: FoundAnswer) -> str:
+    """A region for people: its box in percent of the picture."""
+    if found.region is None:
+        return f"({NOTHING}, whole picture)"
+    left, top, right, bottom = (round(100 * side) for side in found.region.box)
+    return f"[{left}-{right}% across, {top}-{bottom}% down]"

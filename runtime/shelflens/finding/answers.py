@@ -1,0 +1,137 @@
+"""A photo's regions, each answered: what `shelflens lookup --find` prints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
+from shelflens.finding.crop import crop
+from shelflens.finding.finder import Finder
+from shelflens.finding.regions import Region, main_region
+from shelflens.model.embedder import Embedder
+from shelflens.model.image import Photo, load_image, load_reduced
+
+SURE = 0.45
+"""Score from which the main region is asked with; chosen on the official validation photos of
+Grocery."""
+LARGE = 0.75
+"""Share of the picture from which a region is the picture."""
+DETAIL = 3
+"""A product at a third of the width still gets all the pixels that the embedder takes."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A photo in which products were looked for."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+    """uint8 [h, w, 3], upright, reduced."""
+    regions: list[Region]
+    decode: float
+    """Milliseconds."""
+    find: float
+
+
+@dataclass(frozen=True)
+class FoundAnswer:
+    """An answer, and the part of the picture that it is about."""
+
+    timed: TimedAnswer
+    region: Region | None
+    """None: nothing was found, and the answer is about the whole picture."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `TimedAnswer`, with `region`: its box and score, or null."""
+        values = self.timed.to_dict()
+        region = None if self.region is None else self.region.to_dict()
+        return {"photo": values.pop("photo"), "region": region, **values}
+
+
+def search(finder: Finder, photo: Photo, name: str, *, detail: int) -> Search:
+    """Decode a photo and look for products.
+
+    Args:
+        finder: The model.
+        photo: As `load_image` takes it.
+        name: What the answer calls it.
+        detail: Length in pixels that both sides keep at least, where the photo has it.
+
+    Raises:
+        PhotoError, OSError: as `load_image`.
+    """
+    start = time.perf_counter()
+    pixels = load_reduced(photo, detail)
+    decoded = time.perf_counter()
+    regions = finder.find(pixels)
+    ended = time.perf_counter()
+    return Search(name, pixels, regions, (decoded - start) * 1e3, (ended - decoded) * 1e3)
+
+
+def answer_main(
+    finder: Finder, embedder: Embedder, catalog: Catalog, photo: Photo, name: str, *, k: int
+) -> FoundAnswer:
+    """One answer for a photo of one product: about its main region, or the whole picture.
+
+    The crop and the whole picture are asked together (`fuse`): of a photo that a product fills, the
+    crop alone finds less than the whole.
+
+    Raises:
+        PhotoError, OSError: as `load_image`.
+        CatalogError: as `answer_queries`.
+    """
+    found = search(finder, photo, name, detail=DETAIL * embedder.card.size)
+    region = main_region(found.regions)
+    queries = [embed_query(embedder, part, name) for part in parts_of(found.pixels, region)]
+    timed = answer_queries(catalog, queries, k=k, fused=len(queries) > 1)
+    return FoundAnswer(_with_search(timed, found), region)
+
+
+def answer_every(
+    finder: Finder, embedder: Embedder, catalog: Catalog, photo: Photo, name: str, *, k: int
+) -> list[FoundAnswer]:
+    """One answer for each region of a photo, surest region first; none where none was found.
+
+    Raises:
+        PhotoError, OSError: as `load_image`.
+        CatalogError: as `answer_queries`.
+    """
+    found = search(finder, photo, name, detail=DETAIL * embedder.card.size)
+    answers = []
+    for region, query in embed_regions(embedder, found.pixels, found.regions, name):
+        timed = answer_queries(catalog, [query], k=k, fused=False)
+        answers.append(FoundAnswer(_with_search(timed, found), region))
+    return answers
+
+
+def parts_of(pixels: NDArray[np.uint8], region: Region | None) -> list[NDArray[np.uint8]]:
+    """What is embedded for a photo of one product: the whole picture, and its crop where sure."""
+    if region is None or region.score < SURE or region.area >= LARGE:
+        return [pixels]
+    return [crop(pixels, region.box), pixels]
+
+
+def embed_regions(
+    embedder: Embedder, pixels: NDArray[np.uint8], regions: list[Region], name: str
+) -> Iterator[tuple[Region, EmbeddedQuery]]:
+    """Each region with the embedding of its crop."""
+    for region in regions:
+        part = load_image(crop(pixels, region.box), size=embedder.card.size)
+        yield region, embed_query(embedder, part, name)
+
+
+def _with_search(timed: TimedAnswer, found: Search) -> TimedAnswer:
+    """The same answer; its time has that of decoding and finding too."""
+    spent = dict(timed.spent)
+    spent["decode"] += found.decode
+    spent["find"] = found.find
+    spent["total"] += found.decode + found.find
+    order = ("decode", "find", "embed", "match", "total")
+    return TimedAnswer(timed.names[:1], timed.answer, False, {key: spent[key] for key in order})

@@ -1,0 +1,211 @@
+/** Adding a product, or photos to one: guided by what the server sees, kept until it is saved. */
+
+import { cameraOn, peek, small } from "./edit_camera.js";
+import { byId, button, el, line } from "./edit_dom.js";
+import { forgetDraft, storeDraft, storedDraft } from "./edit_draft.js";
+import { openTab, openedTab, report } from "./edit_page.js";
+import { server } from "./edit_server.js";
+import { say } from "./edit_strings.js";
+
+const MIN_PHOTOS = 2;
+const MAX_PHOTOS = 4;
+const LIMITS = { name: 120, price: 500, category: 500, key: 40, value: 500 };
+const FIELDS = ["name", "price", "category"];
+const PAUSE_MS = 900; // between two looks of the server at what the camera shows
+
+let target = null; // the product that gets the photos; null for a new one
+let shots = []; // {photo, small, url, verdict}
+let saving = false;
+
+/** Whether photos are for a product that is being added. */
+export const isAdding = () => openedTab() === "add";
+
+const minPhotos = () => (target ? 1 : MIN_PHOTOS);
+
+/**
+ * Begin a product; what is not saved comes first.
+ * @param {{id: string, name: string}|null} [product] null: a new one; without it, go on
+ * @returns {Promise<boolean>} whether it could begin
+ */
+export async function openAdd(product) {
+  const another = product !== undefined && product?.id !== target?.id;
+  const unfinished = another && (shots.length > 0 || Object.values(typed()).some(Boolean));
+  if (another && !unfinished) {
+    clear();
+    target = product;
+  }
+  openTab("add");
+  draw();
+  if (unfinished) line("adderror", say.unfinished);
+  else await keep();
+  return !unfinished;
+}
+
+/** Go on with what a page that was closed had not saved. */
+export async function resume() {
+  draw();
+  const draft = await storedDraft();
+  if (!draft || shots.length || !(draft.photos.length || Object.values(draft.texts).some(Boolean))) return;
+  target = draft.target;
+  openTab("add");
+  draw();
+  for (const [key, text] of Object.entries(draft.texts)) if (byId(`text-${key}`)) byId(`text-${key}`).value = text;
+  await takeShots(draft.photos);
+  report(say.resumed, null);
+}
+
+/** Take photos in. @param {Blob[]} photos */
+export async function takeShots(photos) {
+  for (const photo of photos.slice(0, MAX_PHOTOS - shots.length)) {
+    shots.push({ photo, small: await small(photo), url: URL.createObjectURL(photo), verdict: null });
+  }
+  draw();
+  await keep();
+  await judge();
+}
+
+/** Ask the server about all shots. */
+async function judge() {
+  const asked = [...shots];
+  if (!asked.length) return;
+  try {
+    const { photos } = await server.check(asked.map((shot) => shot.small));
+    asked.forEach((shot, index) => (shot.verdict = verdictOf(photos[index])));
+    line("adderror", "");
+  } catch (error) {
+    line("adderror", error.message);
+  }
+  draw();
+}
+
+function verdictOf({ sharp, same_side_as: same, known }) {
+  if (!sharp) return { kind: "warn", text: say.blurred };
+  if (same !== null) return { kind: "warn", text: say.sameSide(same + 1) };
+  if (known && known.id !== target?.id) return { kind: "warn", text: say.alike(known.name) };
+  return { kind: "good", text: say.goodShot };
+}
+
+/** Look at what the camera shows, again and again, and say whether to take it. */
+export async function live() {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (!isAdding() || !cameraOn() || saving) continue;
+    const full = shots.length >= MAX_PHOTOS;
+    let verdict = { kind: "good", text: say.enough };
+    if (!full) {
+      try {
+        const seen = [...shots.map((shot) => shot.small), await peek()];
+        const { photos } = await server.check(seen);
+        verdict = verdictOf(photos.at(-1));
+        if (verdict.kind === "good") verdict.text = say.good;
+      } catch {
+        verdict = { kind: "", text: say.aim }; // busy or away: the shutter still works
+      }
+    }
+    if (!isAdding()) continue;
+    byId("viewfinder").dataset.verdict = verdict.kind;
+    if (byId("hint").textContent !== verdict.text) byId("hint").textContent = verdict.text;
+  }
+}
+
+function draw() {
+  byId("adding").textContent = target ? say.morePhotos(target.name) : say.newProduct;
+  byId("photohint").textContent = target ? "" : say.photoHint;
+  byId("shots").replaceChildren(...shots.map(drawShot));
+  byId("shutter").disabled = isAdding() && shots.length >= MAX_PHOTOS;
+  byId("texts").hidden = target !== null;
+  if (!byId("texts").children.length) byId("texts").append(...FIELDS.map(field), further());
+}
+
+function drawShot(shot, index) {
+  const { kind = "soft", text = "" } = shot.verdict ?? {};
+  const remove = button(".quiet", say.retake, () => {
+    URL.revokeObjectURL(shot.url);
+    shots = shots.filter((kept) => kept !== shot);
+    draw();
+    keep();
+    judge();
+  });
+  remove.setAttribute("aria-label", `${say.retake}: ${say.shot(index + 1)}`);
+  return el("li", {}, el("img", { src: shot.url, alt: say.shot(index + 1) }), el(`p.${kind}`, {}, text), remove);
+}
+
+const input = (key, label) =>
+  el("input", { id: `text-${key}`, type: "text", autocomplete: "off", "aria-label": label, oninput: keep });
+
+const field = (key) => el("div.field", {}, el("label", { for: `text-${key}` }, say[key]), input(key, say[key]));
+
+const further = () =>
+  el("div.field.pair", {}, ...["key", "value"].map((key) => {
+    const label = key === "key" ? say.furtherName : say.furtherValue;
+    return el("div", {}, el("label", { for: `text-${key}` }, label), input(key, label));
+  }));
+
+const typed = () =>
+  Object.fromEntries(Object.keys(LIMITS).map((key) => [key, byId(`text-${key}`)?.value.trim() ?? ""]));
+
+let storing = Promise.resolve();
+
+/** Keep it in the browser, so that a tab that dies loses nothing. */
+function keep() {
+  const draft = { target, texts: typed(), photos: shots.map((shot) => shot.photo) };
+  storing = storing.then(() => storeDraft(draft)).then((kept) => kept || line("adderror", say.notKept));
+  return storing;
+}
+
+/** Save what is there; on a refusal it all stays. */
+export async function save(event) {
+  event.preventDefault();
+  const { key, value, ...fields } = typed();
+  const problem = target ? missingPhotos() : missingPhotos() || wrongTexts();
+  line("adderror", problem);
+  if (problem || saving) return;
+  const texts = Object.fromEntries(Object.entries(fields).filter(([, text]) => text));
+  if (key && value) texts[key] = value;
+  const photos = shots.map((shot) => shot.photo);
+  saving = byId("save").disabled = true;
+  byId("save").textContent = say.saving;
+  try {
+    const edited = target ? await server.addPhotos(target.id, photos) : await server.add(photos, texts);
+    report(target ? say.photosAdded(target.name) : say.added(texts.name), edited);
+    await discard();
+    openTab("check");
+  } catch (error) {
+    line("adderror", error.message);
+  } finally {
+    saving = byId("save").disabled = false;
+    byId("save").textContent = say.save;
+  }
+}
+
+function missingPhotos() {
+  const missing = minPhotos() - shots.length;
+  return missing > 0 ? say.needPhotos(missing) : "";
+}
+
+function wrongTexts() {
+  const texts = typed();
+  if (!texts.name) return say.needName;
+  const labels = { key: say.furtherName, value: say.furtherValue };
+  for (const [key, limit] of Object.entries(LIMITS)) {
+    const over = [...texts[key]].length - limit;
+    if (over > 0) return say.tooLong(labels[key] ?? say[key], over);
+  }
+  return "";
+}
+
+function clear() {
+  shots.forEach((shot) => URL.revokeObjectURL(shot.url));
+  shots = [];
+  target = null;
+  for (const key of Object.keys(LIMITS)) if (byId(`text-${key}`)) byId(`text-${key}`).value = "";
+  line("adderror", "");
+}
+
+/** Begin anew. */
+export async function discard() {
+  clear();
+  draw();
+  await storing;
+  await forgetDraft();
+}

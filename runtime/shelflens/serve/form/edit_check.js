@@ -1,0 +1,67 @@
+/** A photo, its answer, and what the person says of it: this is it, or none of these. */
+
+import { openAdd, takeShots } from "./edit_add.js";
+import { byId, button, el, picture } from "./edit_dom.js";
+import { report } from "./edit_page.js";
+import { server } from "./edit_server.js";
+import { say } from "./edit_strings.js";
+
+let shown = null; // address of the photo on the page
+
+/** Ask which product a photo shows, and show the answer beside it. @param {Blob} photo */
+export async function checkPhoto(photo) {
+  byId("check").replaceChildren(el("p", {}, say.looking));
+  byId("shutter").disabled = true;
+  try {
+    show(photo, await server.lookup(photo));
+  } catch (error) {
+    byId("check").replaceChildren(el("p.error", {}, error.message));
+  } finally {
+    byId("shutter").disabled = false;
+  }
+}
+
+function show(photo, answer) {
+  if (shown) URL.revokeObjectURL(shown);
+  shown = URL.createObjectURL(photo);
+  const { decision, matches, confidence } = answer;
+  const isMatch = decision === "match";
+  const title = isMatch ? matches[0].name : say[decision];
+  byId("check").replaceChildren(
+    el(
+      "div.asked",
+      {},
+      el("img", { src: shown, alt: say.yourPhoto }),
+      el("div", {},
+        el(`h2.${decision}`, {}, title),
+        el("p.soft", {}, isMatch ? say.sure(confidence) : decision === "unknown" ? say.unknownWhy : ""),
+      ),
+    ),
+    el("ol", {}, ...matches.map((match, rank) => row(match, photo, isMatch && rank === 0))),
+    button(".quiet", say.none, () => addIt(photo)),
+  );
+}
+
+function row(match, photo, first) {
+  const confirm = button(first ? "" : ".quiet", say.thisIsIt, () => confirmIt(match, photo));
+  confirm.setAttribute("aria-label", say.thisIsItLong(match.name));
+  return el(
+    "li", {}, picture(match),
+    el("div", {}, el("strong", {}, match.name), el("span.soft", {}, match.attributes.price ?? "")),
+    el("div.actions", {}, confirm),
+  );
+}
+
+async function confirmIt(match, photo) {
+  try {
+    const edited = await server.confirm(match.id, photo);
+    report((edited.changed ? say.confirmed : say.confirmedNothing)(match.name), edited);
+    byId("check").replaceChildren(el("p.soft", {}, say.checkHint));
+  } catch (error) {
+    report(error.message, null);
+  }
+}
+
+async function addIt(photo) {
+  if (await openAdd(null)) await takeShots([photo]);
+}

@@ -1,0 +1,334 @@
+"""The web app without a server: products added, confirmed, changed on the device, and exported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from shelflens import Catalog, Embedder
+from shelflens.serve.photo_check import sharpness
+from shelflens.serve.product_texts import id_of
+from shelflens.webapp.build import build
+from tests.runtime.test_webapp_js import JS, node
+from tests.support.axe import axe_source, check
+from tests.support.browser_host import (
+    DEMO,
+    DESKTOP,
+    PHONE,
+    Host,
+    browser,
+    state,
+    write_camera_video,
+)
+
+pytestmark = pytest.mark.browser
+
+KNOWN = "granola-honey-almond-halren"
+FRONT, SIDE = (DEMO / "photos" / f"{KNOWN}-{number}.jpg" for number in (1, 2))
+NAME = "Müsli “Honig & Mandel”"
+
+STORED_VECTORS = """new Promise((resolve) => {
+  indexedDB.open("shelflens /").onsuccess = ({target}) => {
+    const all = target.result.transaction("edits").objectStore("edits").getAll();
+    all.onsuccess = () => resolve(all.result[0].vectors.map((vector) => Array.from(vector)));
+  };
+})"""
+
+
+@pytest.fixture(scope="module")
+def store(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog without the product that the camera shows."""
+    path = tmp_path_factory.mktemp("enrol") / "store.catalog"
+    Catalog.open(built).remove([KNOWN]).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def host(store: Path) -> Iterator[Host]:
+    running = Host(build(store, store.with_name("page"), images=DEMO / "studio.csv"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake camera shows."""
+    return write_camera_video(FRONT, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
+
+
+@pytest.fixture(scope="module")
+def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
+    with browser(playwright, camera) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(chrome: Browser, host: Host) -> Iterator[Callable[..., Page]]:
+    """opened(**context) -> the web app, ready; fails on a script's error."""
+    contexts: list[Any] = []
+    errors: list[str] = []
+
+    def open_(page: Page | None = None, wanted: str = "ready", **more: Any) -> Page:
+        if page is None:
+            context = chrome.new_context(viewport=PHONE, permissions=["camera"], **more)
+            contexts.append(context)
+            page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(host.url)
+        state(page, wanted)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+def fill(page: Page, name: str = NAME) -> None:
+    """From an answer to a form with two photos and a name."""
+    page.click("#shutter")
+    state(page, "answered")
+    page.get_by_role("button", name="None of these: add it").click()
+    state(page, "adding")
+    expect(page.locator(".shots li")).to_have_count(1)
+    page.set_input_files("#file", SIDE)
+    expect(page.locator(".shots li")).to_have_count(2, timeout=30_000)
+    page.fill("#text-name", name)
+    page.fill("#text-price", "4.69")
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_have_text(f"{NAME} is in the catalog.")
+
+
+def exported(page: Page, out: Path) -> Path:
+    """The catalog, exported."""
+    page.click("#list")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export the catalog").click()
+    download.value.save_as(out)
+    return out
+
+
+def test_a_new_product_is_found_kept_exported_and_opened_by_python(
+    opened: Callable[..., Page], store: Path, tmp_path: Path
+) -> None:
+    page = opened()
+    fill(page)
+    page.click("#shutter")
+    expect(page.locator(".shots li")).to_have_count(3, timeout=30_000)
+    expect(page.locator("#hint")).to_contain_text("Same side as photo", timeout=20_000)
+    page.get_by_role("button", name="Remove photo 3").click()
+    expect(page.locator(".shots li")).to_have_count(2)
+    save(page)
+    page.click("#shutter")
+    state(page, "answered")
+    expect(page.locator("#heading")).to_have_text(NAME)
+    assert (page.locator(".hero img").get_attribute("src") or "").startswith("blob:")
+    page.reload()
+    state(page, "ready")
+    assert "30 products" in page.inner_text("#intro")
+    page.click("#shutter")
+    state(page, "answered")
+    expect(page.locator("#heading")).to_have_text(NAME)
+    catalog = Catalog.open(exported(page, tmp_path / "phone.catalog"))
+    catalog.verify()
+    before = Catalog.open(store)
+    assert catalog.ids == [*before.ids, "müsli-“honig-&-mandel”"]
+    assert catalog.at(29).attributes == {"name": NAME, "price": "4.69"}
+    assert len(catalog.rows_of(29)) == 2
+    answer = catalog.answer(Embedder.open().embed(FRONT))
+    assert answer.matches[0].name == NAME
+    vectors = np.array(page.evaluate(STORED_VECTORS), np.float32)
+    python = before.add(["müsli-“honig-&-mandel”"] * 2, vectors, attributes=catalog.attributes)
+    python.save(tmp_path / "python.catalog")
+    assert (tmp_path / "python.catalog").read_bytes() == (tmp_path / "phone.catalog").read_bytes()
+
+
+def test_confirm_change_delete_and_undo(
+    opened: Callable[..., Page], store: Path, tmp_path: Path
+) -> None:
+    page = opened()
+    page.click("#shutter")
+    state(page, "answered")
+    if page.locator(".carousel .card").count() and not page.locator(".hero").count():
+        page.locator(".carousel .card").first.click()  # unknown: the nearest can be confirmed
+    page.get_by_role("button", name="This is it").click()
+    expect(page.locator("#said")).to_contain_text("The photo now belongs to")
+    assert Catalog.open(exported(page, tmp_path / "1.catalog")).provenance.confirmed == 1
+    product = Catalog.open(store).at(5)
+    page.fill("#search", product.name)
+    expect(page.locator(".choices li")).to_have_count(1)
+    page.locator(".choices button").click()
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("Price").fill("77")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_have_text(f"{product.name} is changed.")
+    changed = Catalog.open(exported(page, tmp_path / "2.catalog"))
+    assert changed.attributes[product.id]["price"] == "77"
+    page.fill("#search", product.name)
+    expect(page.locator(".choices li")).to_have_count(1)
+    page.locator(".choices button").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#said")).to_have_text(f"{product.name} is deleted.")
+    assert product.id not in Catalog.open(exported(page, tmp_path / "3.catalog")).ids
+    for _ in range(3):
+        page.click("#list")
+        page.locator("#answer").get_by_role("button", name="Undo").click()
+        expect(page.locator("#said")).to_have_text("The last change is taken back.")
+    expect(page.locator("#answer").get_by_role("button", name="Undo")).to_have_count(0)
+    assert exported(page, tmp_path / "4.catalog").read_bytes() == store.read_bytes()
+
+
+def test_a_tab_that_dies_loses_nothing(opened: Callable[..., Page]) -> None:
+    page = opened()
+    fill(page)
+    page.wait_for_timeout(300)
+    context = page.context
+    page.close()
+    page = opened(context.new_page(), "adding")
+    expect(page.locator(".shots li")).to_have_count(2)
+    expect(page.locator("#text-name")).to_have_value(NAME)
+    expect(page.locator("#said")).to_have_text("Continued where you left off.")
+    save(page)
+    context.pages[0].close()
+    page = opened(context.new_page())
+    assert "30 products" in page.inner_text("#intro")
+
+
+def test_what_is_refused_stays_on_the_page(
+    opened: Callable[..., Page], store: Path, tmp_path: Path
+) -> None:
+    page = opened()
+    fill(page, "x" * 123)
+    alert = page.get_by_role("alert")
+
+    def pressed(words: str) -> None:
+        page.get_by_role("button", name="Save").click()
+        expect(alert).to_contain_text(words)
+
+    pressed("name: 3 characters too many.")
+    page.fill("#text-name", Catalog.open(store).at(0).name)
+    pressed("There is a product")
+    page.fill("#text-name", "")
+    pressed("Give the product a name.")
+    (tmp_path / "no.jpg").write_bytes(b"no photo")
+    page.set_input_files("#file", tmp_path / "no.jpg")
+    expect(alert).to_contain_text("not an image that this browser can open")
+    page.fill("#text-name", NAME)
+    worker = page.workers[0]
+    worker.evaluate(
+        "IDBObjectStore.prototype.kept = IDBObjectStore.prototype.add;"
+        "IDBObjectStore.prototype.add = () => { throw new DOMException('', 'QuotaExceededError') };"
+        "null"
+    )
+    pressed("There is no space left on this device. Nothing was changed")
+    worker.evaluate("IDBObjectStore.prototype.add = IDBObjectStore.prototype.kept; null")
+    assert page.locator(".shots li").count() == 2
+    save(page)  # with space again, the same form works
+
+
+def test_two_tabs_see_each_other(opened: Callable[..., Page], tmp_path: Path) -> None:
+    first = opened()
+    second = opened(first.context.new_page())
+    fill(first)
+    save(first)
+    names = second.evaluate(
+        "shelflens.client.edit({act: 'remove', id: 'müsli-“honig-&-mandel”'})"
+        ".then(() => shelflens.client.summary()).then(({products, edits}) => [products, edits])"
+    )
+    assert names == [29, 2]
+    catalog = Catalog.open(exported(second, tmp_path / "second.catalog"))
+    assert len(catalog) == 29
+
+
+def test_changes_outlive_a_new_catalog(chrome: Browser, store: Path, tmp_path: Path) -> None:
+    """A page with another catalog applies what still fits, and says what does not."""
+    ids = Catalog.open(store).ids
+    site = build(store, tmp_path / "page")
+    host = Host(site)
+    page = chrome.new_page(viewport=PHONE)
+    page.goto(host.url)
+    state(page, "ready")
+    for product, price in ((ids[0], "5"), (ids[1], "6")):
+        edit = {"act": "describe", "id": product, "texts": [["price", price]]}
+        page.evaluate("(edit) => shelflens.client.edit(edit)", edit)
+    for _ in range(200):
+        if page.evaluate("navigator.serviceWorker.controller !== null"):
+            break
+        page.wait_for_timeout(100)
+    smaller = tmp_path / "smaller.catalog"
+    Catalog.open(store).remove([ids[1]]).save(smaller)
+    shutil.copytree(build(smaller, tmp_path / "new"), site, dirs_exist_ok=True)
+    page.reload()
+    page.get_by_role("button", name="Use it").click()
+    expect(page.locator("#intro")).to_contain_text("28 products", timeout=60_000)
+    state(page, "ready")
+    page.click("#list")
+    expect(page.locator("#answer")).to_contain_text("2 changes on this device.")
+    expect(page.locator("#answer")).to_contain_text("1 of them no longer fit")
+    changed = Catalog.open(exported(page, tmp_path / "changed.catalog"))
+    assert changed.attributes[ids[0]]["price"] == "5"
+    page.context.close()
+    host.stop()
+
+
+def test_accessible_in_every_state(opened: Callable[..., Page]) -> None:
+    axe = axe_source()
+    for scheme in ("light", "dark"):
+        page = opened(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+        fill(page)
+        check(page, axe, f"{scheme} adding")
+        page.set_viewport_size(DESKTOP)
+        check(page, axe, f"{scheme} adding, desktop")
+        page.set_viewport_size(PHONE)
+        save(page)
+        page.click("#list")
+        expect(page.locator(".choices li").first).to_be_visible()
+        check(page, axe, f"{scheme} list")
+        page.locator(".choices button").first.click()
+        page.get_by_role("button", name="Change").click()
+        check(page, axe, f"{scheme} change")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_rules_are_those_of_python() -> None:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (40, 40, 3), np.uint8), np.full((40, 40, 3), 9, np.uint8)]
+    images.append((np.indices((40, 40)).sum(0)[..., None] * np.array([1, 2, 3])).astype(np.uint8))
+    names = [
+        "Oat Drink 1.5 L",
+        "  a/b\\c  ",
+        "---",
+        "İ ü ß",
+        "x" * 300,
+        "東京 茶",
+        "a\u200bb",
+        "%2e",
+    ]
+    code = (
+        f'import {{ sharpness }} from "{JS}/photo_check.js";\n'
+        f'import {{ idOf }} from "{JS}/shop.js";\n'
+        "out = { sharp: given.images.map((pixels) => sharpness(Uint8Array.from(pixels), 40)),\n"
+        "  ids: given.names.map((name) => [idOf(name, new Set()), idOf(name, new Set([idOf(name, "
+        "new Set())]))]) };"
+    )
+    given = {"images": [image.ravel().tolist() for image in images], "names": names}
+    got = node(code, given)
+    assert got["sharp"] == pytest.approx([sharpness(image) for image in images], rel=1e-4)
+    for name, (first, second) in zip(names, got["ids"], strict=True):
+        assert first == id_of(name, [])
+        assert second == id_of(name, [first])

@@ -1,0 +1,1 @@
+"""The product finder: scenes with exact masks, a small network, its training."""
