@@ -9,172 +9,12 @@ anew to give that backbone the embeddings of the end. Of the 512 numbers the fir
 from __future__ import annotations
 
 import argparse
-import csv
-import datetime
-import hashlib
-import io
-import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from shelflens_train.general.params import read_params
 
-from benchmarks.quality.grocery import GROCERY, read_classes, read_split
-from benchmarks.recipe.general import SHARES, read_textures
-from shelflens import ModelCard, load_image
-from shelflens.files import write_text
-from shelflens.options import to_dict
-from shelflens_train.backbones import embedding_network, feature_network
-from shelflens_train.category_axes import category_axes
-from shelflens_train.config import TrainConfig
-from shelflens_train.general.params import (
-    HEAD,
-    Params,
-    mixed,
-    read_params,
-    refitted_head,
-    shortened,
-)
-from shelflens_train.general.start import put_into
-from shelflens_train.spec import BackboneSpec
-
-NAME = "shelflens-products"
-LICENSE = (
-    "Apache-2.0. Started from MobileNetV2 ImageNet weights (TF-Slim, Apache-2.0); trained on the "
-    "Grocery Store Dataset (Klasson et al., WACV 2019, MIT), clothing-dataset (CC0), Caltech-101 "
-    "(Li et al. 2022, CC BY 4.0), TrashNet (MIT), magento2-sample-data (AFL-3.0), renderings of "
-    "YCB objects (CC BY 4.0), and drawn packages: those of shelflens synthesize, and labels with "
-    "open typefaces and Noto emoji"
-)
-SIZE, LENGTH = 224, 256
 SHARE = 0.85
 """Groceries and single photos gain by it what look-alike packs lose (benchmarks/experiments)."""
-RIDGE = 0.3
-FITTED_ON = 4000
-"""Textures that the head is fitted to."""
-CATEGORIES_ON = 2600
-GATE_PHOTOS = 900
-BATCH = 64
-Labelled = tuple[Path, str, str]
-"""Photo, product, category."""
-
-
-def finish(
-    start: Params, trained: Params, textures: Path, store: Path, run: Path, *, share: float
-) -> None:
-    """Write the run folder.
-
-    Args:
-        start: Where training started.
-        trained: Where it ended.
-        textures: As `benchmarks.recipe.textures` writes them.
-        store: The synthetic store trained on.
-        run: The run folder.
-        share: Of the end in the backbone; 1 keeps it as it is.
-    """
-    files, table = read_textures(textures)
-    used = np.isin(table.domain, list(SHARES))
-    images = _on_white(files)
-    dim = trained[HEAD]["kernel"].shape[1]
-    end = _network(trained, dim)
-    wanted = _features(end, images) @ trained[HEAD]["kernel"] + trained[HEAD]["shift"]
-    params = mixed(start, trained, share)
-    seen = _features(_network(params, dim), images)
-    head = refitted_head(params[HEAD]["kernel"], seen, wanted, ridge=RIDGE)
-    network = _network(shortened({**params, HEAD: head}, LENGTH), LENGTH)
-    photos = labelled_photos(store)
-    order = np.random.default_rng(0).permutation(len(photos))
-    chosen = [photos[index] for index in order[:CATEGORIES_ON]]
-    vectors = _embedded(network, (path for path, _, _ in chosen))
-    axes = category_axes(vectors, [category for _, _, category in chosen])
-    card = ModelCard(
-        name=NAME,
-        space=f"{NAME}-{_digest(network)}",
-        size=SIZE,
-        dim=LENGTH,
-        backbone="mobilenet_v2 1",
-        license=LICENSE,
-        training={
-            "data": list(SHARES),
-            "products": len(np.unique(table.identity[used])),
-            "photos": int(used.sum()),
-        },
-        created=datetime.date.today().isoformat(),
-        category_axes=axes.to_card(),
-    )
-    run.mkdir(parents=True, exist_ok=True)
-    network.save(run / "model.keras")
-    write_text(run / "card.json", card.to_json() + "\n")
-    config = TrainConfig(data=tuple(SHARES), size=SIZE, dim=LENGTH, name=NAME)
-    write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
-    write_text(run / "metrics.json", "{}\n")
-    rows = [
-        f"{path},{product},{'val' if number % 5 == 0 else 'train'}"
-        for number, (path, product, _) in enumerate(chosen[:GATE_PHOTOS])
-    ]
-    write_text(run / "photos.csv", "\n".join(["path,product,split", *rows]) + "\n")
-
-
-def labelled_photos(store: Path) -> list[Labelled]:
-    """Grocery's train and val photos and manufacturer's images, and a synthetic store."""
-    classes = read_classes()
-    found = [
-        (GROCERY / photo, f"grocery-{number}", classes[number]["category"])
-        for split in ("train", "val", "iconic")
-        for photo, number in read_split(split)
-    ]
-    with (store / "all.csv").open(newline="", encoding="utf-8") as stream:
-        found += [
-            (store / row["path"], row["product"], row["category"]) for row in csv.DictReader(stream)
-        ]
-    return found
-
-
-def _network(params: Params, dim: int) -> keras.Model:
-    network = embedding_network(BackboneSpec(size=SIZE, dim=dim), side=SIZE)
-    put_into(network, params)
-    return network
-
-
-def _on_white(files: Sequence[bytes]) -> NDArray[np.uint8]:
-    """Some textures on white at the network's size, uint8 [n, s, s, 3]."""
-    chosen = np.random.default_rng(0).permutation(len(files))[:FITTED_ON]
-    images = []
-    for index in chosen:
-        with Image.open(io.BytesIO(files[index])) as opened:
-            cutout = opened.convert("RGBA")
-        ground = Image.new("RGB", cutout.size, "white")
-        ground.paste(cutout, (0, 0), cutout)
-        images.append(np.asarray(ground.resize((SIZE, SIZE))))
-    return np.stack(images)
-
-
-def _features(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    pooled = feature_network(network)
-    parts = [
-        pooled.predict_on_batch(images[start : start + BATCH].astype(np.float32))
-        for start in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(parts)
-
-
-def _embedded(network: keras.Model, paths: Iterable[Path]) -> NDArray[np.float32]:
-    images = np.stack([load_image(path, size=SIZE) for path in paths])
-    parts = [
-        network.predict_on_batch(images[start : start + BATCH].astype(np.float32))
-        for start in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(parts)
-
-
-def _digest(network: keras.Model) -> str:
-    digest = hashlib.sha256()
-    for weights in network.get_weights():
-        digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
-    return digest.hexdigest()[:8]
 
 
 def main() -> None:
@@ -188,9 +28,10 @@ def main() -> None:
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     args = parser.parse_args()
-    start = read_params(args.textures / f"{args.start}.npz")
-    trained = read_params(args.params)
-    finish(start, trained, args.textures, args.synthetic, args.run, share=args.share)
+    from benchmarks.recipe.run_folder import write_run  # TensorFlow loads with it
+
+    start, trained = read_params(args.textures / f"{args.start}.npz"), read_params(args.params)
+    write_run(start, trained, args.textures, args.synthetic, args.run, share=args.share)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ from shelflens.model.embedder import BUNDLED_MODEL
 SPACE = read_tflite_card(BUNDLED_MODEL).space
 REPORTS = sorted(RESULTS.glob("*.json"))
 LOCAL = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|Users|mnt|var|private|opt|srv)/|[A-Z]:\\")
-STAND_INS = {"unseen", "device-instructions"}
+STAND_INS = {
+    "unseen", "changes", "device-arm64", "device-armhf", "device-instructions", "instructions",
+    "peers", "serve", "soak",
+}  # fmt: skip
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""
 WITHOUT_OPTIONS = {
@@ -35,7 +38,7 @@ WITHOUT_OPTIONS = {
     "benchmarks.provenance", "benchmarks.quality.baselines", "benchmarks.quality.measuring",
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
-    "benchmarks.quality.domain_views", "benchmarks.recipe.sources",
+    "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.run_folder",
     "benchmarks.quality.finding_scenes",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""

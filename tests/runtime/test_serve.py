@@ -480,7 +480,7 @@ def test_healthz_looks_a_photo_up(built: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_healthz_notices_an_engine_that_hangs(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
 
-    def hang(*_: Any) -> list[Any]:
+    def hang(*_: Any, **__: Any) -> list[Any]:
         release.wait(20)
         raise RuntimeError("released")
 

@@ -30,6 +30,9 @@ MAX_FALSE_ACCEPTS = (0.05, 0.02)
 """Share answered `match` that a shop can bear, of products of the same shelf that are not enrolled
 and of unknown things; for these twice the target, since photos are few."""
 
+MAX_MORE = 0.02
+"""Rise of these shares that is within the noise of a few photos: one of sixty."""
+
 MAX_LOST = 0.02
 """Share of photos answered `match`, and right, that a calibration may lose where it need not."""
 
@@ -119,7 +122,7 @@ class Calibrated:
             MAX_FALSE_ACCEPTS, strict=True,
         )  # fmt: skip
         known = [(b, a, limit) for b, a, limit in rates if b is not None and a is not None]
-        accepts_more = any(a > max(b, limit) for b, a, limit in known)
+        accepts_more = any(a > max(b + MAX_MORE, limit) for b, a, limit in known)
         bearable = all(b <= limit for b, _, limit in known)
         loses = bearable and after.right < before.right - MAX_LOST
         worse = after.log_loss > before.log_loss + TOLERANCE

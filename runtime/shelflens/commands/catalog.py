@@ -55,7 +55,7 @@ EXAMPLES = (
     "catalog export store.catalog --vectors rows.parquet",
     "catalog export store.catalog --vectors rows",
     "catalog from-vectors rows.parquet --out store.catalog",
-    "catalog from-vectors monday.parquet tuesday.parquet --space my-space --out store.catalog",
+    "catalog from-vectors monday.parquet --out store.catalog",
 )
 
 

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 HELP = "Find every facing on a photo of a shelf, and compare them with a planogram."
 EXAMPLES = (
-    "shelf shelf.jpg --catalog store.catalog --finder finder.tflite",
-    "shelf shelf.jpg --catalog store.catalog --finder finder.tflite --csv facings.csv",
-    "shelf shelf.jpg --catalog store.catalog --finder finder.tflite --planogram plan.csv",
+    "shelf shelf.jpg --catalog store.catalog --csv facings.csv",
+    "shelf shelf.jpg --catalog store.catalog --planogram plan.csv",
 )
 COLUMNS = (
     "row", "position", "product", "name", "decision", "confidence", "left", "top", "right", "bottom"

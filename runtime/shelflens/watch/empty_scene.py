@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_SAME = 0.8
+_SAME = 0.7
 """Cosine similarity from which two views are one scene: a counter in another light, in half shade
-or seen from a little aside has 0.87 and more, one with something unknown on it 0.3."""
+or seen from a little aside has 0.81 and more, one with something unknown on it 0.3."""
 
 _MAX_SCENES = 16
 """Unknown scenes that are remembered."""
