@@ -31,7 +31,7 @@ def posterior(part: Photos, fitted: Fitted, minimum: float) -> Decisions:
     """As `decide` answers."""
     scores = part.scores
     probabilities = fitted.of(part).probabilities(scores.scores, scores.products)
-    first, unknown = probabilities[:, 0], probabilities[:, -1] >= MIN_UNKNOWN
+    first, unknown = probabilities[:, 0], probabilities[:, -1] > MIN_UNKNOWN
     return Decisions((first >= minimum) & ~unknown, unknown, first)
 
 

@@ -78,7 +78,7 @@ final class Calibration {
         double confidence = judged == 0 ? 0 : shares[0];
         List<Match> candidates = new ArrayList<>();
         Answer.Decision decision = Answer.Decision.MATCH;
-        if (none >= MIN_UNKNOWN) {
+        if (none > MIN_UNKNOWN) {
             decision = Answer.Decision.UNKNOWN;
         } else if (confidence < minProbability) {
             decision = Answer.Decision.AMBIGUOUS;

@@ -59,7 +59,7 @@ def fit_calibration(
     threshold = _threshold(photos, posterior, false_accept_rate, default.min_probability, seed)
     min_probability = _probability(threshold.value, posterior)
     probabilities = posterior.probabilities(photos.known.scores, photos.products)
-    matched = (probabilities[:, 0] >= min_probability) & (probabilities[:, -1] < MIN_UNKNOWN)
+    matched = (probabilities[:, 0] >= min_probability) & (probabilities[:, -1] <= MIN_UNKNOWN)
     right = photos.known.right == 0
     low, high = (_probability(value, posterior) for value in threshold.interval)
     low_rate, high_rate = threshold.false_accept_rate_interval
@@ -75,7 +75,7 @@ def fit_calibration(
             measured_false_accept_rate=round(threshold.false_accept_rate, 4),
             false_accept_rate_interval=(round(low_rate, 4), round(high_rate, 4)),
             weight=round(threshold.weight, 3),
-            accepted=round(float((probabilities[:, -1] < MIN_UNKNOWN).mean()), 4),
+            accepted=round(float((probabilities[:, -1] <= MIN_UNKNOWN).mean()), 4),
             matched=round(float(matched.mean()), 4),
             matched_right=round(float(right[matched].mean()), 4) if matched.any() else None,
             unknown_share=unknown_share,

@@ -15,7 +15,7 @@ from shelflens.catalog.scores import MATCH_CANDIDATES
 Decision = Literal["match", "ambiguous", "unknown"]
 
 MIN_UNKNOWN = 0.5
-"""Probability of "not enrolled" from which the answer is `unknown`: below it, the nearest products
+"""Probability of "not enrolled" above which the answer is `unknown`: up to it, the nearest products
 are named as possible ones."""
 
 CANDIDATE_SHARE = 0.8
@@ -94,7 +94,7 @@ def decide(matches: Sequence[Match], products: int, calibration: Calibration) ->
 
     Returns:
         `match` when the first product has at least `calibration.min_probability`, `unknown` when
-        "not enrolled" has at least `MIN_UNKNOWN`, `ambiguous` otherwise, with the fewest products
+        "not enrolled" has more than `MIN_UNKNOWN`, `ambiguous` otherwise, with the fewest products
         that have `CANDIDATE_SHARE` of what is not "not enrolled".
     """
     judged, rest = matches[:MATCH_CANDIDATES], matches[MATCH_CANDIDATES:]
@@ -111,7 +111,7 @@ def decide(matches: Sequence[Match], products: int, calibration: Calibration) ->
         calibration.basis,
         unknown_probability=none,
     )
-    if none >= MIN_UNKNOWN:
+    if none > MIN_UNKNOWN:
         return answer
     if answer.confidence >= calibration.min_probability:
         return replace(answer, decision="match")

@@ -76,7 +76,7 @@ export function decide(matches, products, calibration) {
     matches: matches.map((match, i) => ({ ...match, probability: shares[i] })),
     candidates: [],
   };
-  if (unknownProbability >= MIN_UNKNOWN) return answer;
+  if (unknownProbability > MIN_UNKNOWN) return answer;
   if (answer.confidence >= least) return { ...answer, decision: "match" };
   return { ...answer, decision: "ambiguous", candidates: candidatesOf(answer.matches.slice(0, judged.length)) };
 }
