@@ -53,8 +53,8 @@ from shelflens.model.embedder import BUNDLED_MODEL
 EPISODES = 80
 """Per domain."""
 MIN_PROBABILITY = 0.99
-"""Least probability of a match that the card gets: at 0.95 two and a half times as many strange photos
-of Grocery's shelf are answered `match` as by the rule before (the experiment's note)."""
+"""Least probability of a match that the card gets: at 0.95 two and a half times as many strange
+photos of Grocery's shelf are answered `match` as by the rule before (the experiment's note)."""
 
 
 def main() -> None:
