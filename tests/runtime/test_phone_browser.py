@@ -108,6 +108,7 @@ def trusting(
         page = browser.new_page(viewport=PHONE)
         with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
             page.goto(shop.link)
+        page = browser.new_page(viewport=PHONE)  # the first may still be loading its error page
         page.goto(shop.setup)
         look(page, "setup")
         with page.expect_download() as download:

@@ -21,6 +21,7 @@ class Batches:
         things: How many things a batch shows.
         side: Of the views, pixels.
         together: Share of single photos that come with their neighbours.
+        solid: Share of labels on boxes (a third of these on cylinders); the rest are cards.
     """
 
     def __init__(

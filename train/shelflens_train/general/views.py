@@ -16,6 +16,10 @@ SINGLE, CLASS, CUTOUT, LABEL = "single", "class", "cutout", "label"
 """Kinds of texture: a thing's only photo; photos of a product; cut-outs of one; flat labels."""
 
 
+INTEGERS = ("kind", "level", "behind_level", "front", "side", "behind", "seed")
+"""Arguments of `scene.render` that are whole numbers."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """The textures that may be drawn; arrays as long as there are textures."""
@@ -45,6 +49,22 @@ def view_of(
     *,
     reference: NDArray[np.bool_],
 ) -> Batch:
+    """Arguments of `scene.render` for one view of each of n things.
+
+    A view is as a shop's reference image (upright, whole, mostly on white) or as a photo: turned by
+    up to 30 degrees and seen askew, one in ten by any angle; cropped or 0.33 to 0.95 of the frame;
+    before another picture, partly covered, in other light, blurred, with noise and JPEG blocks.
+    Colour is changed least: it is often all that tells two variants apart.
+
+    Args:
+        pool: What may be drawn.
+        scenery: Textures that may lie behind.
+        side: Of the view, pixels.
+        textures: int64 [n], what is shown.
+        things: What both views of a thing share: form, depth, label of its side, gloss.
+        generator: All chance comes from it.
+        reference: bool [n], which are as a reference image.
+    """
     count = len(textures)
     uniform, random = generator.uniform, generator.random
     kinds = pool.kinds[textures]
@@ -166,9 +186,6 @@ def _small(values: NDArray[Any], *, whole: bool) -> NDArray[Any]:
     if values.dtype == bool:
         return values
     return values.astype(np.int32 if whole else np.float32)
-
-
-INTEGERS = ("kind", "level", "behind_level", "front", "side", "behind", "seed")
 
 
 def _rotations(
