@@ -28,10 +28,10 @@ def main() -> None:
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     args = parser.parse_args()
-    from benchmarks.recipe.run_folder import write_run  # TensorFlow loads with it
+    from benchmarks.recipe.run_folder import make_run  # TensorFlow loads with it
 
     start, trained = read_params(args.textures / f"{args.start}.npz"), read_params(args.params)
-    write_run(start, trained, args.textures, args.synthetic, args.run, share=args.share)
+    make_run(start, trained, args.textures, args.synthetic, args.run, share=args.share)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.quality.grocery import SHARED, write_splits
+from benchmarks.quality.unseen import write
 from benchmarks.recipe.commands import averaged, exported, run, shelflens
 from benchmarks.recipe.install import install
 from benchmarks.recipe.textures import STORE_PRODUCTS, STORE_SEED
@@ -106,10 +107,12 @@ def unseen(work: Path) -> None:
 
 
 def candidates(work: Path) -> None:
-    """Fine-tunes beside the members of the mean, on both sets of photos."""
+    """Fine-tunes beside the members of the mean, and all of them on half of the products."""
     half = work / "unseen"
+    write(half)
     for member in CANDIDATES:
         fit(work / "grocery", "fit.csv", work / "synthetic", work / "run", members=(member,))
+    for member in (*MEMBERS, *CANDIDATES):
         fit(half, "even.csv", work / "synthetic", half / "run", members=fewer((member,)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,7 @@ from shelflens.options import to_dict
 from shelflens_train.backbones import embedding_network, feature_network
 from shelflens_train.category_axes import category_axes
 from shelflens_train.config import TrainConfig
+from shelflens_train.finish import space_of, write_run
 from shelflens_train.general.params import (
     HEAD,
     Params,
@@ -52,7 +52,7 @@ Labelled = tuple[Path, str, str]
 """Photo, product, category."""
 
 
-def write_run(
+def make_run(
     start: Params, trained: Params, textures: Path, store: Path, run: Path, *, share: float
 ) -> None:
     """Write the run folder.
@@ -82,7 +82,7 @@ def write_run(
     axes = category_axes(vectors, [category for _, _, category in chosen])
     card = ModelCard(
         name=NAME,
-        space=f"{NAME}-{_digest(network)}",
+        space=space_of(network, NAME),
         size=SIZE,
         dim=LENGTH,
         backbone="mobilenet_v2 1",
@@ -95,17 +95,15 @@ def write_run(
         created=datetime.date.today().isoformat(),
         category_axes=axes.to_card(),
     )
-    run.mkdir(parents=True, exist_ok=True)
-    network.save(run / "model.keras")
-    write_text(run / "card.json", card.to_json() + "\n")
-    config = TrainConfig(data=tuple(SHARES), size=SIZE, dim=LENGTH, name=NAME)
-    write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
-    write_text(run / "metrics.json", "{}\n")
     rows = [
         f"{path},{product},{'val' if number % 5 == 0 else 'train'}"
         for number, (path, product, _) in enumerate(chosen[:GATE_PHOTOS])
     ]
-    write_text(run / "photos.csv", "\n".join(["path,product,split", *rows]) + "\n")
+    run.mkdir(parents=True, exist_ok=True)
+    config = TrainConfig(data=tuple(SHARES), size=SIZE, dim=LENGTH, name=NAME)
+    write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
+    photos_table = "\n".join(["path,product,split", *rows]) + "\n"
+    write_run(run, network, card, {"history": []}, photos_table)
 
 
 def labelled_photos(store: Path) -> list[Labelled]:
@@ -143,25 +141,16 @@ def _on_white(files: Sequence[bytes]) -> NDArray[np.uint8]:
 
 
 def _features(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    pooled = feature_network(network)
-    parts = [
-        pooled.predict_on_batch(images[start : start + BATCH].astype(np.float32))
-        for start in range(0, len(images), BATCH)
-    ]
-    return np.concatenate(parts)
+    return _predicted(feature_network(network), images)
 
 
 def _embedded(network: keras.Model, paths: Iterable[Path]) -> NDArray[np.float32]:
-    images = np.stack([load_image(path, size=SIZE) for path in paths])
+    return _predicted(network, np.stack([load_image(path, size=SIZE) for path in paths]))
+
+
+def _predicted(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     parts = [
         network.predict_on_batch(images[start : start + BATCH].astype(np.float32))
         for start in range(0, len(images), BATCH)
     ]
     return np.concatenate(parts)
-
-
-def _digest(network: keras.Model) -> str:
-    digest = hashlib.sha256()
-    for weights in network.get_weights():
-        digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
-    return digest.hexdigest()[:8]

@@ -28,8 +28,7 @@ SPACE = read_tflite_card(BUNDLED_MODEL).space
 REPORTS = sorted(RESULTS.glob("*.json"))
 LOCAL = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|Users|mnt|var|private|opt|srv)/|[A-Z]:\\")
 STAND_INS = {
-    "unseen", "changes", "device-arm64", "device-armhf", "device-instructions", "instructions",
-    "peers", "serve", "soak",
+    "unseen", "changes", "device-arm64", "device-armhf", "device-instructions", "peers", "soak",
 }  # fmt: skip
 """Measured on another space, and the file says why: the shipped recipe on other data than the
 shipped model's; times and counts, which do not depend on weights."""

@@ -316,7 +316,7 @@ def test_a_short_training_lowers_the_loss_and_moves_no_frozen_layer(network: Any
 
 def test_the_rate_warms_up_and_falls() -> None:
     config = FitConfig(steps=100, rate=1.0, warmup=10)
-    rates = [rate_at(step, 100, config) for step in range(100)]
+    rates = [rate_at(step, config) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == pytest.approx(1.0, abs=0.01)
     assert rates[-1] < 0.02

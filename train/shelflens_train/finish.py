@@ -177,18 +177,23 @@ def run_metrics(
     return {**metrics, "averaged": list(averaged)} if averaged else metrics
 
 
+def space_of(model: keras.Model, name: str) -> str:
+    """The embedding space of a network: the name, and a digest of its weights."""
+    digest = hashlib.sha256()
+    for weights in model.get_weights():
+        digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
+    return f"{name}-{digest.hexdigest()[:8]}"
+
+
 def model_card(
     model: keras.Model, judgement: Judgement, split: Split, config: TrainConfig, *, name: str
 ) -> ModelCard:
     """The card of the final network; its space is named after its weights."""
-    digest = hashlib.sha256()
-    for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights, np.float32).tobytes())
     words = ("imagenet", "bundled", "none")
     start = config.weights if config.weights in words else Path(config.weights).name
     return ModelCard(
         name=name,
-        space=f"{name}-{digest.hexdigest()[:8]}",
+        space=space_of(model, name),
         size=config.size,
         dim=config.dim,
         backbone=config.spec.card_name,

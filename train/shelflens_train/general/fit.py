@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -39,8 +39,6 @@ class FitConfig:
     order_temperature: float = 0.1
     frozen: int = 3
     averaging: float = 0.99
-    depthwise: bool = False
-    """Whether depthwise kernels are trained too."""
     seed: int = 0
 
 
@@ -59,11 +57,11 @@ def started(params: Params, config: FitConfig) -> State:
     }
 
 
-def rate_at(step: int, steps: int, config: FitConfig) -> float:
+def rate_at(step: int, config: FitConfig) -> float:
     """Warm up, then fall along half a cosine."""
     if step < config.warmup:
         return config.rate * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, steps - config.warmup)
+    done = (step - config.warmup) / max(1, config.steps - config.warmup)
     return config.rate * max(0.01, 0.5 * (1 + float(np.cos(np.pi * min(1.0, done)))))
 
 
@@ -91,11 +89,10 @@ def step_of(
 
     def loss_of(trained: Params) -> tuple[Any, Any]:
         params = {**state["params"], **trained}
-        if not config.depthwise:
-            for name in trained:
-                if "depthwise" in name:
-                    kernel = jax.lax.stop_gradient(params[name]["kernel"])
-                    params[name] = {**params[name], "kernel": kernel}
+        for name in trained:
+            if "depthwise" in name:  # held still
+                kernel = jax.lax.stop_gradient(params[name]["kernel"])
+                params[name] = {**params[name], "kernel": kernel}
         vectors = embeddings(
             params, features(params, images.astype(jnp.float32), frozen=config.frozen)
         )
@@ -142,7 +139,6 @@ def fit(
     side: int,
     report: Callable[[int, State, NDArray[np.float64], float], None],
     every: int,
-    seconds: float = float("inf"),
 ) -> State:
     """Train.
 
@@ -150,47 +146,39 @@ def fit(
         params: The start; not changed.
         textures: uint32 [t, TEXELS], on the device.
         batches: What to show.
-        likeness: float32 [t, e], the teacher's unit vectors.
+        reference_vectors: float32 [t, e], the teacher's unit vectors.
         config: How.
         side: Of the views, pixels.
         report: Called with step, state, mean losses and views per second.
         every: Steps between reports.
-        seconds: Fewer steps are made where `config.steps` would take longer.
 
     Returns:
         The final state (`averaged` gives the network).
     """
     state = started(jax.tree.map(jnp.array, params), config)
-    fixed = replace(config, steps=0)  # or another number of steps would compile anew
     losses: list[Any] = []
-    steps, start = config.steps, time.perf_counter()
-    begun = start
+    begun = time.perf_counter()
 
     def made(step: int) -> Any:
         batch = batches.batch(np.random.default_rng([config.seed, step]))
         identities, rows = batch.pop("identity"), batch.pop("texture")
         return jax.device_put((batch, identities, reference_vectors[rows]))
 
-    step = 0
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(made, ahead) for ahead in range(AHEAD)]
-        while step < steps:
+        for step in range(config.steps):
             view, identities, wanted = waiting.pop(0).result()
             waiting.append(pool.submit(made, step + AHEAD))
             images = views_of(textures, view, side=side)
-            rate = rate_at(step, steps, config)
+            rate = rate_at(step, config)
             state, pair = step_of(
-                state, images, identities, wanted, rate, float(step), config=fixed
+                state, images, identities, wanted, rate, float(step), config=config
             )
             losses.append(pair)
-            step += 1
-            if step % every == 0 or step == steps:
+            if (step + 1) % every == 0 or step + 1 == config.steps:
                 mean = np.mean(np.asarray(jnp.stack(losses)), axis=0)
-                now = time.perf_counter()
-                each = (now - begun) / len(losses)
-                if step > every and now + (steps - step) * each > start + seconds:
-                    steps = step + max(0, int((start + seconds - now) / each))
-                report(step, state, mean, len(identities) / each)
+                each = (time.perf_counter() - begun) / len(losses)
+                report(step + 1, state, mean, len(identities) / each)
                 losses, begun = [], time.perf_counter()
         for ahead in waiting:
             ahead.cancel()

@@ -65,7 +65,6 @@ class Design:
     texts: tuple[Lettering, ...]
     badge: tuple[float, float, float] | None
     small: tuple[float, float, float, float] | None
-    flavour_at: int
 
 
 def word(generator: np.random.Generator, script: str) -> str:

@@ -27,6 +27,8 @@ from shelflens_train.general.label_drawing import render
 
 LONG_SIDE = 288
 """Pixels; textures are stored smaller."""
+FLAVOUR = 2
+"""Which of a design's texts names the flavour: brand, product, flavour, weight."""
 
 
 def family(generator: np.random.Generator, supplies: Supplies) -> list[Image.Image]:
@@ -117,19 +119,18 @@ def _design(generator: np.random.Generator, supplies: Supplies) -> Design:
         )
         if generator.random() < 0.5
         else None,
-        flavour_at=2,
     )
 
 
 def _variant(design: Design, generator: np.random.Generator, supplies: Supplies) -> Design:
     texts = list(design.texts)
-    flavour = texts[design.flavour_at]
+    flavour = texts[FLAVOUR]
     script = (
         ""
         if flavour.words[:1].isascii()
         else next((s for s in SCRIPTS if flavour.words[0].lower() in s), "")
     )
-    texts[design.flavour_at] = replace(flavour, words=words(generator, script, 1, 2))
+    texts[FLAVOUR] = replace(flavour, words=words(generator, script, 1, 2))
     changed = replace(design, texts=tuple(texts))
     what = generator.random()
     if what < 0.75:
