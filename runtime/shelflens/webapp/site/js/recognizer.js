@@ -3,7 +3,7 @@
 import { Barcodes } from "./barcodes.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
-import { isSharp, sharpness } from "./photo_check.js";
+import { isSharp, knownIn, sharpness } from "./photo_check.js";
 import { toInput } from "./photo.js";
 import { Shop } from "./shop.js";
 
@@ -84,8 +84,8 @@ class Recognizer {
     const pixels = await toInput(photo, this.app.model.size);
     const sharp = isSharp(sharpness(pixels, this.app.model.size));
     const vector = await this.embed(pixels);
-    const { decision, matches } = this.catalog.answer(vector, 1);
-    return { sharp, vector, known: decision === "unknown" ? null : this.#described(matches[0]) };
+    const known = knownIn(this.catalog.answer(vector, 1));
+    return { sharp, vector, known: known && this.#described(known) };
   }
 
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
