@@ -58,7 +58,7 @@ def judgement() -> Any:
     known = Scores(first_two, np.zeros(10, np.int64), labels, 4)
     left_out = Scores(first_two - 0.2, np.full(10, 2, np.int64), labels, 3)
     photos = ScoredPhotos(known, left_out, None, products=4, rows=4)
-    found = Retrieval(0.7, np.arange(10) < 7, scores, scores - 0.2, photos)
+    found = Retrieval(0.7, np.arange(10) < 7, scores, scores - 0.2, lambda: photos)
     return Judgement(Found(found, found, 0.6), Found(found, found, 0.7), "bundled-0", 0.4, 0.5)
 
 

@@ -26,7 +26,7 @@ def found(right: list[int], *, demo: float = 0.9) -> Any:
     known = Scores(first_two, np.zeros(count, np.int64), labels, count)
     photos = ScoredPhotos(known, None, None, products=count, rows=count)
     flags = np.array(right, np.bool_)
-    retrieval = Retrieval(float(flags.mean()), flags, scores, scores - 0.2, photos)
+    retrieval = Retrieval(float(flags.mean()), flags, scores, scores - 0.2, lambda: photos)
     return Found(retrieval, retrieval, demo)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +16,9 @@ from shelflens import Catalog
 from shelflens.calibration.fit import UNKNOWN_SHARE, fit_posterior
 from shelflens.calibration.scores import ScoredPhotos, score_photos
 from shelflens.catalog.posterior import Posterior
+from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import LabelledImage
+from shelflens.errors import DataError
 from shelflens.evaluation.measure.metrics import error_curve
 from shelflens.progress import Progress
 from shelflens_train.photo_bank import PhotoBank
@@ -29,10 +33,10 @@ class Retrieval:
     right: NDArray[np.bool_]
     """Of each query, whether it is: bool [m]."""
     genuine: NDArray[np.float32]
-    """Best score of each query's own product."""
+    """Score of each query's own product; of its best row, where it is not among the first ones."""
     impostor: NDArray[np.float32]
     """Best score among the other products: what the query would get, were its own not there."""
-    photos: ScoredPhotos
+    photos: Callable[[], ScoredPhotos]
     """The scores of each query's first products, with its own product enrolled and left out."""
 
 
@@ -78,18 +82,25 @@ def retrieve(
     """
     catalog = Catalog(list(gallery_products), gallery, space="evaluation")
     right, genuine, impostor = [], [], []
-    for vector, product in zip(queries, query_products, strict=True):
-        matches = catalog.match(vector, k=len(catalog))
+    ranked = catalog.match_many(queries, MATCH_CANDIDATES + 1)
+    for vector, product, matches in zip(queries, query_products, ranked, strict=True):
         right.append(matches[0].id == product)
-        genuine.append(next(match.score for match in matches if match.id == product))
+        own = next((match.score for match in matches if match.id == product), None)
+        genuine.append(_best_row(catalog, vector, product) if own is None else own)
         impostor.append(next(match.score for match in matches if match.id != product))
     return Retrieval(
         float(np.mean(right)),
         np.array(right, np.bool_),
         np.array(genuine, np.float32),
         np.array(impostor, np.float32),
-        score_photos(catalog, queries, query_products),
+        partial(score_photos, catalog, queries, query_products),
     )
+
+
+def _best_row(catalog: Catalog, vector: NDArray[np.float32], product: str) -> float:
+    """The score of a product that is not among the first ones."""
+    scores = catalog.best_row_scores(catalog.queries([vector]))[0]
+    return float(scores[catalog.ids.index(product)])
 
 
 def retrieval(
@@ -122,9 +133,12 @@ def default_calibration(found: Retrieval, *, on_views: bool = False) -> dict[str
         `threshold`, a cosine similarity, and the coefficients of `posterior`.
     """
     _, threshold = error_curve(found.genuine, found.impostor).equal
-    photos, posterior = found.photos, Posterior()
-    if not on_views:
-        posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, posterior)
+    posterior = Posterior()
+    # A network whose scores are all alike has learnt nothing, and the run says so.
+    with suppress(DataError):
+        if not on_views:
+            photos = found.photos()
+            posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, posterior)
     return {"threshold": round(threshold, 4), "posterior": asdict(posterior)}
 
 
