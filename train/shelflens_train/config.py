@@ -14,6 +14,9 @@ from shelflens_train.spec import BACKBONES, BackboneSpec
 PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
 PAIR_LOSSES = ("none", "multi-similarity", "contrastive")
 
+AUTO = "auto"
+"""Start weights: ImageNet's, or the bundled model where there is no network."""
+
 FIRST = "what matters first"
 NETWORK = "the network"
 IMAGES = "images"
@@ -38,8 +41,9 @@ class TrainConfig:
         False, "MobileNetV3 without squeeze-and-excite and hard-swish", group=NETWORK
     )
     weights: str = option(
-        "imagenet",
-        "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, none",
+        AUTO,
+        "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, "
+        "none; auto is imagenet, or bundled where there is no network to fetch that",
         group=FIRST,
     )
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.

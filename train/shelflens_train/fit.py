@@ -11,6 +11,7 @@ import keras
 from shelflens_train.backbones import embedding_network, freeze_backbone
 from shelflens_train.batches import training_batches
 from shelflens_train.batchnorm_folding import FoldedNetwork, PlainNetwork
+from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig
 from shelflens_train.devices import is_chief
 from shelflens_train.distill import OWN_START, distillation
@@ -33,6 +34,7 @@ def fit(
     config: TrainConfig,
     run: Path,
     *,
+    bundled: BundledModel,
     teacher: keras.Model | None = None,
 ) -> State:
     """Train the embedder in place, from where the run folder says it stands.
@@ -47,6 +49,7 @@ def fit(
         split: What to train and validate on.
         config: The options.
         run: The run folder.
+        bundled: What the epochs are held against.
         teacher: As `teacher_network` makes it.
 
     Returns:
@@ -69,19 +72,23 @@ def fit(
         # A run that is resumed gets them back with the other weights, below.
         teacher.set_weights(embedder.get_weights())
     judged = PhotoBank(config.size, budget=config.cache_bytes // 2)
-    monitor = EpochMonitor(embedder, learner, split, judged, state, folder, batch=config.batch)
+    steps = len(training_batches(config, split, bank, epoch=0))
+    monitor = EpochMonitor(
+        embedder, learner, split, judged, state, folder, config=config, steps=steps
+    )
+    if state.bundled < 0 and is_chief():
+        monitor.judge_bundled(bundled)
     for phase in phases(config):
         first = max(phase.start, state.epoch)
         if first >= phase.stop:
             continue
         freeze_backbone(learner.model, frozen=phase.name == "head")
-        steps = len(training_batches(config, split, bank, epoch=first))
         loss = training_loss(config, categories=len(split.categories))
         compile_phase(model, phase, steps, loss=loss, clip=config.clip)
         _restore(folder, state, model, new_phase=first == phase.start)
         for start, stop in spans(first, phase.stop, config.side):
             batches = training_batches(config, split, bank, epoch=start)
-            monitor.begin(phase, len(batches))
+            monitor.begin(phase)
             model.fit(
                 batches,
                 initial_epoch=start,

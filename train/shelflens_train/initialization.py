@@ -32,7 +32,7 @@ def initialize(
         new_head: Whether to project the head; otherwise it is kept.
     """
     items = [*split.train, *split.auxiliary]
-    features = embed(feature_network(embedder), items, bank)
+    features = embed(feature_network(embedder), items, bank, progress="first embedding")
     if new_head:
         project_head(embedder, features)
     kernel, bias = embedder.get_layer("embedding").get_weights()

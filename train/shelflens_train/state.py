@@ -27,6 +27,10 @@ class State:
     best_weights: str = ""
     """File with the embedder's weights of the epoch that is kept: the last one no worse than that
     by more than a standard error (`epoch_monitor.standard_error`)."""
+    kept: int = 0
+    """That epoch; 0 for a mean of runs."""
+    bundled: float = -1.0
+    """Recall@1 of the bundled model, measured as after each epoch; -1 before it is."""
     seconds: float = 0.0
     """Time spent training, all sittings together."""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -50,6 +54,7 @@ class StateFolder:
         state.weights = f"last-{state.epoch:03d}.weights.h5"
         model.save_weights(self._folder / state.weights, overwrite=True)
         if not state.best_weights:
+            state.kept = state.epoch
             state.best_weights = f"best-{state.epoch:03d}.weights.h5"
             embedder.save_weights(self._folder / state.best_weights, overwrite=True)
         write_text(self._json, json.dumps(asdict(state)))
