@@ -13,6 +13,7 @@ async function ask(address, options = {}) {
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
+  if (response.status === 401) throw new Error(say.enterAgain);
   throw new Error(answer?.detail ?? say.noServer);
 }
 

@@ -16,6 +16,7 @@ export const say = {
   cameraInsecure: "The camera needs a secure (https) address. Choose photos instead.",
   cameraDenied: "The camera is not allowed. Allow it in the browser’s settings, or choose photos.",
   cameraMissing: "There is no camera here, or another app uses it. Choose photos instead.",
+  enterAgain: "The server wants the token again. Open this page again: nothing is lost.",
   noServer: "The server cannot be reached. Nothing is lost: try again.",
 
   checkHint: "Take a photo of a product, and say whether the answer is right.",
