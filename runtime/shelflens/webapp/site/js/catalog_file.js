@@ -1,7 +1,7 @@
 /** A catalog that can be changed, and written again byte for byte as Python writes it. */
 
 import { adapted, readAdaptation } from "./adaptation.js";
-import { quantized, writeCatalog } from "./catalog_writer.js";
+import { quantized, writeContainer } from "./catalog_writer.js";
 import { sha256 } from "./checksums.js";
 import { dropWorst, isSame } from "./confirm.js";
 import { WebAppError, say } from "./strings.js";
@@ -132,7 +132,7 @@ export class CatalogFile {
     }
     const texts = { space: this.space, calibration: this.calibration };
     if (this.dropped.length) texts.dropped = ascii(JSON.stringify(this.dropped));
-    return writeCatalog(tensors, texts, this.adaptation ? 2 : 1);
+    return writeContainer(tensors, texts, this.adaptation ? 2 : 1);
   }
 }
 

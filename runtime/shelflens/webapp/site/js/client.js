@@ -73,6 +73,11 @@ export class Client {
     return this.#call("exported", []);
   }
 
+  /** @returns {Promise<ArrayBuffer>} what was changed here, as a delta of the catalog it came with */
+  exportedDelta() {
+    return this.#call("exportedDelta", []);
+  }
+
   /** @returns {Promise<{found: number, products: Object[]}>} */
   listed(words, from, count) {
     return this.#call("listed", [words, from, count]);

@@ -1,6 +1,7 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
 import { Barcodes } from "./barcodes.js";
+import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
 import { isSharp, sharpness } from "./photo_check.js";
@@ -65,6 +66,11 @@ class Recognizer {
   /** The catalog as a file. @returns {ArrayBuffer} */
   exported() {
     return this.shop.buffer;
+  }
+
+  /** What was changed on this device, as a file. @returns {Promise<ArrayBuffer>} */
+  exportedDelta() {
+    return deltaOf(this.shop.base, this.shop.buffer);
   }
 
   /** The products that hold all words in id or texts. @returns {{found: number, products: Product[]}} */

@@ -42,6 +42,9 @@ export function readTensors(buffer) {
   return { tensors: slice(buffer, 8 + length, entries, metadata), metadata };
 }
 
+/** The header of a file that was read, as it stands there. @param {ArrayBuffer} buffer @returns {Uint8Array} */
+export const headerOf = (buffer) => new Uint8Array(buffer, 8, Number(new DataView(buffer).getBigUint64(0, true)));
+
 /**
  * What names the content of a file.
  * @param {Object} entries of the header, without metadata
