@@ -1,5 +1,6 @@
 /** Adding a product, or photos to one: guided by what the server sees, kept until it is saved. */
 
+import { barcodesOf, isGtin } from "./edit_barcodes.js";
 import { cameraOn, peek, small } from "./edit_camera.js";
 import { byId, button, el, line } from "./edit_dom.js";
 import { forgetDraft, storeDraft, storedDraft } from "./edit_draft.js";
@@ -9,8 +10,8 @@ import { say } from "./edit_strings.js";
 
 const MIN_PHOTOS = 2;
 const MAX_PHOTOS = 4;
-const LIMITS = { name: 120, price: 500, category: 500, key: 40, value: 500 };
-const FIELDS = ["name", "price", "category"];
+const LIMITS = { name: 120, price: 500, category: 500, barcode: 500, key: 40, value: 500 };
+const FIELDS = ["name", "price", "category", "barcode"];
 const PAUSE_MS = 900; // between two looks of the server at what the camera shows
 
 let target = null; // the product that gets the photos; null for a new one
@@ -62,6 +63,23 @@ export async function takeShots(photos) {
   draw();
   await keep();
   await judge();
+  await scan();
+}
+
+/** Look for barcodes on the photos that were not looked at yet, and fill in the first. */
+async function scan() {
+  if (target) return;
+  for (const shot of shots.filter((taken) => !taken.scanned)) {
+    shot.scanned = true;
+    const [code] = await barcodesOf(shot.photo, (side) => small(shot.photo, side)).catch(() => []);
+    if (!code || !shots.includes(shot)) continue;
+    if (code.known) line("adderror", say.barcodeKnown(code.number, code.known.name));
+    const input = byId("text-barcode");
+    if (input.value.trim()) continue;
+    input.value = code.number;
+    report(say.barcodeRead(code.number), null);
+    await keep();
+  }
 }
 
 /** Ask the server about all shots. */
@@ -191,7 +209,8 @@ function wrongTexts() {
     const over = [...texts[key]].length - limit;
     if (over > 0) return say.tooLong(labels[key] ?? say[key], over);
   }
-  return "";
+  const wrong = texts.barcode.split(/[|;]/).find((code) => code.trim() && !isGtin(code));
+  return wrong ? say.wrongBarcode(wrong.trim()) : "";
 }
 
 function clear() {

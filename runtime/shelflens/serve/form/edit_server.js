@@ -35,6 +35,8 @@ export const server = {
   lookup: (photo) => ask("/lookup?k=5", form([photo])),
   /** @param {Blob[]} photos */
   check: (photos) => ask("/edit/check", form(photos)),
+  /** @param {Blob} photo */
+  barcodes: (photo) => ask("/edit/barcodes", form([photo])),
   add: (photos, texts) => ask("/edit/products", form(photos, texts)),
   addPhotos: (id, photos) => ask(`/edit/products/${path(id)}`, form(photos)),
   confirm: (id, photo) => ask(`/edit/confirm/${path(id)}`, form([photo])),
