@@ -220,7 +220,7 @@ def test_what_is_refused_stays_on_the_page(
         page.get_by_role("button", name="Save").click()
         expect(alert).to_contain_text(words)
 
-    pressed("name: 3 characters too many.")
+    pressed("Name: 3 characters too many.")
     page.fill("#text-name", Catalog.open(store).at(0).name)
     pressed("There is a product")
     page.fill("#text-name", "")

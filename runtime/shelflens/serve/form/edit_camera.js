@@ -1,7 +1,7 @@
 /** The camera: a live image, and photos of what it shows. */
 
 import { byId, line } from "./edit_dom.js";
-import { say } from "./edit_strings.js";
+import { say } from "./languages/strings.js";
 
 const video = byId("video");
 const SMALL = 448; // pixels of the longer side of what the server checks while one aims

@@ -1,6 +1,6 @@
 /** Requests to the server; what it refuses is an Error with a sentence for a person. */
 
-import { say } from "./edit_strings.js";
+import { say } from "./languages/strings.js";
 
 const path = (id) => id.split("/").map(encodeURIComponent).join("/");
 
@@ -9,12 +9,12 @@ async function ask(address, options = {}) {
   try {
     response = await fetch(address, options);
   } catch {
-    throw new Error(say.noServer);
+    throw new Error(say.serve.noServerKept);
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
-  if (response.status === 401) throw new Error(say.enterAgain);
-  throw new Error(answer?.detail ?? say.noServer);
+  if (response.status === 401) throw new Error(say.serve.enterAgain);
+  throw new Error(answer?.detail ?? say.serve.noServerKept);
 }
 
 const send = (method, value) => ({
@@ -26,7 +26,7 @@ const send = (method, value) => ({
 function form(photos, texts = {}) {
   const data = new FormData();
   for (const [key, text] of Object.entries(texts)) data.append(key, text);
-  photos.forEach((photo, index) => data.append("photo", photo, say.photoName(index)));
+  photos.forEach((photo, index) => data.append("photo", photo, say.serve.photoName({ number: index + 1 })));
   return { method: "POST", body: data };
 }
 

@@ -6,7 +6,7 @@ import { byId, el, symbol } from "./dom.js";
 import { Editing, toJpeg } from "./editing.js";
 import { ProductImages } from "./product_images.js";
 import { changeForm, productActs, productList } from "./product_list.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, anyOf, likely, localise, percent, say } from "./languages/strings.js";
 import { keepOffline } from "./update.js";
 import { carousel, choiceCard, productCard, rowOf, unknownCard } from "./view.js";
 
@@ -15,7 +15,7 @@ const images = new ProductImages();
 const client = new Client((share) => {
   if (document.body.dataset.state !== "loading") return;
   byId("progress").value = share;
-  hint(say.loadingShare(share));
+  hint(say.loadingShare({ share: percent(share) }));
 });
 let photoCopy = Promise.resolve(null); // a small copy of the photo that the answer is about
 let photoUrl = null; // its address
@@ -45,6 +45,7 @@ function hint(text) {
 }
 
 async function begin() {
+  localise(document);
   byId("photo").append(symbol("gallery"), el("span", {}, say.photo));
   byId("photo").setAttribute("aria-label", say.photoLong);
   byId("finder").setAttribute("aria-label", say.camera);
@@ -72,7 +73,7 @@ async function begin() {
 /** Read again what is known of the catalog. */
 async function refresh() {
   summary = await client.summary();
-  byId("intro").textContent = say.intro(summary.products);
+  byId("intro").textContent = say.intro({ count: summary.products });
   images.setOwn(summary.pictures);
 }
 
@@ -101,7 +102,7 @@ function broken(error) {
   setState("broken");
   hint("");
   camera.stop();
-  const text = error instanceof WebAppError ? error.message : say.engineFailed(error.message);
+  const text = error instanceof WebAppError ? error.message : say.engineFailed({ what: error.message });
   byId("notice").hidden = false;
   byId("notice").replaceChildren(el("p.error", { role: "alert" }, text));
 }
@@ -187,17 +188,17 @@ async function showAnswer(answer) {
   vector = answer.vector;
   listing = false;
   if (decision === "match") {
-    const basis = say.basis[answer.basis] ?? answer.basis;
-    const note = answer.vision ? `${basis}. ${say.contradicts(answer.vision.name)}` : basis;
+    const contradicts = answer.vision && say.contradicts({ name: answer.vision.name });
+    const note = [say.basis[answer.basis] ?? answer.basis, contradicts].filter(Boolean).join(" ");
     const texts = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
-    byId("spoken").textContent = say.spoken.match(matches[0].name, answer.confidence);
+    byId("spoken").textContent = say.spoken.match({ name: matches[0].name, word: likely(answer.confidence).word });
     await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
-    byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((product) => product.name));
+    byId("spoken").textContent = say.spoken.ambiguous({ names: anyOf(answer.candidates.map((product) => product.name)) });
     await updatePhotoUrl();
     put(() => [...choiceCard(answer, actions()), noneButton()]);
   } else {
-    byId("spoken").textContent = say.spoken.unknown();
+    byId("spoken").textContent = say.spoken.unknown;
     await updatePhotoUrl();
     put(() => [...unknownCard(answer, actions()), noneButton()]);
   }

@@ -1,6 +1,6 @@
 /** The camera: a live image in a <video>, frames of what it shows, and the light. */
 
-import { say } from "./strings.js";
+import { say } from "./languages/strings.js";
 
 const REASONS = {
   NotAllowedError: say.cameraDenied,

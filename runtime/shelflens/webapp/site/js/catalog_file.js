@@ -4,7 +4,7 @@ import { adapted, readAdaptation } from "./adaptation.js";
 import { quantized, writeContainer } from "./catalog_writer.js";
 import { sha256 } from "./checksums.js";
 import { dropWorst, isSame } from "./confirm.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 import { ascii, readTensors } from "./tensors.js";
 
 const INDEXED_PRODUCTS = 256; // larger catalogs have an index of ids
@@ -50,7 +50,7 @@ export class CatalogFile {
   /** @throws {WebAppError} there is no such product */
   #get(id) {
     const found = this.find(id);
-    if (!found) throw new WebAppError(say.noProduct(id));
+    if (!found) throw new WebAppError(say.noProduct({ id }));
     return found;
   }
 

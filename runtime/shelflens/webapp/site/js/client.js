@@ -1,7 +1,7 @@
 /** The worker as an object: every call is a promise. */
 
 import { address } from "./files.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 export class Client {
   #worker = new Worker(address("js/worker.js"));
@@ -25,7 +25,7 @@ export class Client {
     const { resolve, reject } = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (!error) resolve(result);
-    else reject(new WebAppError(error.known ? error.message : say.engineFailed(error.message)));
+    else reject(new WebAppError(error.known ? error.message : say.engineFailed({ what: error.message })));
   }
 
   #call(call, args, transfer = []) {

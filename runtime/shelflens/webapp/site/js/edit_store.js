@@ -4,7 +4,7 @@
  */
 
 import { address } from "./files.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 // Several web apps may lie on one host, each in a folder of its own.
 const NAME = `shelflens ${new URL(address("")).pathname}`;

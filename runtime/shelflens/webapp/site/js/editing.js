@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { forgetDraft, storeDraft, storedDraft } from "./edit_store.js";
 import { sameSide } from "./photo_check.js";
-import { say } from "./strings.js";
+import { labelOf, say } from "./languages/strings.js";
 
 const MIN_PHOTOS = 2;
 const MAX_PHOTOS = 4;
@@ -90,8 +90,8 @@ export class Editing {
   #verdict({ sharp, vector, known }) {
     if (!sharp) return { kind: "warn", text: text.blurred };
     const same = sameSide(vector, this.#shots.map((shot) => shot.vector));
-    if (same >= 0) return { kind: "warn", text: text.sameSide(same + 1) };
-    if (known) return { kind: "warn", text: text.alike(known.name) };
+    if (same >= 0) return { kind: "warn", text: text.sameSide({ number: same + 1 }) };
+    if (known) return { kind: "warn", text: text.alike({ name: known.name }) };
     return { kind: "good", text: text.goodShot };
   }
 
@@ -99,11 +99,11 @@ export class Editing {
     const items = this.#shots.map((shot, index) => {
       const remove = el("button.quiet", {
         type: "button",
-        "aria-label": text.removeShot(index + 1),
+        "aria-label": text.removeShot({ number: index + 1 }),
         onclick: () => this.#remove(shot),
       }, "×");
       const { kind = "note", text: said = "" } = shot.verdict ?? {};
-      return el("li", {}, el("img", { src: shot.url, alt: text.shot(index + 1) }), el(`p.${kind}`, {}, said), remove);
+      return el("li", {}, el("img", { src: shot.url, alt: text.shot({ number: index + 1 }) }), el(`p.${kind}`, {}, said), remove);
     });
     this.list.replaceChildren(...items);
   }
@@ -129,7 +129,7 @@ export class Editing {
     const missing = MIN_PHOTOS - this.#shots.length;
     const texts = Object.entries(this.#texts()).filter(([, value]) => value);
     const { name } = this.#texts();
-    if (missing > 0) return this.#say(text.needPhotos(missing));
+    if (missing > 0) return this.#say(text.needPhotos({ count: missing }));
     if (!name) return this.#say(text.needName);
     this.#say("");
     try {
@@ -140,7 +140,7 @@ export class Editing {
       return this.#say(error.message); // all of it stays here
     }
     await this.#clear();
-    this.app.done(text.added(name));
+    this.app.done(text.added({ name }));
   }
 
   async #discard() {
@@ -184,7 +184,7 @@ export class Editing {
 /** An input with its label, in a row of its own. */
 function field(key, oninput) {
   const input = el("input", { id: `text-${key}`, type: "text", autocomplete: "off", oninput });
-  el("div.field", {}, el("label", { for: `text-${key}` }, text[key]), input);
+  el("div.field", {}, el("label", { for: `text-${key}` }, labelOf(key)), input);
   return input;
 }
 

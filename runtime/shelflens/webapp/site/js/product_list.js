@@ -1,13 +1,12 @@
 /** All products: search, change, delete, and the catalog as a file. */
 
 import { el } from "./dom.js";
-import { say } from "./strings.js";
+import { labelOf, say } from "./languages/strings.js";
 
 const PAGE_SIZE = 30;
 const FEW_IMAGES = 2;
 const HIDDEN = new Set(["name", "picture"]);
 const text = say.edit;
-const LABELS = { name: text.name, price: text.price, category: text.category };
 
 /**
  * The panel with all products.
@@ -29,13 +28,13 @@ export function productList(app) {
     if (!further) [shown] = [0, list.replaceChildren()];
     shown += page.products.length;
     list.append(...page.products.map((product) => el("li", {}, app.row(product, noteOf(product)))));
-    found.textContent = text.count(page.found);
+    found.textContent = text.count({ count: page.found });
     more.hidden = shown >= page.found;
   }
   search.oninput = () => load();
   load();
   const { edits, left } = app.summary;
-  const changes = edits ? text.edits(edits) + (left ? ` ${text.left(left)}` : "") : null;
+  const changes = edits ? text.edits({ count: edits }) + (left ? ` ${text.left({ count: left })}` : "") : null;
   return [
     el("h2", { id: "heading", tabindex: "-1" }, text.products),
     el(
@@ -54,7 +53,7 @@ export function productList(app) {
 }
 
 function noteOf({ images }) {
-  return text.images(images) + (images < FEW_IMAGES ? ` · ${text.few}` : "");
+  return text.images({ count: images }) + (images < FEW_IMAGES ? ` · ${text.few}` : "");
 }
 
 async function exportCatalog(client) {
@@ -72,11 +71,11 @@ async function exportCatalog(client) {
 export function productActs(product, app) {
   const { id, name } = product;
   const act = (tag, label, onclick) => el(`button${tag}`, { type: "button", onclick }, label);
-  const confirm = () => app.edit({ act: "confirm", id, vectors: [app.vector] }, text.confirmed(name), text.confirmedNothing(name));
+  const confirm = () => app.edit({ act: "confirm", id, vectors: [app.vector] }, text.confirmed({ name }), text.confirmedNothing({ name }));
   const acts = [
     app.vector && act(".main", text.thisIsIt, confirm),
     app.change && act(".quiet", text.change, app.change),
-    app.change && act(".quiet", text.remove, () => app.edit({ act: "remove", id }, text.removed(name))),
+    app.change && act(".quiet", text.remove, () => app.edit({ act: "remove", id }, text.removed({ name }))),
   ].filter(Boolean);
   return acts.length ? el("div.acts", {}, ...acts) : null;
 }
@@ -90,7 +89,7 @@ export function changeForm(product, app) {
   const inputs = keys.map((key, index) => {
     const input = el("input", { id: `change-${index}`, type: "text", autocomplete: "off" });
     input.value = before(key);
-    el("div.field", {}, el("label", { for: input.id }, LABELS[key] ?? key), input);
+    el("div.field", {}, el("label", { for: input.id }, labelOf(key)), input);
     return input;
   });
   const onsubmit = async (event) => {
@@ -101,7 +100,7 @@ export function changeForm(product, app) {
     if (!name) [problem.hidden, problem.textContent] = [false, text.needName];
     else if (!changed.length) app.back();
     else {
-      const refused = await app.edit({ act: "describe", id: product.id, texts: changed }, text.changed(name));
+      const refused = await app.edit({ act: "describe", id: product.id, texts: changed }, text.changed({ name }));
       [problem.hidden, problem.textContent] = [!refused, refused ?? ""];
     }
   };
@@ -109,7 +108,7 @@ export function changeForm(product, app) {
     el(
       "form.editing",
       { novalidate: true, onsubmit },
-      el("h2", { id: "heading", tabindex: "-1" }, product.name),
+      el("h2", { id: "heading", tabindex: "-1" }, el("bdi", {}, product.name)),
       ...inputs.map((input) => input.parentElement),
       problem,
       el("div.acts", {}, el("button.main", {}, text.save), el("button.quiet", { type: "button", onclick: app.back }, say.back)),

@@ -3,7 +3,7 @@
 import { Catalog } from "./catalog.js";
 import { CatalogFile } from "./catalog_file.js";
 import { appendEdit, newestKey, removeEdit, storedEdits } from "./edit_store.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, labelOf, say } from "./languages/strings.js";
 
 const LIMITS = { name: 120, column: 40, text: 500 };
 const RESERVED = new Set(["picture", "product", "path", "id"]);
@@ -85,7 +85,7 @@ export class Shop {
     for (let index = 0; index < this.catalog.length; index++) {
       const product = this.catalog.product(index);
       ids.add(product.id);
-      if (product.name === name || product.id === name) throw new WebAppError(say.edit.taken(name));
+      if (product.name === name || product.id === name) throw new WebAppError(say.edit.taken({ name }));
     }
     return idOf(name, ids);
   }
@@ -116,11 +116,11 @@ function changeFile(file, { act, id, vectors, texts = [] }) {
 function checkedTexts(texts) {
   return texts.map(([column, text]) => {
     const [key, value] = [column, text].map((part) => part.normalize("NFC").trim());
-    if (RESERVED.has(key.toLowerCase())) throw new WebAppError(say.edit.reserved(key));
+    if (RESERVED.has(key.toLowerCase())) throw new WebAppError(say.edit.reserved({ what: key }));
     const limit = key === "name" ? LIMITS.name : LIMITS.text;
     const over = Math.max([...value].length - limit, [...key].length - LIMITS.column);
-    if (over > 0) throw new WebAppError(say.edit.tooLong(key, over));
-    if (!key || UNPRINTABLE.test(key + value)) throw new WebAppError(say.edit.unprintable(key));
+    if (over > 0) throw new WebAppError(say.edit.tooLong({ what: labelOf(key), count: over }));
+    if (!key || UNPRINTABLE.test(key + value)) throw new WebAppError(say.edit.unprintable({ what: labelOf(key) }));
     return [key, value];
   });
 }

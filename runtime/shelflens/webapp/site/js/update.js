@@ -2,7 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { address } from "./files.js";
-import { say } from "./strings.js";
+import { say } from "./languages/strings.js";
 
 /** Register it, and show a prompt whenever a new version waits. */
 export async function keepOffline() {

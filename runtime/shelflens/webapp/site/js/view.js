@@ -1,7 +1,7 @@
 /** How answers and products look. */
 
 import { el, symbol } from "./dom.js";
-import { say } from "./strings.js";
+import { labelOf, likely, say } from "./languages/strings.js";
 
 const HIDDEN = new Set(["name", "picture"]); // attributes that are shown elsewhere
 const TINTS = 5;
@@ -24,7 +24,7 @@ export function productCard(product, actions, { note, kicker, confidence = null,
         "div.summary",
         {},
         el(`p.kicker.${kind}`, {}, kicker),
-        el("h2", { id: "heading", tabindex: "-1" }, product.name),
+        el("h2", { id: "heading", tabindex: "-1" }, el("bdi", {}, product.name)),
         confidence === null ? null : meter(confidence, note),
         confidence === null && note ? el("p.note", {}, note) : null,
       ),
@@ -35,7 +35,7 @@ export function productCard(product, actions, { note, kicker, confidence = null,
 
 /** An ambiguous answer: a few products to choose from. */
 export function choiceCard(answer, actions) {
-  const why = say.ambiguousWhy(answer.candidates.length);
+  const why = say.ambiguousWhy({ count: answer.candidates.length });
   return [
     verdict("ambiguous", answer.candidates.length === 1 ? say.perhaps : say.ambiguous, why, actions.photo),
     el(
@@ -65,9 +65,9 @@ export function carousel(title, products, actions) {
       {},
       el(
         "button.card",
-        { type: "button", "aria-label": say.open(product.name), onclick: () => actions.open(product) },
+        { type: "button", "aria-label": say.open({ name: product.name }), onclick: () => actions.open(product) },
         imageOf(product, actions, "small"),
-        el("span.name", {}, product.name),
+        el("span.name", {}, el("bdi", {}, product.name)),
         product.attributes.price ? el("span.price", {}, product.attributes.price) : null,
       ),
     ),
@@ -103,8 +103,8 @@ export function rowOf(product, actions, onclick, note) {
     el(
       "span.texts",
       {},
-      el("span.name", {}, product.name),
-      el("span.note", {}, note),
+      el("span.name", {}, el("bdi", {}, product.name)),
+      el("span.note", {}, el("bdi", {}, note)),
     ),
   );
 }
@@ -119,24 +119,24 @@ function imageOf(product, actions, size) {
 }
 
 function meter(confidence, note) {
+  const { word, often } = likely(confidence);
   const filled = el("span");
   filled.style.width = `${100 * Math.min(Math.max(confidence, 0), 1)}%`;
   return el(
     "div.meter",
     {},
     el("span.bar", { "aria-hidden": "true" }, filled),
-    el("p", {}, el("strong", {}, say.confidence(confidence)), " ", el("span.note", {}, note)),
+    el("p", {}, el("strong", {}, word), " ", el("span.note", {}, [often, note].filter(Boolean).join(" "))),
   );
 }
 
 function attributeList(attributes) {
   const shown = Object.entries(attributes).filter(([key]) => !HIDDEN.has(key));
   if (!shown.length) return null;
-  const label = (key) => key.charAt(0).toUpperCase() + key.slice(1).replaceAll("_", " ");
   return el(
     "dl.attributes",
     {},
-    ...shown.map(([key, value]) => el("div", {}, el("dt", {}, label(key)), el("dd", {}, value))),
+    ...shown.map(([key, value]) => el("div", {}, el("dt", {}, labelOf(key)), el("dd", {}, el("bdi", {}, value)))),
   );
 }
 
