@@ -212,6 +212,7 @@ async function showProduct(product, texts) {
     productActs(product, {
       vector,
       edit: makeEdit,
+      addPhotos: listing && (() => editing.begin(null, { id: product.id, name: product.name })),
       change: listing && (() => put((again) => changeForm(product, { edit: makeEdit, back: again }))),
     }),
     vector && shown.length === 1 ? noneButton() : null,

@@ -54,6 +54,11 @@ export class CatalogFile {
     return found;
   }
 
+  /** An attribute, "" for none. @param {string} id @param {string} column @throws {WebAppError} no such product */
+  text(id, column) {
+    return new Map(parsed(this.#get(id).record).texts).get(column) ?? "";
+  }
+
   #row(vector, number) {
     return { ...quantized(this.adaptation ? adapted(this.adaptation, vector) : vector), number };
   }

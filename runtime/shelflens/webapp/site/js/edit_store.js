@@ -12,7 +12,7 @@ const NAME = `shelflens ${new URL(address("")).pathname}`;
 /**
  * @typedef {{act: "add"|"confirm"|"describe"|"remove", id: string, space: string,
  *   vectors?: Float32Array[], texts?: [string, string][], picture?: Blob}} Edit
- * @typedef {{texts: Object<string, string>, shots: {blob: Blob, vector: Float32Array}[]}} Draft
+ * @typedef {{target: {id: string, name: string}|null, texts: Object<string, string>, shots: {blob: Blob, vector: Float32Array}[]}} Draft
  */
 
 let opening = null;

@@ -1,6 +1,6 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
-import { Barcodes } from "./barcodes.js";
+import { Barcodes, printed, readCodes } from "./barcodes.js";
 import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
@@ -87,11 +87,16 @@ class Recognizer {
 
   /** What is to be said of a photo before its product is enrolled. @param {Blob|ImageBitmap} photo */
   async inspect(photo) {
+    const numbers = await readCodes(photo);
     const pixels = await toInput(photo, this.app.model.size);
     const sharp = isSharp(sharpness(pixels, this.app.model.size));
     const vector = await this.embed(pixels);
     const { decision, matches } = this.catalog.answer(vector, 1);
-    return { sharp, vector, known: decision === "unknown" ? null : this.#described(matches[0]) };
+    const codes = numbers.map((number) => {
+      const owner = this.barcodes.owner(number);
+      return { number: printed(number), known: owner === null ? null : this.#described({ index: owner, score: 1 }) };
+    });
+    return { sharp, vector, codes, known: decision === "unknown" ? null : this.#described(matches[0]) };
   }
 
   /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
