@@ -77,11 +77,10 @@ def test_no_space_left_on_the_server(page: Page, small_disk: Path) -> None:
     before = store.read_bytes()
     add(page, FRONT, SIDE)
     filler = small_disk / "filler"
-    with filler.open("wb") as stream:
+    with filler.open("wb", buffering=0) as stream:
         try:
             while True:
                 stream.write(b"x" * 4096)
-                stream.flush()
         except OSError:
             pass
     page.click("#save")
