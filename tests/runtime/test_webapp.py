@@ -143,7 +143,7 @@ def test_open_scan_and_scan_again_with_the_network_off(
     page = opened()
     assert scan(page) == "Halren Granola Honey & Almond"
     assert "answers like this are right" in page.inner_text(".meter")
-    assert page.inner_text("#spoken").startswith("Halren Granola Honey & Almond, ")
+    assert page.inner_text("#spoken").startswith("Halren Granola Honey & Almond. ")
     assert page.evaluate("document.activeElement.id") == "heading"
     attributes = page.inner_text(".attributes")
     assert "4.69" in attributes

@@ -43,9 +43,13 @@ export class Client {
     return this.#call("summary", []);
   }
 
-  /** @param {Blob|ImageBitmap} photo a bitmap is transferred */
-  scan(photo) {
-    return this.#call("scan", [photo], photo instanceof ImageBitmap ? [photo] : []);
+  /**
+   * @param {Blob|ImageBitmap} photo a bitmap is transferred
+   * @param {{vectors: Float32Array[], numbers: string[]}} [earlier] photos of the same thing
+   */
+  scan(photo, earlier) {
+    const before = earlier && { vectors: earlier.vectors, numbers: earlier.numbers };
+    return this.#call("scan", [photo, before], photo instanceof ImageBitmap ? [photo] : []);
   }
 
   /** @returns {Promise<Float32Array>} */

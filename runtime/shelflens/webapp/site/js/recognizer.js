@@ -4,12 +4,14 @@ import { Barcodes, printed, readCodes } from "./barcodes.js";
 import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
+import { fuse, meanOf } from "./fuse.js";
 import { isSharp, sharpness } from "./photo_check.js";
 import { toInput } from "./photo.js";
 import { Shop } from "./shop.js";
 
 const MATCHES = 5;
 const SIMILAR = 8;
+const SIMILAR_LIMIT = 0.45; // below, two of three are of another kind: benchmarks/quality/similar_limit.py
 
 /**
  * @typedef {{index: number, id: string, name: string, score: number,
@@ -99,20 +101,27 @@ class Recognizer {
     return { sharp, vector, codes, known: decision === "unknown" ? null : this.#described(matches[0]) };
   }
 
-  /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
-  async scan(photo) {
+  /**
+   * @param {Blob|ImageBitmap} photo
+   * @param {{vectors: Float32Array[], numbers: string[]}} [earlier] of the same thing, as an answer has them
+   * @returns {Promise<Object>} an answer to all photos, products with their texts
+   */
+  async scan(photo, earlier = { vectors: [], numbers: [] }) {
     const start = performance.now();
-    const numbers = await this.barcodes.read(photo);
+    const numbers = [...new Set([...earlier.numbers, ...(await this.barcodes.read(photo))])];
     const pixels = await toInput(photo, this.app.model.size);
     const decoded = performance.now();
     const vector = await this.embed(pixels);
     const embedded = performance.now();
-    const seen = this.catalog.answer(vector, MATCHES);
-    const answer = this.barcodes.answer(seen, this.catalog.query(vector), numbers);
+    const vectors = [...earlier.vectors, vector];
+    const seen = fuse(this.catalog, vectors, MATCHES);
+    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(vectors).mean), numbers);
     const done = performance.now();
     return {
       ...answer,
       vector,
+      vectors,
+      numbers,
       matches: answer.matches.map((match) => this.#described(match)),
       candidates: answer.candidates.map((match) => this.#described(match)),
       vision: answer.vision ? this.#described(answer.vision) : null,
@@ -130,9 +139,12 @@ class Recognizer {
     return this.embed(await toInput(photo, this.app.model.size));
   }
 
-  /** @param {number} index of a product @returns {Product[]} */
+  /** Products that are similar enough. @param {number} index of a product @returns {Product[]} */
   similar(index) {
-    return this.catalog.similar(index, SIMILAR).map((match) => this.#described(match));
+    return this.catalog
+      .similar(index, SIMILAR)
+      .filter(({ score }) => score >= SIMILAR_LIMIT)
+      .map((match) => this.#described(match));
   }
 
   #described({ index, score }) {
