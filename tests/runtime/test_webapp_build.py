@@ -104,8 +104,9 @@ def test_the_lock_file_pins_everything_and_names_no_registry() -> None:
     locked = {name: package for name, package in packages.items() if name}
     assert all(package["integrity"].startswith("sha512-") for package in locked.values())
     ours = {name for name, package in locked.items() if not package.get("dev")}
-    assert ours == {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
-    assert {locked[name]["version"] for name in ours} == {vendor.VERSION}
+    engine = {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
+    assert ours == {*engine, "node_modules/pako"}
+    assert {locked[name]["version"] for name in engine} == {vendor.VERSION}
 
 
 def test_images_come_as_one_file(built: Path) -> None:

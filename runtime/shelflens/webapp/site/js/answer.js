@@ -1,6 +1,6 @@
 /** From scores to one answer: match, ambiguous or unknown. Spec: "The decision". */
 
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 const TAIL = 0.1; // added to the distance 1 - score
 const SECOND_FLOOR = 0.3;
@@ -34,7 +34,7 @@ export function readCalibration(text) {
   } catch {
     // not JSON
   }
-  if (!sound) throw new WebAppError(say.catalogWithout("calibration"));
+  if (!sound) throw new WebAppError(say.catalogWithout({ what: "calibration" }));
   return values;
 }
 
