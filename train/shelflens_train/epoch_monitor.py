@@ -12,7 +12,7 @@ from shelflens.progress import Progress, clock
 from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig
 from shelflens_train.devices import is_chief
-from shelflens_train.evaluate import Retrieval, retrieval, retrieve, sample_per_product
+from shelflens_train.evaluate import retrieval, retrieve, sample_per_product
 from shelflens_train.phases import Phase
 from shelflens_train.photo_bank import PhotoBank
 from shelflens_train.split import Split
@@ -74,7 +74,7 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         """Measure the bundled model as the epochs will be: that is what they have to beat."""
         both = bundled.embed([*self._gallery, *self._val])
         count = len(self._gallery)
-        found: Retrieval = retrieve(
+        found = retrieve(
             both[:count],
             [item.product for item in self._gallery],
             both[count:],
@@ -82,8 +82,8 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self._state.bundled = found.recall
         print(
-            f"bundled model: recall@1 {found.recall:.3f} on {len(self._val)} to validate on, with "
-            f"{count} photos enrolled; training has to beat that",
+            f"bundled model: recall@1 {found.recall:.3f} of {len(self._val)} looked up among "
+            f"{count} enrolled photos; training has to beat that",
             flush=True,
         )
 

@@ -143,4 +143,5 @@ def _demo(part: str) -> list[LabelledImage]:
 
 def _sign_test(wins: int, count: int) -> float:
     """The probability of so many wins or more in `count` fair tosses."""
-    return sum(math.comb(count, k) for k in range(wins, count + 1)) / 2**count
+    ways = sum(math.comb(count, k) for k in range(wins, count + 1))
+    return float(ways / 2**count)
