@@ -102,8 +102,9 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
         now = time.perf_counter()
-        # The first step of a span is compiled: it says nothing about the others.
-        if not self._first_of_span:
+        if self._first_of_span:
+            self._time.was_compiled(now - self._tick)
+        else:
             self._time.took(self._epoch, 1 / self._steps, now - self._tick)
         self._tick, self._first_of_span = now, False
         left = self._time.seconds(self._epoch, (batch + 1) / self._steps)

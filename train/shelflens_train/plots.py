@@ -71,7 +71,9 @@ def curves(metrics: dict[str, Any], path: Path, *, title: str) -> None:
     lowest = min([*recalls, bundled] if bundled >= 0 else recalls)
     # Recall ends at 1; a range of a tenth at least, or one photo would look like a cliff.
     bottom = max(0.0, min(lowest - 0.05, 0.88))
-    right.set_yticks([tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(bottom, 1) if tick <= 1])
+    right.set_yticks(
+        [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(bottom, 1) if tick <= 1]
+    )
     right.set_ylim(bottom, 1 + 0.04 * (1 - bottom))
     if kept or bundled >= 0 or head:
         right.legend(frameon=False, fontsize=8, loc="lower right")
