@@ -56,10 +56,10 @@ def with_views(split: Split, run: Path, *, side: int) -> Split:
         for index, item in enumerate(images):
             for number in range(count):
                 generator = np.random.default_rng([7, index, number])
-                other = images[generator.integers(len(images))]
+                backdrop = images[generator.integers(len(images))]
                 view = augmented(
                     bank.get(item.path),
-                    bank.get(other.path),
+                    bank.get(backdrop.path),
                     generator,
                     side=max(side, _SIDE),
                     strength=1.0,
