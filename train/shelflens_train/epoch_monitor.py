@@ -141,9 +141,10 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         if is_chief():
             self._folder.write(state, self.model, self._embedder)
         left = self._time.seconds(epoch, 1.0, validated=True)
+        bundled = f", bundled {state.bundled:.3f}" if state.bundled >= 0 else ""
         print(
             f"epoch {epoch + 1} ({self._phase.name}): loss {loss:.3f}, "
-            f"recall@1 {recall:.3f} (best {state.best:.3f}, bundled {state.bundled:.3f}), "
+            f"recall@1 {recall:.3f} (best {state.best:.3f}{bundled}), "
             f"{speed:.1f} photos/s, {clock(state.seconds)} so far"
             + ("" if left is None else f", about {clock(left)} left"),
             flush=True,

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from shelflens.dataset import LabelledImage
+from shelflens.files import atomic_writer
 from shelflens.progress import Progress
 from shelflens_train.augment import augmented
 from shelflens_train.photo_bank import PhotoBank
@@ -66,7 +67,9 @@ def with_views(split: Split, run: Path, *, side: int) -> Split:
                     flip=False,
                 )
                 path = folder / f"{index:05d}-{number}.jpg"
-                Image.fromarray(view).save(path, quality=92)
+                # At once: the other processes of a training make the same file.
+                with atomic_writer(path) as stream:
+                    Image.fromarray(view).save(stream, "JPEG", quality=92)
                 views.append(LabelledImage(path, item.product))
                 bar.update(len(views))
     return replace(split, val=[*split.val, *views], views=len(views))
