@@ -51,7 +51,8 @@ class Progress:
         """Tell how many are done; `note` is shown behind the bar."""
         self._last, self._note = done, note
         now = time.perf_counter()
-        if now >= self._next or (self._redrawn and done >= self._total):
+        # A log needs no line of a step that is done: its result follows.
+        if self._redrawn if done >= self._total else now >= self._next:
             self._next = now + (_REDRAW if self._redrawn else _NEXT_LINE)
             self._draw(done, note)
 

@@ -73,7 +73,7 @@ def test_the_verdict_is_by_photos_that_only_one_model_finds(
     assert written["comparison"]["verdict"] == word
     assert outcome(written, tmp_path) == status
     out, err = capsys.readouterr()
-    sentence = f"{word} than the bundled model: of {len(final)} held-out photos"
+    sentence = f"{word} than the bundled model: of {len(final)} held-out photos this run alone"
     assert sentence in (out if status == 0 else err)
     assert f"{np.mean(bundled):.3f}" in out
     assert f"{np.mean(final):.3f}" in out
@@ -120,8 +120,9 @@ def test_the_report_says_what_was_looked_up() -> None:
     card = ModelCard(name="shop", space="shop-0", size=96, dim=32)
     card.training.update({"photos": 7, "products": 3, "start_weights": "bundled"})
     text = markdown(metrics([1, 1, 0, 1], [1, 0, 0, 0], views=3), card)
-    assert "1 held-out photos and 3 synthetic views" in text
+    assert "1 held-out photo and 3 synthetic views" in text
     assert "they flatter" in text
     assert "| 0.250 | 0.750 |" in text
     plain = markdown(metrics([1, 1], [1, 0]), card)
+    assert "2 held-out photos" in plain
     assert "synthetic" not in plain

@@ -125,7 +125,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     words = command(photos, out, "--head-epochs", "1", "--epochs", "3", "--resume")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     state = out / "state" / "state.json"
-    until = time.monotonic() + 240
+    until = time.monotonic() + 500
     while time.monotonic() < until and process.poll() is None:
         if state.exists() and json.loads(state.read_text())["epoch"] >= 2:
             break

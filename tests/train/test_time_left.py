@@ -20,6 +20,14 @@ def test_time_to_the_end_is_work_left_at_the_speed_so_far() -> None:
     assert left.seconds(2, 1.0, validated=True) == pytest.approx(5.0)
 
 
+def test_a_step_that_is_compiled_anew_is_counted() -> None:
+    left = TimeLeft([10.0] * 4, validation=0.0, finish=0.0, compiled=[0, 2])
+    left.was_compiled(7.0)
+    left.took(0, 1.0, 10.0)
+    assert left.seconds(0, 1.0) == pytest.approx(30 + 7)
+    assert left.seconds(2, 0.5) == pytest.approx(15)
+
+
 def test_it_only_falls_at_a_steady_speed() -> None:
     left = TimeLeft([60.0, 90.0], validation=5.0, finish=20.0)
     seen = []
@@ -37,3 +45,5 @@ def test_larger_images_are_taken_to_cost_by_their_area() -> None:
     left = time_left(config, Split(items, items[:2], [], []), steps=100, gallery=4)
     left.took(0, 1.0, 64.0)
     assert left.seconds(2, 0.0) == pytest.approx(2 * 100, rel=0.01)
+    left.was_compiled(30.0)
+    assert left.seconds(1, 1.0) == pytest.approx(2 * 100 + 30, rel=0.01)

@@ -12,7 +12,7 @@ from shelflens.progress import Progress, clock
 from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig
 from shelflens_train.devices import is_chief
-from shelflens_train.evaluate import Retrieval, retrieval, retrieve, sample_per_product
+from shelflens_train.evaluate import retrieval, retrieve, sample_per_product
 from shelflens_train.phases import Phase
 from shelflens_train.photo_bank import PhotoBank
 from shelflens_train.split import Split
@@ -74,7 +74,7 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         """Measure the bundled model as the epochs will be: that is what they have to beat."""
         both = bundled.embed([*self._gallery, *self._val])
         count = len(self._gallery)
-        found: Retrieval = retrieve(
+        found = retrieve(
             both[:count],
             [item.product for item in self._gallery],
             both[count:],
@@ -82,8 +82,8 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self._state.bundled = found.recall
         print(
-            f"bundled model: recall@1 {found.recall:.3f} on {len(self._val)} to validate on, with "
-            f"{count} photos enrolled; training has to beat that",
+            f"bundled model: recall@1 {found.recall:.3f} of {len(self._val)} looked up among "
+            f"{count} enrolled photos; training has to beat that",
             flush=True,
         )
 
@@ -102,8 +102,9 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
         now = time.perf_counter()
-        # The first step of a span is compiled: it says nothing about the others.
-        if not self._first_of_span:
+        if self._first_of_span:
+            self._time.was_compiled(now - self._tick)
+        else:
             self._time.took(self._epoch, 1 / self._steps, now - self._tick)
         self._tick, self._first_of_span = now, False
         left = self._time.seconds(self._epoch, (batch + 1) / self._steps)
@@ -140,9 +141,10 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         if is_chief():
             self._folder.write(state, self.model, self._embedder)
         left = self._time.seconds(epoch, 1.0, validated=True)
+        bundled = f", bundled {state.bundled:.3f}" if state.bundled >= 0 else ""
         print(
             f"epoch {epoch + 1} ({self._phase.name}): loss {loss:.3f}, "
-            f"recall@1 {recall:.3f} (best {state.best:.3f}, bundled {state.bundled:.3f}), "
+            f"recall@1 {recall:.3f} (best {state.best:.3f}{bundled}), "
             f"{speed:.1f} photos/s, {clock(state.seconds)} so far"
             + ("" if left is None else f", about {clock(left)} left"),
             flush=True,

@@ -114,7 +114,7 @@ def judge(
         final=Found(
             retrieve(enrolled, products, queries, asked),
             once(queries, enrolled[first_rows]),
-            retrieval(final, studio, photos, bank).recall,
+            retrieval(final, studio, photos, bank, progress="demo store").recall,
         ),
         bundled=Found(
             retrieve(own_all, products, own_asked, asked),
@@ -124,8 +124,8 @@ def judge(
             ).recall,
         ),
         bundled_space=bundled.space,
-        one_photo_start=retrieval(start, firsts, split.val, bank).recall,
-        demo_store_start=retrieval(start, studio, photos, bank).recall,
+        one_photo_start=retrieval(start, firsts, split.val, bank, progress="start weights").recall,
+        demo_store_start=retrieval(start, studio, photos, bank, progress="start weights").recall,
     )
 
 
@@ -143,4 +143,5 @@ def _demo(part: str) -> list[LabelledImage]:
 
 def _sign_test(wins: int, count: int) -> float:
     """The probability of so many wins or more in `count` fair tosses."""
-    return sum(math.comb(count, k) for k in range(wins, count + 1)) / 2**count
+    ways = sum(math.comb(count, k) for k in range(wins, count + 1))
+    return float(ways / 2**count)

@@ -70,7 +70,11 @@ def curves(metrics: dict[str, Any], path: Path, *, title: str) -> None:
     recalls = [entry["val_recall_at_1"] for entry in history]
     lowest = min([*recalls, bundled] if bundled >= 0 else recalls)
     # Recall ends at 1; a range of a tenth at least, or one photo would look like a cliff.
-    right.set_ylim(max(0.0, min(lowest - 0.05, 0.88)), 1.02)
+    bottom = max(0.0, min(lowest - 0.05, 0.88))
+    right.set_yticks(
+        [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(bottom, 1) if tick <= 1]
+    )
+    right.set_ylim(bottom, 1 + 0.04 * (1 - bottom))
     if kept or bundled >= 0 or head:
         right.legend(frameon=False, fontsize=8, loc="lower right")
     figure.suptitle(title, fontsize=11, x=0.01, ha="left")

@@ -75,8 +75,8 @@ def validated_on(metrics: Metrics) -> str:
     """What was looked up, in words."""
     views = metrics["val_views"]
     photos = metrics["val_queries"] - views
-    parts = [f"{photos} held-out photos"] if photos else []
-    parts += [f"{views} synthetic views"] if views else []
+    parts = [f"{photos} held-out photo{'s' * (photos > 1)}"] if photos else []
+    parts += [f"{views} synthetic view{'s' * (views > 1)}"] if views else []
     return " and ".join(parts)
 
 

@@ -46,7 +46,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
     keep_memory()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
-    split = split_of(config)
+    split, bundled = split_of(config), BundledModel()
     with spread():
         weights, embedder = start_of(config.spec, config.weights)
         config = replace(config, weights=weights)
@@ -56,7 +56,6 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
         split = with_views(split, run, side=config.size)
         _report(split)
-        bundled = BundledModel()
         state = fit(embedder, split, config, run, bundled=bundled, teacher=teacher)
     return finish(embedder, split, state, config, run, bundled=bundled) if is_chief() else {}
 

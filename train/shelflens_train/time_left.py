@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shelflens_train.config import TrainConfig
+from shelflens_train.phases import phases, spans
 from shelflens_train.split import Split
 
 _STEP = 3.0
@@ -21,11 +22,24 @@ class TimeLeft:
         epochs: Work of the steps of each epoch.
         validation: Work of the validation after each.
         finish: Work after the last.
+        compiled: Epochs whose first step is compiled anew.
     """
 
-    def __init__(self, epochs: Sequence[float], *, validation: float, finish: float) -> None:
+    def __init__(
+        self,
+        epochs: Sequence[float],
+        *,
+        validation: float,
+        finish: float,
+        compiled: Sequence[int] = (),
+    ) -> None:
         self._epochs, self._validation, self._finish = list(epochs), validation, finish
+        self._compiled, self._compiling = list(compiled), 0.0
         self._done = self._seconds = 0.0
+
+    def was_compiled(self, seconds: float) -> None:
+        """A first step took so many seconds; it says nothing about the others."""
+        self._compiling = seconds
 
     def took(self, epoch: int, share: float, seconds: float) -> None:
         """A share of the steps of an epoch took so many seconds."""
@@ -45,7 +59,8 @@ class TimeLeft:
         epochs = len(self._epochs) - epoch - validated
         work = (1 - share) * self._epochs[epoch] + sum(self._epochs[epoch + 1 :])
         work += epochs * self._validation + self._finish
-        return work * self._seconds / self._done
+        starts = sum(start > epoch for start in self._compiled)
+        return work * self._seconds / self._done + starts * self._compiling
 
 
 def time_left(config: TrainConfig, split: Split, *, steps: int, gallery: int) -> TimeLeft:
@@ -69,4 +84,9 @@ def time_left(config: TrainConfig, split: Split, *, steps: int, gallery: int) ->
         ],
         validation=(gallery + val) * area,
         finish=finish * area,
+        compiled=[
+            start
+            for phase in phases(config)
+            for start, _ in spans(phase.start, phase.stop, config.side)
+        ],
     )
