@@ -164,7 +164,7 @@ def enrolled(page: Page, see: Any) -> Film:
     """A new product by camera, until it is found."""
     film = Film(page)
     scan(film, page)
-    film.keep("It is not there")
+    film.keep("Not this one")
     film.tap(page.get_by_role("button", name="None of these"))
     state(page, "adding")
     film.keep("The photo is the first")
