@@ -87,7 +87,9 @@ def main() -> None:
         cells = []
         for limit in LIMITS:
             shown = part & (scores >= limit)
-            cells.append(f"{same[shown].mean():.2f}/{len(set(asked[shown].tolist())) / (sets == name).sum():.2f}")
+            cells.append(
+                f"{same[shown].mean():.2f}/{len(set(asked[shown].tolist())) / (sets == name).sum():.2f}"
+            )
         print(f"{name}: same kind / products with any: {'  '.join(cells)}")
 
 

@@ -66,7 +66,7 @@ async function exportCatalog(client) {
  * What can be done with a product: confirm it, change it, delete it.
  * @param {Object} product
  * @param {Object} app `edit(edit, text)` makes a change and says so; `vector` of the photo that was asked
- *   about, or null; `change()` opens the form, or false
+ *   about, or null; `change()` opens the form, or false; `further` buttons
  */
 export function productActs(product, app) {
   const { id, name } = product;
@@ -76,6 +76,7 @@ export function productActs(product, app) {
     app.vector && act(".main", text.thisIsIt, confirm),
     app.change && act(".quiet", text.change, app.change),
     app.change && act(".quiet", text.remove, () => app.edit({ act: "remove", id }, text.removed({ name }))),
+    ...app.further,
   ].filter(Boolean);
   return acts.length ? el("div.acts", {}, ...acts) : null;
 }
