@@ -1,4 +1,4 @@
-"""The web app's camera: waiting for permission, light, zoom, turning, holding, continuous scanning."""
+"""The web app's camera: permission, light, zoom, turning, holding, continuous scanning."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ window.facing = [];
 MediaStreamTrack.prototype.getCapabilities = () => (
   { torch: true, zoom: { min: 1, max: 4, step: 0.5 } });
 MediaStreamTrack.prototype.applyConstraints = async ({ advanced }) => { set.push(advanced[0]); };
-navigator.mediaDevices.enumerateDevices = async () => [{ kind: "videoinput" }, { kind: "videoinput" }];
+const device = { kind: "videoinput" };
+navigator.mediaDevices.enumerateDevices = async () => [device, device];
 const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
 navigator.mediaDevices.getUserMedia = (wanted) => {
   facing.push(wanted.video.facingMode.ideal);
