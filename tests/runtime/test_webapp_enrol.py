@@ -164,8 +164,8 @@ def test_confirm_change_delete_and_undo(
     page = opened()
     page.click("#shutter")
     state(page, "answered")
-    if not page.locator(".hero").count():  # not sure, or unknown: the nearest can be confirmed
-        page.locator(".choices button, .carousel .card").first.click()
+    if not page.locator(".hero").count():  # not sure or unknown: the nearest can be confirmed
+        page.locator("#answer :is(.choices .row, .carousel .card)").first.click()
     page.get_by_role("button", name="This is it").click()
     expect(page.locator("#said")).to_contain_text("The photo now belongs to")
     assert Catalog.open(exported(page, tmp_path / "1.catalog")).provenance.confirmed == 1
