@@ -5,7 +5,7 @@ import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
 import { fuse, meanOf } from "./fuse.js";
-import { isSharp, sharpness } from "./photo_check.js";
+import { isSharp, knownIn, sharpness } from "./photo_check.js";
 import { toInput } from "./photo.js";
 import { Shop } from "./shop.js";
 
@@ -93,12 +93,12 @@ class Recognizer {
     const pixels = await toInput(photo, this.app.model.size);
     const sharp = isSharp(sharpness(pixels, this.app.model.size));
     const vector = await this.embed(pixels);
-    const { decision, matches } = this.catalog.answer(vector, 1);
     const codes = numbers.map((number) => {
       const owner = this.barcodes.owner(number);
       return { number: printed(number), known: owner === null ? null : this.#described({ index: owner, score: 1 }) };
     });
-    return { sharp, vector, codes, known: decision === "unknown" ? null : this.#described(matches[0]) };
+    const known = knownIn(this.catalog.answer(vector, 1));
+    return { sharp, vector, codes, known: known && this.#described(known) };
   }
 
   /**
