@@ -12,12 +12,12 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:${PYTHON} AS serve-install
 COPY --from=wheel /wheels /wheels
 RUN python -m venv /opt/shelflens \
-    && /opt/shelflens/bin/pip install --no-cache-dir "$(echo /wheels/*.whl)[serve,phone,sign,fast]"
+    && /opt/shelflens/bin/pip install --no-cache-dir "$(echo /wheels/*.whl)[serve,phone,barcode,sign,fast]"
 
 FROM python:${PYTHON} AS watch-install
 COPY --from=wheel /wheels /wheels
 RUN python -m venv /opt/shelflens \
-    && /opt/shelflens/bin/pip install --no-cache-dir "$(echo /wheels/*.whl)[camera,mqtt,sign,fast]"
+    && /opt/shelflens/bin/pip install --no-cache-dir "$(echo /wheels/*.whl)[camera,mqtt,barcode,sign,fast]"
 
 FROM python:${PYTHON} AS base
 RUN useradd --system --uid 10001 --groups video --no-create-home --home-dir /data shelflens

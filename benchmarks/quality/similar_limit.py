@@ -87,7 +87,8 @@ def main() -> None:
         cells = []
         for limit in LIMITS:
             shown = part & (scores >= limit)
-            cells.append(f"{same[shown].mean():.2f}/{len(set(asked[shown].tolist())) / (sets == name).sum():.2f}")
+            kept = len(set(asked[shown].tolist())) / (sets == name).sum()
+            cells.append(f"{same[shown].mean():.2f}/{kept:.2f}")
         print(f"{name}: same kind / products with any: {'  '.join(cells)}")
 
 

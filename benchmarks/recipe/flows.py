@@ -2,10 +2,10 @@
 
     python -m benchmarks.recipe.flows
 
-writes flows.json and flows.md, and a strip per flow (flow-enrol.jpg, ...): enrol by camera, confirm,
-undo, offline, export, and import in Python. In headless Chromium, with a camera that shows demo
-photos, on the web app of the demo store without one product. Seconds are those of the page: the
-script's hand types at once and turns the product at once. Two minutes.
+writes flows.json and flows.md, and a strip per flow (flow-enrol.jpg, ...): enrol by camera,
+confirm, undo, offline, export, and import in Python. In headless Chromium, with a camera that shows
+demo photos, on the web app of the demo store without one product. Seconds are those of the page:
+the script's hand types at once and turns the product at once. Two minutes.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def enrolled(page: Page, see: Any) -> Film:
     """A new product by camera, until it is found."""
     film = Film(page)
     scan(film, page)
-    film.keep("It is not there")
+    film.keep("Not this one")
     film.tap(page.get_by_role("button", name="None of these"))
     state(page, "adding")
     film.keep("The photo is the first")
@@ -242,7 +242,7 @@ def imported(store: Path, work: Path) -> Film:
         typed = line.replace("shelflens", f"{sys.executable} -m shelflens", 1)
         done = subprocess.run(
             typed, shell=True, cwd=work, capture_output=True, text=True, check=True
-        )  # noqa: S602
+        )
         screen += [f"$ {line}", *done.stdout.rstrip().splitlines(), ""]
     film.seconds = time.monotonic() - film.began
     film.frames.append((terminal(screen), "The phone's catalog"))

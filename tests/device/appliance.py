@@ -83,8 +83,8 @@ def try_appliance(name: str, suite: str, wheel: Path) -> None:
 
 def _new_card(machine: Machine) -> None:
     """What Imager leaves: a user pi, and nothing of ours."""
-    for path in ("opt/shelflens", "var/lib/shelflens", "etc/shelflens", "home/pi"):
-        shutil.rmtree(machine.root / path, ignore_errors=True)
+    for folder in ("opt/shelflens", "var/lib/shelflens", "etc/shelflens", "home/pi"):
+        shutil.rmtree(machine.root / folder, ignore_errors=True)
     for pattern in ("shelflens*", "multi-user.target.wants"):
         for path in (machine.root / "etc/systemd/system").glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -102,7 +102,7 @@ def _new_card(machine: Machine) -> None:
 
 def _back_office(machine: Machine) -> None:
     """Part 2 of the guide, on this machine: a signed catalog, and its key on the Pi."""
-    office = machine.outside("office")  # of this machine: only the four files are copied
+    office = machine.outside("office")  # of this machine: only three files are copied
     office.mkdir()
     with (DEMO / "studio.csv").open(newline="", encoding="utf-8") as stream:
         rows = sorted(csv.DictReader(stream), key=lambda row: row["product"] != SHOWN)
@@ -140,8 +140,8 @@ def _judge(machine: Machine) -> None:
     )  # fmt: skip
     ours = [line for line in done.stderr.splitlines() if "shelflens" in line]
     _expect(not ours, f"systemd-analyze: {ours}")
-    said = machine.run("id", "--groups", "--name", "pi").split()
-    _expect("shelflens" in said, f"pi is in the groups {said}")
+    groups = machine.run("id", "--groups", "--name", "pi").split()
+    _expect("shelflens" in groups, f"pi is in the groups {groups}")
 
 
 def _command(machine: Machine, unit: str) -> list[str]:

@@ -83,7 +83,7 @@ def test_deltas_have_the_bytes_of_python(js: str, tmp_path: Path) -> None:
 def test_back_and_forth_and_between_unlike_catalogs(js: str, tmp_path: Path) -> None:
     """Order, rows that go, a catalog without products, other tables, an index of ids."""
     rng = np.random.default_rng(0)
-    paths = []
+    paths: list[Path] = []
 
     def made(ids: list[str], **more: Any) -> None:
         vectors = rng.normal(size=(len(ids), 6)).astype(np.float32)

@@ -164,8 +164,8 @@ def test_confirm_change_delete_and_undo(
     page = opened()
     page.click("#shutter")
     state(page, "answered")
-    if page.locator(".carousel .card").count() and not page.locator(".hero").count():
-        page.locator(".carousel .card").first.click()  # unknown: the nearest can be confirmed
+    if not page.locator(".hero").count():  # not sure or unknown: the nearest can be confirmed
+        page.locator("#answer :is(.choices .row, .carousel .card)").first.click()
     page.get_by_role("button", name="This is it").click()
     expect(page.locator("#said")).to_contain_text("The photo now belongs to")
     assert Catalog.open(exported(page, tmp_path / "1.catalog")).provenance.confirmed == 1
@@ -407,9 +407,7 @@ null
 """
 
 
-def test_a_barcode_is_read_checked_and_kept(
-    opened: Callable[..., Page], tmp_path: Path
-) -> None:
+def test_a_barcode_is_read_checked_and_kept(opened: Callable[..., Page], tmp_path: Path) -> None:
     page = opened()
     worker = page.workers[0]
     worker.evaluate(DETECTOR)

@@ -30,7 +30,7 @@ def gtin(text: str) -> str | None:
 
 def printed(number: str) -> str:
     """A number of 14 digits as it stands below its bars: 8, 13 or 14 digits."""
-    return number.removeprefix("000000") if number.startswith("000000") else number.removeprefix("0")
+    return number[6:] if number.startswith("000000") else number.removeprefix("0")
 
 
 def check_digit(digits: str) -> str:

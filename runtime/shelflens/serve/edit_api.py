@@ -85,9 +85,7 @@ class EditApi:
         known(request.query_params)
         async with receive_form(request, self._api.settings, self._api.budget) as form:
             photo = _single(form.photos)
-            found = await self._api.lookups.run(
-                lambda resources: photo_barcodes(resources, photo)
-            )
+            found = await self._api.lookups.run(lambda resources: photo_barcodes(resources, photo))
         return as_json(found.to_dict())
 
     async def add(self, request: Request) -> Response:

@@ -42,7 +42,7 @@ export default {
   shutter: "Escanear este producto",
   photo: "Foto",
   photoLong: "Elegir una foto",
-  again: "Escanear otra vez",
+  again: "Escanear otro",
   back: "Atrás",
   product: "Producto",
   another: "Otra foto",

@@ -242,10 +242,10 @@ async function showAnswer(answer) {
     await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
     byId("spoken").textContent = say.spoken.ambiguous({ names: anyOf(answer.candidates.map((product) => product.name)) });
-    put(() => [...choiceCard(answer, actions(), fusedNote(answer)), moreButton(), noneButton()]);
+    put(() => [...choiceCard(answer, actions(), fusedNote(answer)), further()]);
   } else {
     byId("spoken").textContent = say.spoken.unknown;
-    put(() => [...unknownCard(answer, actions(), fusedNote(answer)), moreButton(), noneButton()]);
+    put(() => [...unknownCard(answer, actions(), fusedNote(answer)), further()]);
   }
   performance.mark("answered");
 }
@@ -259,9 +259,8 @@ async function showProduct(product, texts) {
       edit: makeEdit,
       addPhotos: listing && (() => editing.begin(null, { id: product.id, name: product.name })),
       change: listing && (() => put((again) => changeForm(product, { edit: makeEdit, back: again }))),
+      further: vector && shown.length === 1 ? [moreButton(), noneButton()] : [],
     }),
-    vector && shown.length === 1 ? moreButton() : null,
-    vector && shown.length === 1 ? noneButton() : null,
     carousel(say.similar, similar, actions(back)),
   ]);
 }
@@ -275,6 +274,8 @@ function moreButton() {
   if (certain || vectors.length >= MAX_PHOTOS) return null;
   return el("button.quiet", { type: "button", onclick: () => scanMore(last) }, say.moreShots);
 }
+
+const further = () => el("div.acts", {}, moreButton(), noneButton());
 
 const noneButton = () =>
   el("button.quiet", { type: "button", onclick: addAsked }, say.edit.none);

@@ -27,7 +27,7 @@ export function shownAttributes(attributes, tag = locale) {
     const isPrice = lower === "price" || lower.endsWith("_price");
     const by = keys.get(isPrice ? "currency" : `${lower}_unit`);
     const measure = isPrice ? priceIn : amountIn;
-    const [, number = text, own] = /^(\S+)\s*([^\d\s].*)$/.exec(text.trim()) ?? [];
+    const [, number = text, own] = /^([\d.,]+)\s*([^\d\s.,].*)$/.exec(text.trim()) ?? [];
     const known = own ? measure(number, own, tag) : by && measure(number, attributes[by], tag);
     if (known && by && !own) used.add(by);
     shown.push([key, known || text]);

@@ -68,7 +68,7 @@ async function exported(download, content) {
  * What can be done with a product: confirm it, add photos, change it, delete it.
  * @param {Object} product
  * @param {Object} app `edit(edit, text)` makes a change and says so; `vector` of the photo that was asked
- *   about, or null; `addPhotos()` begins to, `change()` opens the form, or false
+ *   about, or null; `addPhotos()` begins to, `change()` opens the form, or false; `further` buttons
  */
 export function productActs(product, app) {
   const { id, name } = product;
@@ -79,6 +79,7 @@ export function productActs(product, app) {
     app.addPhotos && act(".quiet", text.addPhotos, app.addPhotos),
     app.change && act(".quiet", text.change, app.change),
     app.change && act(".quiet", text.remove, () => app.edit({ act: "remove", id }, text.removed({ name }))),
+    ...app.further,
   ].filter(Boolean);
   return acts.length ? el("div.acts", {}, ...acts) : null;
 }

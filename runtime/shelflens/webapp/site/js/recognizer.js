@@ -93,11 +93,11 @@ class Recognizer {
     const pixels = await toInput(photo, this.app.model.size);
     const sharp = isSharp(sharpness(pixels, this.app.model.size));
     const vector = await this.embed(pixels);
-    const known = knownIn(this.catalog.answer(vector, 1));
     const codes = numbers.map((number) => {
       const owner = this.barcodes.owner(number);
       return { number: printed(number), known: owner === null ? null : this.#described({ index: owner, score: 1 }) };
     });
+    const known = knownIn(this.catalog.answer(vector, 1));
     return { sharp, vector, codes, known: known && this.#described(known) };
   }
 

@@ -101,11 +101,12 @@ function verdict(kind, title, why, photo) {
 
 function row(product, actions, onclick) {
   const shown = shownAttributes(product.attributes);
-  return rowOf(product, actions, onclick, shown.map(([, value]) => value).join(" · "));
+  const values = shown.map(([, value]) => el("bdi", {}, value));
+  return rowOf(product, actions, onclick, ...values.flatMap((value) => [" · ", value]).slice(1));
 }
 
-/** A product in a list of rows. */
-export function rowOf(product, actions, onclick, note) {
+/** A product in a list of rows. @param {...(string|Node)} note below its name */
+export function rowOf(product, actions, onclick, ...note) {
   return el(
     "button.row",
     { type: "button", onclick },
@@ -114,7 +115,7 @@ export function rowOf(product, actions, onclick, note) {
       "span.texts",
       {},
       el("span.name", {}, el("bdi", {}, product.name)),
-      el("span.note", {}, el("bdi", {}, note)),
+      el("span.note", {}, ...note),
     ),
   );
 }
