@@ -105,6 +105,21 @@ def adaptation_matrix(
         return np.eye(dim)
     wide = embeddings.astype(np.float64)
     apart = (wide - wide.mean(axis=1, keepdims=True)).reshape(-1, dim)
+    return matrix_of_scatter(apart, freedom, power=power, ridge=ridge)
+
+
+def matrix_of_scatter(
+    apart: NDArray[np.float64], freedom: int, *, power: float = POWER, ridge: float = RIDGE
+) -> NDArray[np.float64]:
+    """`adaptation_matrix` from images less the mean of their group, float64 [n, d].
+
+    Args:
+        apart: The deviations.
+        freedom: Degrees of freedom, above 0: images less groups.
+        power: As there.
+        ridge: As there.
+    """
+    dim = apart.shape[1]
     scatter = apart.T @ apart / freedom
     mean = float(np.trace(scatter)) / dim
     if mean <= 0:

@@ -58,12 +58,15 @@ class ConfusionPair:
         return {**vars(self), "examples": [str(result.path) for result in self.examples]}
 
 
-def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[ConfusionPair]:
+def confusion_pairs(
+    catalog: Catalog, results: Sequence[QueryResult], *, closest: bool = True
+) -> list[ConfusionPair]:
     """Pairs with mistakes or ambiguous answers, and those whose images are closest.
 
     Args:
         catalog: With two products or more.
         results: Queries of enrolled products.
+        closest: Whether the closest pairs without mistakes are looked for, among all products.
 
     Returns:
         The most mistaken first, then the most ambiguous, then the most similar.
@@ -80,7 +83,8 @@ def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[Co
         if result.decision == "ambiguous":
             ambiguous[_ordered(result.matches[0].id, result.matches[1].id)] += 1
     ids = list(index_of)
-    close = {_ordered(ids[a], ids[b]) for a, b in _closest(directions, min_similarity)}
+    nearest = _closest(directions, min_similarity) if closest else []
+    close = {_ordered(ids[a], ids[b]) for a, b in nearest}
     found = []
     for first, second in sorted({_ordered(*ways) for ways in mistakes} | set(ambiguous) | close):
         there, back = mistakes.get((first, second), []), mistakes.get((second, first), [])
