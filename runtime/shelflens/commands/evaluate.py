@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     row_paths: list[Path] = []
     how = ""
     if catalog is None:
-        catalog, enrolled, _, how = build_reported(
+        catalog, enrolled, _, how, _ = build_reported(
             embedder, gallery, source=args.gallery, adapt=args.adapt
         )
         row_paths = [image.path for image in enrolled]

@@ -1,10 +1,10 @@
 """Images with a probable wrong label: they look like another product and not like their own.
 
 Each image is compared with all the rest, enrolled images and queries. Its label is doubted when the
-nearest image of another product is nearer than that of its own by half of what usually lies between
-the two, when it is as near to that product as most of its own images are, and when all its five
+nearest image of another product is nearer than that of its own by what usually lies between the
+two, when it is as near to that product as most of its own images are, and when all its five
 nearest are of it (editing by nearest neighbours, Wilson 1972). With labels swapped between
-look-alikes on purpose, 19 of 20 that are named are wrong (benchmarks.quality.label_errors); an odd
+look-alikes on purpose, those named are wrong (benchmarks/quality/label_errors.py); an odd
 photo, such as the back of a pack, is not as near to another product as that product's own. A
 product with a single image is never doubted, nor is one suggested that has fewer than five; a burst
 of images that all carry the same wrong label is not seen.
@@ -28,7 +28,7 @@ MIN_VOTES = NEIGHBOURS
 """Of the five nearest, those that must be of the suggested product."""
 TYPICAL = 0.25
 """Quantile of how near a product's own images are to each other: the image must be that near."""
-MIN_GAP = 0.5
+MIN_GAP = 1.0
 """How much nearer the suggested product must be, as a share of the usual gap between the own
 product and its nearest rival."""
 _BLOCK = 256

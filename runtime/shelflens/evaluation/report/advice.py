@@ -48,8 +48,11 @@ def advise(evaluation: Evaluation, sources: Sources | None = None) -> list[Advic
         evaluation: What was found.
         sources: For the commands; without them there are none.
     """
-    steps = [_labels, _photos, _merge, _tell_apart, _more_photos, _calibrate, _train, _enrol, _test]
+    steps = [_labels, _photos, _merge, _tell_apart, _more_photos, _calibrate]
     found = [advice for step in steps if (advice := step(evaluation, sources)) is not None]
+    trained = _train(evaluation, sources, left=not any(a.section != "label-errors" for a in found))
+    rest = [trained, _enrol(evaluation, sources), _test(evaluation, sources)]
+    found += [advice for advice in rest if advice is not None]
     if sources is None or not any(advice.command for advice in found):
         return found
     if command := sources.build():
@@ -182,19 +185,27 @@ def _calibrate(evaluation: Evaluation, sources: Sources | None) -> Advice | None
     return None
 
 
-def _train(evaluation: Evaluation, sources: Sources | None) -> Advice | None:
+def _train(evaluation: Evaluation, sources: Sources | None, *, left: bool) -> Advice | None:
+    """Where it would gain more than noise; or, said so, where nothing else is `left`."""
     trial, right = evaluation.trials.training, evaluation.enrolled.recall_at_1
     wrong = Share(right.of - right.count, right.of)
-    if trial is None or not trial.helps or wrong.interval[0] <= MAX_WRONG:
+    if trial is None or wrong.interval[0] <= MAX_WRONG or not (trial.helps or left):
         return None
+    if trial.helps:
+        gain = _change(trial, "have the right product first")
+    else:
+        low, high = 100 * trial.low, 100 * trial.high
+        gain = (
+            f"{percent(trial.after)} have the right product first, now {percent(trial.before)} "
+            f"({trial.queries} photos; likely {low:+.1f} to {high:+.1f} points: no sure gain)"
+        )
     return Advice(
-        "Train on your products",
+        "Train on your products" if trial.helps else "Training is what is left to try",
         f"{percent(wrong.value)} of the photos have another product first. What training might "
         "gain is estimated by its cheapest part, a linear layer learnt on the catalog's photos and "
         "two thirds of the test photos. Of the remaining third, "
-        f"{_change(trial, 'have the right product first')}. Training changes the whole network and "
-        "may gain more, or nothing: shelflens train measures it on photos that it "
-        "holds out. Test the new model with new photos.",
+        f"{gain}. Training changes the whole network and may gain more, or nothing: shelflens "
+        "train measures it on photos that it holds out. Test the new model with new photos.",
         "figures",
         sources.train() if sources else "",
     )
