@@ -15,7 +15,6 @@ from shelflens.catalog.neighbours import (
     RISE,
     TYPICAL,
     default_calibration,
-    look_alikes,
     mean_nearest,
 )
 from shelflens.catalog.posterior import Posterior
@@ -64,16 +63,3 @@ def test_look_alikes_make_the_default_more_careful_and_a_posterior_of_the_card_s
     assert offsets[0] < offsets[1]
     measured = {"posterior": asdict(Posterior(12.0, 4.0, 5.0, 0.0))}
     assert default_calibration(alike, measured) == Calibration.from_dict(measured)
-
-
-def test_look_alikes_are_named_and_others_are_not() -> None:
-    rows = np.eye(4, 16, dtype=np.float32)
-    assert look_alikes(Catalog(["a", "b", "c", "d"], rows, space="s")) == ""
-    assert look_alikes(Catalog(["a"], rows[:1], space="s")) == ""
-    near = rows.copy()
-    near[1] = near[0] + 0.5 * near[1]
-    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("  2 products look alike (")
-    near[1] = near[0]
-    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("  2 products have the picture of another (")
