@@ -64,10 +64,8 @@ class NeededPhotos:
             verb = "is" if self.unlike_rows == 1 else "are"
             reasons.append(f"{self.unlike_rows} of them {verb} like none of its photos there")
         verb = "was" if self.recovered == 1 else "were"
-        reasons.append(
-            f"with photos like the {_shown(len(self.proposed))} added, {self.recovered} more of "
-            f"the rest {verb} found"
-        )
+        added = f"with photos like the {_shown(len(self.proposed))} added"
+        reasons.append(f"{added}, {self.recovered} more {verb} found")
         return "; ".join(reasons)
 
     def to_dict(self) -> dict[str, Any]:
