@@ -191,6 +191,8 @@ def test_training_is_proposed_where_a_layer_helps_and_said_to_be_unsure_where_no
     alone = replace(evaluation, trials=trials, needed_photos=[], label_errors=[])
     assert _titles(advise(alone)) == "Training is what is left to try"
     assert "no sure gain" in advise(alone)[0].text
+    loses = replace(none, low=-0.05, high=-0.01)
+    assert advise(replace(alone, trials=replace(trials, training=loses))) == []
     good = evaluate(store(spread=0.2), queries(spread=0.2))
     assert "rain" not in _titles(advise(good))
 

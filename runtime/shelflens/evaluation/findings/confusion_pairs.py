@@ -59,20 +59,25 @@ class ConfusionPair:
 
 
 def confusion_pairs(
-    catalog: Catalog, results: Sequence[QueryResult], *, closest: bool = True
+    catalog: Catalog,
+    results: Sequence[QueryResult],
+    *,
+    directions: NDArray[np.float32] | None = None,
+    closest: bool = True,
 ) -> list[ConfusionPair]:
     """Pairs with mistakes or ambiguous answers, and those whose images are closest.
 
     Args:
         catalog: With two products or more.
         results: Queries of enrolled products.
+        directions: `mean_directions` of the catalog, if they are known.
         closest: Whether the closest pairs without mistakes are looked for, among all products.
 
     Returns:
         The most mistaken first, then the most ambiguous, then the most similar.
     """
     index_of = {product: index for index, product in enumerate(catalog.ids)}
-    directions = np.stack([catalog.mean_direction(index) for index in range(len(catalog))])
+    directions = mean_directions(catalog) if directions is None else directions
     min_similarity = _similar_from(directions)
     mistakes: dict[tuple[str, str], list[QueryResult]] = {}
     queries = Counter(result.item.product for result in results)
@@ -111,6 +116,11 @@ def confusion_pairs(
             )
         )
     return sorted(found, key=lambda pair: (-pair.mistakes, -pair.ambiguous, -pair.similarity))
+
+
+def mean_directions(catalog: Catalog) -> NDArray[np.float32]:
+    """The mean direction of every product, float32 [p, d]."""
+    return np.stack([catalog.mean_direction(index) for index in range(len(catalog))])
 
 
 def _remedy(similar: bool, there: int, back: int, queries: int) -> Remedy:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.findings.confusion_pairs import Remedy, confusion_pairs
+from shelflens.evaluation.findings.confusion_pairs import Remedy, confusion_pairs, mean_directions
 from shelflens.evaluation.findings.enrolled_photos import enrolment
 from shelflens.evaluation.measure.query_results import QueryResult
 from shelflens.evaluation.measure.trial import FOLDS, Trial, compare, folds
@@ -22,24 +23,33 @@ def pair_trials(
 ) -> dict[Remedy, Trial | None]:
     """A trial of each remedy; None where no pair asks for it."""
     photographed: tuple[Remedy, ...] = ("tell apart", "more photos")
-    found: dict[Remedy, Trial | None] = {"merge": _merged(catalog, results)}
+    directions = mean_directions(catalog)
+    found: dict[Remedy, Trial | None] = {"merge": _merged(catalog, directions, results)}
     for remedy in photographed:
-        choose = partial(_further, catalog, remedy)
+        choose = partial(_further, catalog, directions, remedy)
         found[remedy], _ = enrolment(catalog, results, unknowns, choose)
     return found
 
 
 def _pairs(
-    catalog: Catalog, results: Sequence[QueryResult], remedy: Remedy
+    catalog: Catalog,
+    directions: NDArray[np.float32],
+    results: Sequence[QueryResult],
+    remedy: Remedy,
 ) -> list[tuple[str, str]]:
-    pairs = confusion_pairs(catalog, results, closest=False)
+    pairs = confusion_pairs(catalog, results, directions=directions, closest=False)
     return [(pair.first, pair.second) for pair in pairs if pair.remedy == remedy]
 
 
-def _further(catalog: Catalog, remedy: Remedy, results: Sequence[QueryResult]) -> list[QueryResult]:
+def _further(
+    catalog: Catalog,
+    directions: NDArray[np.float32],
+    remedy: Remedy,
+    results: Sequence[QueryResult],
+) -> list[QueryResult]:
     """Up to three queries of each product of such a pair; of the confused one alone, where photos
     of it are what is missing."""
-    pairs = _pairs(catalog, results, remedy)
+    pairs = _pairs(catalog, directions, results, remedy)
     products = {product for pair in pairs for product in pair[: 1 + (remedy == "tell apart")]}
     chosen = []
     for product in sorted(products):
@@ -49,7 +59,9 @@ def _further(catalog: Catalog, remedy: Remedy, results: Sequence[QueryResult]) -
     return chosen
 
 
-def _merged(catalog: Catalog, results: Sequence[QueryResult]) -> Trial | None:
+def _merged(
+    catalog: Catalog, directions: NDArray[np.float32], results: Sequence[QueryResult]
+) -> Trial | None:
     """Queries of the products of such pairs: right first, and right or its partner first."""
     parts = folds([result.item.product for result in results])
     before: list[bool] = []
@@ -57,7 +69,7 @@ def _merged(catalog: Catalog, results: Sequence[QueryResult]) -> Trial | None:
     for part in range(FOLDS):
         learnt = [results[index] for index in np.flatnonzero(parts != part).tolist()]
         partners: dict[str, set[str]] = {}
-        for first, second in _pairs(catalog, learnt, "merge") if learnt else []:
+        for first, second in _pairs(catalog, directions, learnt, "merge") if learnt else []:
             partners.setdefault(first, set()).add(second)
             partners.setdefault(second, set()).add(first)
         for index in np.flatnonzero(parts == part).tolist():

@@ -25,6 +25,9 @@ POWER = 0.5
 MIN_PAIRS = 10
 """Images beyond the first of their product, from which their scatter says anything."""
 
+MAX_ROWS = 200_000
+"""Rows up to which it is tried: deviations are kept in double precision."""
+
 Floats = NDArray[np.float32]
 
 
@@ -36,8 +39,10 @@ def training_gain(catalog: Catalog, results: Sequence[QueryResult]) -> Trial | N
         results: Queries of enrolled products.
 
     Returns:
-        None where products have too few images to learn from.
+        None where products have too few images to learn from, or the catalog too many.
     """
+    if catalog.row_count > MAX_ROWS:
+        return None
     rows = catalog.adaptation.undone(catalog.vectors)
     queries = np.stack([result.vector for result in results])
     products = [result.item.product for result in results]

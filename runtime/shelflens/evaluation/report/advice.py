@@ -189,7 +189,9 @@ def _train(evaluation: Evaluation, sources: Sources | None, *, left: bool) -> Ad
     """Where it would gain more than noise; or, said so, where nothing else is `left`."""
     trial, right = evaluation.trials.training, evaluation.enrolled.recall_at_1
     wrong = Share(right.of - right.count, right.of)
-    if trial is None or wrong.interval[0] <= MAX_WRONG or not (trial.helps or left):
+    if trial is None or wrong.interval[0] <= MAX_WRONG:
+        return None
+    if trial.harms or not (trial.helps or left):
         return None
     if trial.helps:
         gain = _change(trial, "have the right product first")
