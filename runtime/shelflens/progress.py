@@ -103,7 +103,7 @@ class ProgressBars:
         """Tell how many of a step are done; another name begins another line."""
         if name != self._name:
             self._stack.close()
-            unit = "catalogs" if name == "fewer photos" else "photos"
+            unit = {"fewer photos": "catalogs", "trying advice": "trials"}.get(name, "photos")
             self._bar = self._stack.enter_context(Progress(name, total, unit=unit))
             self._name = name
         if self._bar is not None:

@@ -17,7 +17,7 @@ from benchmarks.quality.shops.stock import Shop
 from shelflens import Calibration, Embedder
 from shelflens.calibration.scores import Scores
 from shelflens.catalog.adapt import VIEWS
-from shelflens.catalog.goods import Goods, Rise
+from shelflens.catalog.default_calibration import Goods, Rise
 from shelflens.catalog.posterior import Posterior
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.model.embedder import BUNDLED_MODEL

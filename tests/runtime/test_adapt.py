@@ -79,9 +79,17 @@ def test_power_0_changes_nothing() -> None:
 
 
 def test_left_out_images_are_not_found_by_their_own_row() -> None:
-    images = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 3]]
+    apart = np.eye(4)[[0, 0, 1, 2, 3]]
+    apart[1, 1] = 0.5
+    images = _unit(apart)
     assert left_out_recall(images, list("aabbc"), Adaptation()) == LeftOut(4, 2, 2, 0)
     assert left_out_recall(images, list("abcde"), Adaptation()) == LeftOut(0, 0, 0, 0)
+
+
+def test_a_copy_says_nothing_of_a_left_out_image() -> None:
+    images = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2]]
+    assert left_out_recall(images, list("aabbb"), Adaptation()) == LeftOut(3, 0, 0, 0)
+    assert left_out_recall(images[:4], list("aabb"), Adaptation()).asked == 0
 
 
 def test_many_left_out_images_are_asked_in_part() -> None:

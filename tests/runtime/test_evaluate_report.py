@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -20,8 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shelflens import Calibration, Catalog, Embedder, build_catalog
-from shelflens.catalog.posterior import Posterior, closeness
+from shelflens import Catalog, Embedder, build_catalog
 from shelflens.cli import main
 from shelflens.dataset import read_dataset
 from shelflens.evaluation.evaluate import evaluate
@@ -87,7 +85,7 @@ def test_the_figures_are_those_of_a_plain_loop(values: dict[str, Any]) -> None:
 def test_json_keeps_the_contract(values: dict[str, Any]) -> None:
     assert values["format"] == 1
     assert {"advice", "enrolled", "unknown", "leave_one_out", "reliability"} <= set(values)
-    assert {"k_shot_curve", "gain", "needed_photos", "confusion_pairs"} <= set(values)
+    assert {"k_shot_curve", "trials", "needed_photos", "confusion_pairs"} <= set(values)
     assert {"label_errors", "not_rejected", "by_product", "by_attribute"} <= set(values)
     assert len(values["by_product"]) == values["products"] == values["rows"] == 30
     assert {row["column"] for row in values["by_attribute"]} == {"brand", "category"}
@@ -160,28 +158,9 @@ def test_a_catalog_without_photos_makes_a_report(run: Run, out: Path, tmp_path: 
     assert 0 < shown[0] <= shown[1]
 
 
-def test_proposed_photos_can_be_enrolled(run: Run, tmp_path: Path) -> None:
-    path, out = tmp_path / "store.catalog", tmp_path / "report"
-    # A photo is nearer to another one than to a studio image, which an adapted row makes up for.
-    run("catalog", "build", DEMO / "studio.csv", "--adapt", "off", "--out", path)
-    catalog, photos = Catalog.open(path), read_dataset(DEMO / "photos.csv")
-    _, vectors = Embedder.open().embed_many(photos.paths)
-    scores = np.array([matches[0].score for matches in catalog.match_many(vectors, 1)])
-    offset = 40.0 * float(closeness(np.median(scores)))  # half of the photos are not found
-    catalog.with_calibration(Calibration(Posterior(40.0, offset, 0.0, 0.0))).save(path)
-    words = ["--catalog", path, "--queries", DEMO / "photos.csv", "--out", out]
-    assert run("evaluate", *words)[0] == 0
-    with (out / "enrol.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert rows
-    before = Catalog.open(path).row_count
-    assert run("catalog", "add", path, out / "enrol.csv")[0] == 0
-    assert Catalog.open(path).row_count == before + len(rows)
-    assert Catalog.open(path).ids == read_dataset(DEMO / "studio.csv").labels
-
-
 def test_a_later_report_removes_old_proposals(tmp_path: Path) -> None:
-    (tmp_path / "enrol.csv").write_text("path,product\n")
+    for name in ("enrol.csv", "new-products.csv"):
+        (tmp_path / name).write_text("path,product\n")
     write_report(evaluate(store(spread=0.2), queries(spread=0.2)), tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["report.html", "report.json", "report.md"]

@@ -1,80 +1,76 @@
-"""The default calibration of a catalog, by its goods."""
+"""The line that `catalog build` prints about its goods: only what left-out images prove."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
-from shelflens import Calibration, Catalog
-from shelflens.catalog.goods import KNOWN_FROM, Goods, Rise, default_calibration
-from shelflens.catalog.neighbours import TYPICAL, mean_nearest
-from shelflens.catalog.posterior import Posterior
+from shelflens import Catalog
+from shelflens.catalog.goods import goods_line
+from shelflens.evaluation.measure.share import Share
 
-ROWS = np.eye(4, 16, dtype=np.float32)
-IDS = ["a", "b", "c", "d"]
-CARD = {"posterior": asdict(Posterior(12.0, 4.0, 5.0, 0.0)), "min_probability": 0.97}
+Run = Callable[..., tuple[int, str, str]]
 
-
-def catalog(ids: list[str], rows: np.ndarray, similarity: float | None = None) -> Catalog:
-    seen = Calibration(view_similarity=similarity)
-    return Catalog(ids, rows, space="s", calibration=seen)
-
-
-def offset(shop: Catalog, **rise: float) -> float:
-    return default_calibration(shop, {**CARD, "rise": rise}).posterior.offset
-
-
-def test_each_trait_moves_the_offset_by_its_coefficient() -> None:
-    apart, alike = catalog(IDS, ROWS), catalog(IDS, ROWS + 0.5)
-    for shop in (apart, alike):
-        expected = 4.0 + 3.0 * (mean_nearest(shop) - TYPICAL)
-        assert offset(shop, nearest=3.0) == pytest.approx(expected, abs=1e-3)
-    assert offset(apart, nearest=3.0) < offset(alike, nearest=3.0)
-    for similarity, expected in ((None, 4.0), (0.5, 4.0), (KNOWN_FROM + 0.1, 6.0)):
-        shop = catalog(IDS, ROWS, similarity)
-        assert offset(shop, views=20.0) == pytest.approx(expected, abs=1e-3)
-    shop = catalog(["a", "b"] * 2, ROWS)
-    assert Goods.of(shop).images == 2
-    assert offset(shop, images=0.5) == pytest.approx(4.0 + 0.5 * math.log(2), abs=1e-3)
-
-
-def test_a_card_without_a_posterior_gets_the_default_rise() -> None:
-    shop = catalog(IDS, ROWS, 0.95)
-    expected = Rise().applied(Calibration(), Goods.of(shop))
-    assert default_calibration(shop, {}).posterior == expected.posterior != Posterior()
-
-
-def test_a_posterior_measured_in_a_single_shop_stays() -> None:
-    shop = catalog(IDS, ROWS + 0.5, 0.95)
-    expected = replace(Calibration.from_dict(CARD), view_similarity=0.95)
-    assert default_calibration(shop, CARD) == expected
-
-
-def test_the_default_made_again_is_the_same() -> None:
-    """`calibrate` makes it anew from the catalog and the card."""
-    shop = catalog(["a", "b"] * 2, ROWS, 0.93)
-    values = {**CARD, "rise": asdict(Rise())}
-    first = default_calibration(shop, values)
-    assert default_calibration(shop.with_calibration(first), values) == first
-
-
-@given(st.none() | st.floats(-1, 1))
-def test_the_similarity_of_views_survives_a_file(similarity: float | None) -> None:
-    calibration = Calibration(view_similarity=similarity)
-    values = calibration.to_dict()
-    assert ("view_similarity" in values) == (similarity is not None)
-    assert Calibration.from_dict(values) == calibration
+APART = Catalog(["a", "b", "c", "d"], np.eye(4, 16, dtype=np.float32), space="s")
 
 
 @pytest.mark.parametrize(
-    "rise", [2.0, "x", None, [1.0], {"views": "x"}, {"nearest": math.inf}, {"images": True}]
+    ("found", "asked", "says"),
+    [
+        (0, 0, ""),
+        (10, 10, ""),
+        (40, 40, "the model knows such goods: 40 of 40 images"),
+        (36, 40, ""),
+        (30, 40, ""),
+        (10, 40, "the model does not know such goods well: 10 of 40 images"),
+    ],
 )
-def test_a_rise_of_no_numbers_is_refused(rise: Any) -> None:
-    with pytest.raises((TypeError, ValueError)):
-        Rise.from_dict(rise)
+def test_it_says_only_what_is_beyond_noise(found: int, asked: int, says: str) -> None:
+    line = goods_line(APART, found, asked)
+    assert line.strip().startswith(says)
+    assert bool(line) == bool(says)
+    low, high = Share(found, asked).interval
+    assert ("knows" in line) == (low >= 0.85)
+    assert ("train" in line) == (high < 0.7)
+
+
+def test_look_alikes_are_named_and_others_are_not() -> None:
+    rows = np.eye(4, 16, dtype=np.float32)
+    assert goods_line(APART, 0, 0) == ""
+    assert goods_line(Catalog(["a"], rows[:1], space="s"), 0, 0) == ""
+    near = rows.copy()
+    near[1] = near[0] + 0.5 * near[1]
+    alike = Catalog(["a", "b", "c", "d"], near, space="s")
+    assert goods_line(alike, 0, 0).startswith("  2 products look alike (")
+    assert goods_line(alike, 40, 40).startswith("  2 products look alike (")
+    assert "does not know" in goods_line(alike, 4, 40)
+    near[1] = near[0]
+    same = Catalog(["a", "b", "c", "d"], near, space="s")
+    assert goods_line(same, 4, 40).startswith("  2 products have the picture of another (")
+
+
+@pytest.mark.parametrize("adapt", ["auto", "off"])
+def test_build_says_it(run: Run, tmp_path: Path, adapt: str) -> None:
+    """Images of noise show nothing that tells two products apart; copies prove nothing."""
+    generator = np.random.default_rng(0)
+    for product in range(12):
+        folder = tmp_path / "noise" / f"p{product}"
+        folder.mkdir(parents=True)
+        for number in range(4):
+            pixels = generator.integers(0, 255, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(pixels).resize((64, 64)).save(folder / f"{number}.png")
+    words = ["catalog", "build", tmp_path / "noise", "--adapt", adapt]
+    status, said, _ = run(*words, "--out", tmp_path / "a.catalog")
+    assert status == 0
+    assert "does not know such goods" in said
+    for product in range(12):
+        folder = tmp_path / "noise" / f"p{product}"
+        for number in range(1, 4):
+            (folder / f"{number}.png").write_bytes((folder / "0.png").read_bytes())
+    status, said, _ = run(*words, "--out", tmp_path / "b.catalog")
+    assert status == 0
+    assert "such goods" not in said

@@ -11,7 +11,6 @@ from shelflens import Catalog
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.neighbours import (
     TYPICAL,
-    look_alikes,
     mean_nearest,
 )
 
@@ -47,16 +46,3 @@ def test_rows_of_an_adapted_catalog_are_not_adapted_again() -> None:
     stored = catalog.vectors / np.linalg.norm(catalog.vectors, axis=1, keepdims=True)
     expected = (stored @ stored.T - 9 * np.eye(12)).max(axis=1).mean()
     assert mean_nearest(catalog) == pytest.approx(expected, abs=QUANTIZED)
-
-
-def test_look_alikes_are_named_and_others_are_not() -> None:
-    rows = np.eye(4, 16, dtype=np.float32)
-    assert look_alikes(Catalog(["a", "b", "c", "d"], rows, space="s")) == ""
-    assert look_alikes(Catalog(["a"], rows[:1], space="s")) == ""
-    near = rows.copy()
-    near[1] = near[0] + 0.5 * near[1]
-    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("  2 products look alike (")
-    near[1] = near[0]
-    said = look_alikes(Catalog(["a", "b", "c", "d"], near, space="s"))
-    assert said.startswith("  2 products have the picture of another (")

@@ -16,8 +16,8 @@ from shelflens.calibration.fit import FALSE_ACCEPT_RATE, fit_calibration
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.answer import decide
 from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.catalog.enrol import adapted_rows
-from shelflens.catalog.goods import default_calibration
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import read_dataset
 

@@ -14,7 +14,7 @@ from shelflens.calibration.calibrate import calibrate
 from shelflens.calibration.judge import judge, mean_judgement
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.goods import Goods
+from shelflens.catalog.default_calibration import Goods
 
 SPLITS = 10
 PHOTOS = 50

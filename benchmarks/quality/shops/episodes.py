@@ -13,8 +13,8 @@ from benchmarks.quality.shops.stock import Shop
 from shelflens import Catalog
 from shelflens.calibration.scores import Scores
 from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.default_calibration import Goods
 from shelflens.catalog.enrol import FEW_IMAGES, SAMPLE, judged, mean_with_views
-from shelflens.catalog.goods import Goods
 from shelflens.catalog.scores import MATCH_CANDIDATES
 
 KNOWN, SAME_SHELF, ELSEWHERE = range(3)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.shops.episodes import Photos, weights
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.goods import Rise
+from shelflens.catalog.default_calibration import Rise
 from shelflens.catalog.posterior import Posterior, closeness, second_closeness
 
 _STEPS = 60

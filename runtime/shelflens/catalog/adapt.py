@@ -26,6 +26,9 @@ POWER = 0.25
 RIDGE = 0.1
 """Share of the mean variance added in every direction."""
 
+SAME_PHOTO = 0.995
+"""Cosine similarity from which an image is a copy of another one, and says nothing of it."""
+
 _BLOCK = 100
 """Left-out images asked at a time: their scores of 100,000 rows take 40 MB."""
 
@@ -105,6 +108,21 @@ def adaptation_matrix(
         return np.eye(dim)
     wide = embeddings.astype(np.float64)
     apart = (wide - wide.mean(axis=1, keepdims=True)).reshape(-1, dim)
+    return matrix_of_scatter(apart, freedom, power=power, ridge=ridge)
+
+
+def matrix_of_scatter(
+    apart: NDArray[np.float64], freedom: int, *, power: float = POWER, ridge: float = RIDGE
+) -> NDArray[np.float64]:
+    """`adaptation_matrix` from images less the mean of their group, float64 [n, d].
+
+    Args:
+        apart: The deviations.
+        freedom: Degrees of freedom, above 0: images less groups.
+        power: As there.
+        ridge: As there.
+    """
+    dim = apart.shape[1]
     scatter = apart.T @ apart / freedom
     mean = float(np.trace(scatter)) / dim
     if mean <= 0:
@@ -121,6 +139,7 @@ class LeftOut:
     """How many left-out images found their product, without and with adapting."""
 
     asked: int
+    """Images of products with another one that is no copy of it."""
     without: int
     adapted: int
     changed: int
@@ -137,8 +156,8 @@ def left_out_recall(
 ) -> LeftOut:
     """How often a left-out image finds its product, without and with adapting.
 
-    Each image of a product with several is asked in turn, its own row left out. It is for the shop
-    to decide by: where adapting does not help, the catalog is better built without.
+    Each image of a product with several is asked in turn, its own row and copies of it left out. It
+    is for the shop to decide by: where adapting does not help, the catalog is better built without.
 
     Args:
         images: float32 [n, d], embeddings of the enrolled images, rows of length 1.
@@ -151,15 +170,21 @@ def left_out_recall(
     several = np.flatnonzero(np.bincount(numbers, minlength=len(names))[numbers] > 1)
     chosen = several[:: max(1, -(-len(several) // max_queries))]
     turned = adaptation.applied(images)
-    found = np.zeros((2, len(chosen)), np.bool_)
+    found, alone = np.zeros((2, len(chosen)), np.bool_), np.zeros(len(chosen), np.bool_)
     for start in range(0, len(chosen), _BLOCK):
         asked = chosen[start : start + _BLOCK]
-        for way, rows in enumerate((images, turned)):
-            scores = rows[asked] @ rows.T
-            scores[np.arange(len(asked)), asked] = -np.inf
+        scores = images[asked] @ images.T
+        own = numbers[asked, np.newaxis] == numbers
+        copies = own & (scores >= SAME_PHOTO)
+        copies[np.arange(len(asked)), asked] = True
+        for way in range(2):
+            if way:
+                scores = turned[asked] @ turned.T
+            scores[copies] = -np.inf
             right = numbers[scores.argmax(axis=1)] == numbers[asked]
             found[way, start : start + len(asked)] = right
-    without, adapted = found
+        alone[start : start + len(asked)] = ~(own & ~copies).any(axis=1)
+    without, adapted = found[:, ~alone]
     return LeftOut(
-        len(chosen), int(without.sum()), int(adapted.sum()), int((without != adapted).sum())
+        int((~alone).sum()), int(without.sum()), int(adapted.sum()), int((without != adapted).sum())
     )

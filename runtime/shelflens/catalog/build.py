@@ -13,7 +13,7 @@ from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.goods import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder

@@ -38,18 +38,3 @@ def mean_nearest(catalog: Catalog) -> float:
     """
     scores = [score for _, _, score in nearest_products(catalog)]
     return float(np.mean(scores)) if scores else TYPICAL
-
-
-def look_alikes(catalog: Catalog) -> str:
-    """A line for people on products that look alike; empty where none do."""
-    found = sorted(nearest_products(catalog), key=lambda row: -row[2])
-    for limit, what in ((SAME_PICTURE, "have the picture of another"), (LOOK_ALIKE, "look alike")):
-        alike = [row for row in found if row[2] >= limit]
-        if alike:
-            among = f" of {len(found)} looked at" if len(found) < len(catalog) else ""
-            first, second, _ = alike[0]
-            return (
-                f"  {len(alike)} products{among} {what} ({first} and {second}): expect a choice "
-                "of both where the photo does not show the difference"
-            )
-    return ""

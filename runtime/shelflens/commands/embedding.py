@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
 from shelflens.console import printable
@@ -53,6 +54,8 @@ class Built(NamedTuple):
     """Their embeddings as they are, float32 [n, d]."""
     how: str
     """In words, whether the catalog was adapted; "" where it was not asked for."""
+    left_out: tuple[int, int]
+    """Images that found their product when they were left out, and of how many."""
 
 
 def build_reported(
@@ -87,7 +90,26 @@ def build_reported(
     read = [image for image in dataset.items if image not in skipped.errors]
     images, position = in_row_order(read), {image: index for index, image in enumerate(read)}
     vectors = embedded[0][[position[image] for image in images]]
-    return Built(catalog, images, vectors, "".join(map(str, verdicts)))
+    return Built(
+        catalog,
+        images,
+        vectors,
+        "".join(map(str, verdicts)),
+        _left_out(verdicts[0] if verdicts else None, images, vectors),
+    )
+
+
+def _left_out(
+    verdict: Verdict | None, images: Sequence[LabelledImage], vectors: NDArray[np.float32]
+) -> tuple[int, int]:
+    """As the catalog is, adapted or not."""
+    if verdict is not None:
+        recall = verdict.left_out
+        return recall.adapted if verdict.adapted else recall.without, recall.asked
+    from shelflens.catalog.adapt import left_out_recall
+
+    recall = left_out_recall(vectors, [image.product for image in images], Adaptation())
+    return recall.without, recall.asked
 
 
 def embed_dataset(

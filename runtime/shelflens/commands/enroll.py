@@ -8,8 +8,8 @@ from pathlib import Path
 
 from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.goods import goods_line
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.catalog.neighbours import look_alikes
 from shelflens.commands.arguments import add_adapt, add_dataset, add_model, open_dataset, open_model
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
@@ -64,7 +64,7 @@ def build(args: argparse.Namespace) -> int:
         _keep_what_was_measured(args.out)
     skipped = Skipped()
     with _spread_out(open_model(args), args.ray) as embedder:
-        catalog, images, vectors, how = build_reported(
+        catalog, images, vectors, how, left_out = build_reported(
             embedder, dataset, source=args.data, adapt=args.adapt, skipped=skipped
         )
     _require_all(args, dataset, images)
@@ -72,8 +72,8 @@ def build(args: argparse.Namespace) -> int:
         catalog.save(args.out)
     said = f"; {how}" if how else ""
     print(f"{args.out}: {size_line(catalog, args.out)}{said}{_skipped(dataset, images)}")
-    if alike := look_alikes(catalog):
-        print(printable(alike))
+    if line := goods_line(catalog, *left_out):
+        print(printable(line))
     outcome = Outcome(dataset, images, vectors, skipped.errors)
     return 0 if report_outcome(outcome, args.report) else 1
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.neighbours import default_calibration
 from shelflens.commands.arguments import add_adapt, add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.embedding import build_reported, embed_dataset
@@ -17,6 +18,7 @@ from shelflens.errors import UsageError
 from shelflens.evaluation.checks import check_labels
 from shelflens.evaluation.evaluate import evaluate
 from shelflens.evaluation.measure.query_results import EmbeddedImages
+from shelflens.evaluation.report.commands import Sources
 from shelflens.evaluation.report.summary import summary
 from shelflens.evaluation.report.write import REPORT_FILES, write_report
 from shelflens.progress import ProgressBars
@@ -76,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     row_paths: list[Path] = []
     how = ""
     if catalog is None:
-        catalog, enrolled, _, how = build_reported(
+        catalog, enrolled, _, how, _ = build_reported(
             embedder, gallery, source=args.gallery, adapt=args.adapt
         )
         row_paths = [image.path for image in enrolled]
@@ -96,13 +98,24 @@ def run(args: argparse.Namespace) -> int:
             catalog,
             embedded,
             embedded_unknowns,
+            default=default_calibration(catalog, embedder.card.calibration),
             row_paths=row_paths,
             copies=copies,
             source=Path(args.catalog or args.gallery).name,
             model=f"{embedder.card.name} ({embedder.card.variant})",
             on_step=bars.step,
         )
-    advice = write_report(evaluation, args.out, _image_finder(catalog, args))
+    sources = Sources(
+        out=args.out,
+        queries=args.queries,
+        catalog=args.catalog,
+        gallery=args.gallery or args.images,
+        unknowns=args.unknowns,
+        model=args.model,
+        options=("--columns", args.columns) if args.columns else (),
+        adapt=args.adapt,
+    )
+    advice = write_report(evaluation, args.out, _image_finder(catalog, args), sources=sources)
     if how:
         print(f"note: {how}", file=sys.stderr)
     for notice in evaluation.notices:

@@ -7,22 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.checks import check_labels, check_scores, notices
+from shelflens.evaluation.findings.calibration_trial import calibration_trial
 from shelflens.evaluation.findings.confusion_pairs import confusion_pairs
 from shelflens.evaluation.findings.k_shot import K_VALUES, SAMPLES, k_shot_curve
 from shelflens.evaluation.findings.label_errors import LabelError, label_errors
-from shelflens.evaluation.findings.needed_photos import (
-    NeededPhotos,
-    found_in,
-    needed_photos,
-    with_enrolled,
-)
+from shelflens.evaluation.findings.needed_photos import needed_photos
+from shelflens.evaluation.findings.pair_trials import pair_trials
+from shelflens.evaluation.findings.training_gain import training_gain
 from shelflens.evaluation.measure.figures import enrolled_figures, reliability, unknown_figures
 from shelflens.evaluation.measure.groups import by_attribute, by_product
 from shelflens.evaluation.measure.query_results import EmbeddedImages, QueryResult, query_catalog
-from shelflens.evaluation.result import Evaluation, Gain
+from shelflens.evaluation.result import Evaluation, Trials
 
 MIN_UNKNOWNS = 20
 """Queries of products that are not enrolled, from which they stand for unknown things when no
@@ -37,6 +36,7 @@ def evaluate(
     queries: EmbeddedImages,
     unknowns: EmbeddedImages | None = None,
     *,
+    default: Calibration | None = None,
     row_paths: Sequence[Path] = (),
     copies: int = 0,
     source: str = "catalog",
@@ -50,6 +50,8 @@ def evaluate(
         queries: Images with the ids of the products they show. Those of products that are not
             enrolled count as out-of-catalog queries.
         unknowns: Images of things that are not enrolled; their labels do not matter.
+        default: The model's calibration for this catalog (`default_calibration`), for trying to
+            calibrate.
         row_paths: The files of the enrolled images in the order of the rows, if known.
         copies: Queries that are images of an adapted catalog (`enrolled_already`).
         source: The catalog's name in the report.
@@ -79,7 +81,19 @@ def evaluate(
     out_of_catalog = given + not_enrolled if counted else []
     notes = notices(results, not_enrolled, counted=counted, copies=copies)
     errors = _label_errors(catalog, results, row_paths)
-    needed = needed_photos(catalog, results, {error.path for error in errors})
+    on_step("trying advice", 0, 4)
+    doubted = {error.path for error in errors}
+    needed, photos_trial = needed_photos(catalog, results, out_of_catalog, doubted)
+    on_step("trying advice", 1, 4)
+    pairs = pair_trials(catalog, results, out_of_catalog)
+    on_step("trying advice", 2, 4)
+    trials = Trials(
+        photos=photos_trial,
+        pairs=pairs,
+        calibration=calibration_trial(catalog, results, given, default),
+        training=training_gain(catalog, results),
+    )
+    on_step("trying advice", 4, 4)
     curve = k_shot_curve(
         catalog,
         results,
@@ -110,7 +124,7 @@ def evaluate(
         confusion_pairs=confusion_pairs(catalog, results),
         needed_photos=needed,
         label_errors=errors,
-        gain=_gain(catalog, results, needed),
+        trials=trials,
         notices=notes,
     )
 
@@ -129,23 +143,4 @@ def _label_errors(
         [*owners, *(result.item.product for result in results)],
         np.concatenate([catalog.vectors, catalog.queries([result.vector for result in results])]),
         catalog.row_count,
-    )
-
-
-def _gain(
-    catalog: Catalog, results: Sequence[QueryResult], needed: Sequence[NeededPhotos]
-) -> Gain | None:
-    """Found of the queries that are not proposed, before and after the proposed are enrolled."""
-    chosen = [result for need in needed for result in need.proposed]
-    paths = {result.path for result in chosen}
-    rest = [result for result in results if result.path not in paths]
-    if not chosen or not rest:
-        return None
-    grown = with_enrolled(catalog, chosen)
-    return Gain(
-        proposed=len(chosen),
-        products=len({result.item.product for result in chosen}),
-        queries=len(rest),
-        found_before=float(np.mean([result.found for result in rest])),
-        found_after=float(np.mean([found_in(grown, result) for result in rest])),
     )

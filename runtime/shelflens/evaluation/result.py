@@ -7,31 +7,44 @@ from pathlib import Path
 from typing import Any
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.findings.confusion_pairs import ConfusionPair
+from shelflens.evaluation.findings.calibration_trial import CalibrationTrial
+from shelflens.evaluation.findings.confusion_pairs import ConfusionPair, Remedy
 from shelflens.evaluation.findings.k_shot import KShotPoint
 from shelflens.evaluation.findings.label_errors import LabelError
 from shelflens.evaluation.findings.needed_photos import NeededPhotos
 from shelflens.evaluation.measure.figures import EnrolledFigures, Reliability, UnknownFigures
 from shelflens.evaluation.measure.groups import AttributeFigures, ProductFigures
 from shelflens.evaluation.measure.query_results import QueryResult
+from shelflens.evaluation.measure.trial import Trial
 
 
 @dataclass(frozen=True)
-class Gain:
-    """What enrolling the proposed photos does, measured on the queries that are not proposed."""
+class Trials:
+    """What each proposal does, on queries that it was not made from; None where nothing was
+    tried."""
 
-    proposed: int
-    """Photos proposed."""
-    products: int
-    queries: int
-    """Queries it was measured on."""
-    found_before: float
-    """Share of them found: right product first, and not answered `unknown`."""
-    found_after: float
+    photos: Trial | None
+    """The queries of `needed_photos` enrolled: found."""
+    pairs: dict[Remedy, Trial | None]
+    """Each remedy of confusion pairs: merged, right or its partner first; else found, with further
+    photos enrolled."""
+    calibration: CalibrationTrial | None
+    training: Trial | None
+    """Right product first, by a linear layer in place of training."""
+
+    def helps(self, remedy: Remedy) -> bool:
+        """Whether a remedy of confusion pairs does."""
+        trial = self.pairs.get(remedy)
+        return trial is not None and trial.helps
 
     def to_dict(self) -> dict[str, Any]:
-        """The gain as JSON values."""
-        return dict(vars(self))
+        """The trials as JSON values."""
+        trials = {"photos": self.photos, "training": self.training}
+        trials |= {name.replace(" ", "_"): trial for name, trial in self.pairs.items()}
+        return {
+            **{name: trial.to_dict() if trial else None for name, trial in trials.items()},
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Evaluation:
     confusion_pairs: list[ConfusionPair]
     needed_photos: list[NeededPhotos]
     label_errors: list[LabelError]
-    gain: Gain | None
+    trials: Trials
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -98,7 +111,7 @@ class Evaluation:
             "leave_one_out": self.leave_one_out.to_dict(),
             "reliability": self.reliability.to_dict(),
             "k_shot_curve": [point.to_dict() for point in self.k_shot_curve],
-            "gain": self.gain.to_dict() if self.gain else None,
+            "trials": self.trials.to_dict(),
             "needed_photos": [need.to_dict() for need in self.needed_photos],
             "confusion_pairs": [pair.to_dict() for pair in self.confusion_pairs],
             "label_errors": [error.to_dict() for error in self.label_errors],

@@ -62,7 +62,7 @@ class ModelCard:
     """Measured quality, each figure under the name of its protocol."""
     calibration: dict[str, Any] = field(default_factory=dict)
     """For a catalog without its own; see `Calibration.from_dict`. Beside it `rise` (see
-    `catalog.goods`) and `known_similarity` (see `catalog.enrol`)."""
+    `catalog.default_calibration`) and `known_similarity` (see `catalog.enrol`)."""
     category_axes: dict[str, Any] = field(default_factory=dict)
     """Axes along which products of one category lie close together; see `CategoryAxes`."""
     use: str = ""

@@ -58,18 +58,26 @@ class ConfusionPair:
         return {**vars(self), "examples": [str(result.path) for result in self.examples]}
 
 
-def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[ConfusionPair]:
+def confusion_pairs(
+    catalog: Catalog,
+    results: Sequence[QueryResult],
+    *,
+    directions: NDArray[np.float32] | None = None,
+    closest: bool = True,
+) -> list[ConfusionPair]:
     """Pairs with mistakes or ambiguous answers, and those whose images are closest.
 
     Args:
         catalog: With two products or more.
         results: Queries of enrolled products.
+        directions: `mean_directions` of the catalog, if they are known.
+        closest: Whether the closest pairs without mistakes are looked for, among all products.
 
     Returns:
         The most mistaken first, then the most ambiguous, then the most similar.
     """
     index_of = {product: index for index, product in enumerate(catalog.ids)}
-    directions = np.stack([catalog.mean_direction(index) for index in range(len(catalog))])
+    directions = mean_directions(catalog) if directions is None else directions
     min_similarity = _similar_from(directions)
     mistakes: dict[tuple[str, str], list[QueryResult]] = {}
     queries = Counter(result.item.product for result in results)
@@ -80,7 +88,8 @@ def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[Co
         if result.decision == "ambiguous":
             ambiguous[_ordered(result.matches[0].id, result.matches[1].id)] += 1
     ids = list(index_of)
-    close = {_ordered(ids[a], ids[b]) for a, b in _closest(directions, min_similarity)}
+    nearest = _closest(directions, min_similarity) if closest else []
+    close = {_ordered(ids[a], ids[b]) for a, b in nearest}
     found = []
     for first, second in sorted({_ordered(*ways) for ways in mistakes} | set(ambiguous) | close):
         there, back = mistakes.get((first, second), []), mistakes.get((second, first), [])
@@ -107,6 +116,11 @@ def confusion_pairs(catalog: Catalog, results: Sequence[QueryResult]) -> list[Co
             )
         )
     return sorted(found, key=lambda pair: (-pair.mistakes, -pair.ambiguous, -pair.similarity))
+
+
+def mean_directions(catalog: Catalog) -> NDArray[np.float32]:
+    """The mean direction of every product, float32 [p, d]."""
+    return np.stack([catalog.mean_direction(index) for index in range(len(catalog))])
 
 
 def _remedy(similar: bool, there: int, back: int, queries: int) -> Remedy:

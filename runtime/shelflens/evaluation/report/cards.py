@@ -10,7 +10,7 @@ from shelflens.evaluation.findings.label_errors import LabelError
 from shelflens.evaluation.findings.needed_photos import NeededPhotos
 from shelflens.evaluation.report.advice import MAX_SHOWN
 from shelflens.evaluation.report.images import ReportImages
-from shelflens.evaluation.report.wording import REMEDIES, mistakes, sentence
+from shelflens.evaluation.report.wording import mistakes, remedy_of, sentence
 from shelflens.evaluation.result import Evaluation
 
 _MAX_MIXUPS = MAX_SHOWN // 2
@@ -26,7 +26,7 @@ _PAIR_SECTIONS: tuple[tuple[str, str, str, tuple[Remedy, ...], int], ...] = (
     (
         "mix-ups",
         "Other mix-ups",
-        "These do not look alike; a photo is missing that shows the product as this one does.",
+        "These do not look alike, and are mistaken for each other all the same.",
         ("more photos",),
         _MAX_MIXUPS,
     ),
@@ -83,9 +83,8 @@ def needed_photos(evaluation: Evaluation, images: ReportImages) -> str:
     return _section(
         "needed-photos",
         "Products that need more photos",
-        "Most to gain first. We tried your test photos as further photos in the catalog: with "
-        "those marked “add this”, more of the others are found. Where there are none, take photos "
-        "like the one not found.",
+        "Most to gain first. Each of your test photos was looked up again with the best of the "
+        "others added to the catalog, and more were found. Add those marked “add this”.",
         [card(need) for need in evaluation.needed_photos[:MAX_SHOWN]],
         len(evaluation.needed_photos),
     )
@@ -95,7 +94,7 @@ def confusion_pairs(evaluation: Evaluation, images: ReportImages) -> str:
     """Look-alikes, and other products that are mixed up."""
 
     def card(pair: ConfusionPair) -> str:
-        tag, rating, remedy = REMEDIES[pair.remedy]
+        tag, rating, remedy = remedy_of(pair, evaluation.trials)
         example = pair.examples[0]
         names = {pair.first: pair.first_name, pair.second: pair.second_name}
         own = pair.first if example.item.product == pair.first else pair.second
@@ -133,8 +132,7 @@ def unknowns(evaluation: Evaluation, images: ReportImages) -> str:
     return _section(
         "unknowns",
         "Not in the catalog, yet mistaken for a product",
-        "The highest score first. If one of them is a product you sell, add it; else calibrate "
-        "with photos of such things.",
+        "The highest score first. If one of them is a product you sell, add it.",
         cards,
         len(accepted),
     )

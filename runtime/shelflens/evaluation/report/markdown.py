@@ -8,7 +8,7 @@ from shelflens.console import printable
 from shelflens.evaluation.report.advice import Advice
 from shelflens.evaluation.report.details import figure_rows
 from shelflens.evaluation.report.html import source_line
-from shelflens.evaluation.report.wording import REMEDIES, headline, key_figures, percent
+from shelflens.evaluation.report.wording import headline, key_figures, percent, remedy_of
 from shelflens.evaluation.result import Evaluation
 
 _MAX_ROWS = 20
@@ -30,7 +30,7 @@ def markdown_report(evaluation: Evaluation, advice: Sequence[Advice]) -> str:
     for number, item in enumerate(advice, start=1):
         lines.append(f"{number}. **{item.title}.** {item.text}")
         if item.command:
-            lines.append(f"   `{item.command}`")
+            lines += ["", "   ```sh", f"   {item.command}", "   ```", ""]
     if not advice:
         lines.append("Nothing that these photos show.")
     lines += _label_errors(evaluation) + _needed_photos(evaluation) + _pairs(evaluation)
@@ -77,7 +77,7 @@ def _pairs(evaluation: Evaluation) -> list[str]:
             str(pair.ambiguous),
             f"{pair.first_queries} + {pair.second_queries}",
             f"{pair.similarity:.2f}",
-            REMEDIES[pair.remedy][0],
+            remedy_of(pair, evaluation.trials)[0],
         )
         for pair in evaluation.confusion_pairs
     ]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from shelflens.evaluation.findings.confusion_pairs import ConfusionPair, Remedy
 from shelflens.evaluation.measure.share import Share
-from shelflens.evaluation.result import Evaluation
+from shelflens.evaluation.result import Evaluation, Trials
 
 Rating = Literal["good", "warn", "bad"]
 
@@ -26,6 +26,13 @@ REMEDIES: dict[Remedy, tuple[str, Rating, str]] = {
     "watch": ("watch", "good", "Look-alikes, but not mixed up in these photos."),
 }
 """In short, how urgent, and in a sentence."""
+
+UNHELPED: tuple[str, Rating, str] = (
+    "mixed up",
+    "warn",
+    "No remedy helped with photos put aside to try it.",
+)
+"""In place of a remedy that was tried and does not help, or could not be tried."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,21 @@ def percent(share: float) -> str:
     return f"{text}\u00a0%"
 
 
+def counted(number: int, singular: str, plural: str) -> str:
+    """A number with its noun, or its noun and verb."""
+    return f"{number} {singular if number == 1 else plural}"
+
+
 def sentence(text: str) -> str:
     """Text with a capital and a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def remedy_of(pair: ConfusionPair, trials: Trials) -> tuple[str, Rating, str]:
+    """Of `REMEDIES`, where it helps."""
+    if pair.remedy == "watch" or trials.helps(pair.remedy):
+        return REMEDIES[pair.remedy]
+    return UNHELPED
 
 
 def mistakes(pair: ConfusionPair) -> str:
