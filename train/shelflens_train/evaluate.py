@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +17,11 @@ from shelflens.calibration.scores import ScoredPhotos, score_photos
 from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
+from shelflens.progress import Progress
+from shelflens_train.devices import on_this_process
 from shelflens_train.photo_bank import PhotoBank
+
+_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,23 @@ class Retrieval:
 
 
 def embed(
-    model: keras.Model, items: Sequence[LabelledImage], bank: PhotoBank
+    model: keras.Model, items: Sequence[LabelledImage], bank: PhotoBank, *, progress: str = ""
 ) -> NDArray[np.float32]:
-    """Embed photos with a Keras model, in blocks of 32: float32 [n, dim]."""
-    blocks = []
-    for start in range(0, len(items), 32):
-        pixels = np.stack([bank.get(item.path) for item in items[start : start + 32]])
-        # One shape for every block: a second shape would be compiled anew.
-        padded = np.zeros((32, *pixels.shape[1:]), np.float32)
-        padded[: len(pixels)] = pixels
-        blocks.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)])
+    """Embed photos with a Keras model, in blocks of 32: float32 [n, dim].
+
+    The next blocks are decoded on all cores meanwhile. `progress` names the line that is shown.
+    """
+    blocks: list[NDArray[np.float32]] = []
+    with on_this_process(), ExitStack() as stack:
+        bar = stack.enter_context(Progress(progress, len(items))) if progress else None
+        for pixels in bank.blocks([item.path for item in items], _BLOCK):
+            # One shape for every block: a second shape would be compiled anew.
+            padded = np.zeros((_BLOCK, *pixels.shape[1:]), np.float32)
+            padded[: len(pixels)] = pixels
+            found = keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)]
+            blocks.append(found)
+            if bar:
+                bar.update(min(len(blocks) * _BLOCK, len(items)))
     return np.concatenate(blocks).astype(np.float32)
 
 
