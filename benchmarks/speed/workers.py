@@ -49,9 +49,9 @@ def markdown(report: dict[str, Any]) -> str:
         for row in report["rows"]
     )  # fmt: skip
     return (
-        f"{report['photos']} photos, {report['cores']} cores; efficiency is the ratio to one thread "
-        f"by the workers, or by the cores where those are fewer. All vectors are the same bytes.\n"
-        + table(columns, rows)
+        f"{report['photos']} photos, {report['cores']} cores; efficiency is the ratio to one "
+        "thread by the workers, or by the cores where those are fewer. All vectors are the same "
+        "bytes.\n" + table(columns, rows)
     )
 
 
