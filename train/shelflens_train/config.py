@@ -9,6 +9,7 @@ from typing import Any
 
 from shelflens.errors import DataError
 from shelflens.options import option
+from shelflens_train.memory import free_memory
 from shelflens_train.spec import BACKBONES, BackboneSpec
 
 PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
@@ -155,7 +156,10 @@ class TrainConfig:
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         group=MACHINE,
     )
-    cache_gb: float = option(2.0, "memory for decoded photos, GB", group=MACHINE)
+    # What does not fit is decoded again in each epoch, which takes longer than a training step.
+    cache_gb: float = option(
+        0.0, "memory for decoded photos, GB; 0: two fifths of what is free", group=MACHINE
+    )
 
     def __post_init__(self) -> None:
         self._check_ranges()
@@ -180,7 +184,7 @@ class TrainConfig:
             if getattr(self, name) <= 0:
                 raise DataError(f"{_flag(name)}: expected more than 0")
         weights = ("category_weight", "pair_weight", "per_product", "teacher_weight", "colour")
-        for name in (*weights, "head_epochs", "epochs"):
+        for name in (*weights, "head_epochs", "epochs", "cache_gb"):
             if getattr(self, name) < 0:
                 raise DataError(f"{_flag(name)}: expected 0 or more")
         for name in ("val_share", "early", "auxiliary_share", "start_share"):
@@ -211,8 +215,8 @@ class TrainConfig:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory for decoded photos."""
-        return int(self.cache_gb * 1e9)
+        """Memory for decoded photos, at this moment."""
+        return int(self.cache_gb * 1e9) or free_memory() * 2 // 5
 
     def side(self, epoch: int) -> int:
         """Side of the images in an epoch of training, pixels."""

@@ -21,7 +21,10 @@ from shelflens.dataset import LabelledImage
 from shelflens.errors import DataError
 from shelflens.evaluation.measure.metrics import error_curve
 from shelflens.progress import Progress
+from shelflens_train.devices import on_this_process
 from shelflens_train.photo_bank import PhotoBank
+
+_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,24 @@ def embed(
 ) -> NDArray[np.float32]:
     """Embed photos with a Keras model, in blocks of 32: float32 [n, dim].
 
+    The next blocks are decoded on all cores meanwhile.
+
     Args:
         model: The network.
         items: The photos, n of them.
         bank: Gives them.
         progress: What the progress line says.
     """
-    blocks = []
-    with Progress(progress, len(items)) as bar:
+    blocks: list[NDArray[np.float32]] = []
+    with on_this_process(), Progress(progress, len(items)) as bar:
         bar.begin()
-        for start in range(0, len(items), 32):
-            pixels = np.stack([bank.get(item.path) for item in items[start : start + 32]])
+        for pixels in bank.blocks([item.path for item in items], _BLOCK):
             # One shape for every block: a second shape would be compiled anew.
-            padded = np.zeros((32, *pixels.shape[1:]), np.float32)
+            padded = np.zeros((_BLOCK, *pixels.shape[1:]), np.float32)
             padded[: len(pixels)] = pixels
-            blocks.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)])
-            bar.update(start + len(pixels))
+            found = keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)]
+            blocks.append(found)
+            bar.update(min(len(blocks) * _BLOCK, len(items)))
     return np.concatenate(blocks).astype(np.float32)
 
 

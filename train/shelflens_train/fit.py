@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from shelflens_train.backbones import embedding_network, freeze_backbone
 from shelflens_train.batches import training_batches
 from shelflens_train.batchnorm_folding import FoldedNetwork, PlainNetwork
 from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig
-from shelflens_train.devices import is_chief
+from shelflens_train.devices import is_chief, on_this_process
 from shelflens_train.distill import OWN_START, distillation
 from shelflens_train.epoch_monitor import EpochMonitor, Learner
 from shelflens_train.initialization import initialize
@@ -59,13 +61,14 @@ def fit(
     state = folder.read() or State()
     # Some room to zoom in before pixels are invented.
     bank = PhotoBank(round(config.size * 7 / 6), budget=config.cache_bytes)
+    if line := bank.too_small_for(len(split.train) + len(split.auxiliary)):
+        print(line)
+    if not state.epoch:
+        proxies = _initial_proxies(embedder, split, config, bank)
     learner = _learner(embedder, config.spec)
     model = _classifier(learner, split, config, teacher)
     if not state.epoch:
-        small = PhotoBank(config.side(config.all_epochs), budget=0, source=bank)
-        new_head = config.weights != "none" and not brings_head(config.weights)
-        initialize(learner.model, model, split, small, new_head=new_head)
-        learner.write_back()
+        model.get_layer("proxies").kernel.assign(proxies)
         if is_chief():
             folder.write_start(embedder)
     if teacher and config.teacher == OWN_START:
@@ -96,8 +99,23 @@ def fit(
                 verbose=0,
                 callbacks=[monitor, *_tensorboard(run)],
             )
-    _keep_best(folder, state, embedder, start_share=config.start_share)
+    if is_chief():
+        _keep_best(folder, state, embedder, start_share=config.start_share)
     return state
+
+
+def _initial_proxies(
+    embedder: keras.Model, split: Split, config: TrainConfig, bank: PhotoBank
+) -> NDArray[np.float32]:
+    """Give the embedder its first head, and the mean embeddings of what the proxies stand for."""
+    small = PhotoBank(config.side(config.all_epochs), budget=0, source=bank)
+    with on_this_process():
+        network = embedding_network(config.spec)  # at any input size
+        network.set_weights(embedder.get_weights())
+        new_head = config.weights != "none" and not brings_head(config.weights)
+        proxies = initialize(network, split, small, new_head=new_head)
+    embedder.set_weights(network.get_weights())
+    return proxies
 
 
 def _learner(embedder: keras.Model, spec: BackboneSpec) -> Learner:
@@ -177,6 +195,7 @@ def _keep_best(
 
 
 def _tensorboard(run: Path) -> list[keras.callbacks.Callback]:
-    if importlib.util.find_spec("tensorflow") is None:  # Keras writes the log through it
+    # Keras writes the log through TensorFlow.
+    if importlib.util.find_spec("tensorflow") is None or not is_chief():
         return []
     return [keras.callbacks.TensorBoard(run / "log", write_graph=False, profile_batch=0)]

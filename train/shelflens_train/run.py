@@ -14,7 +14,13 @@ from shelflens.files import write_text
 from shelflens.options import to_dict
 from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig, saved_config
-from shelflens_train.devices import is_chief, keep_memory, spread
+from shelflens_train.devices import (
+    data_parallel,
+    ending_together,
+    is_chief,
+    join_processes,
+    keep_memory,
+)
 from shelflens_train.distill import teacher_network
 from shelflens_train.finish import finish
 from shelflens_train.fit import fit
@@ -42,21 +48,24 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         DataError: a dataset that cannot be used, or a run folder that is taken.
         ModelError: start weights that cannot be had.
     """
-    config = _claim(config, run, resume=resume)
-    keep_memory()
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    split, bundled = split_of(config), BundledModel()
-    with spread():
+    join_processes()
+    with ending_together():
+        config = _claim(config, run, resume=resume)
+        keep_memory()
+        keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.precision)
+        split, bundled = split_of(config), BundledModel()
         weights, embedder = start_of(config.spec, config.weights)
         config = replace(config, weights=weights)
-        teacher = teacher_network(config.teacher, config.spec)
-        # Written when nothing can be refused any more: a run folder is taken once it has this.
-        run.mkdir(parents=True, exist_ok=True)
-        write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
-        split = with_views(split, run, side=config.size)
-        _report(split)
-        state = fit(embedder, split, config, run, bundled=bundled, teacher=teacher)
+        with data_parallel(config.batch):
+            teacher = teacher_network(config.teacher, config.spec)
+            if is_chief():
+                # When nothing can be refused any more: a run folder is taken once it has this.
+                run.mkdir(parents=True, exist_ok=True)
+                write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
+            split = with_views(split, run, side=config.size)
+            _report(split)
+            state = fit(embedder, split, config, run, bundled=bundled, teacher=teacher)
     return finish(embedder, split, state, config, run, bundled=bundled) if is_chief() else {}
 
 
@@ -80,7 +89,7 @@ def _report(split: Split) -> None:
 
 
 def _claim(config: TrainConfig, run: Path, *, resume: bool) -> TrainConfig:
-    if not (run / "config.json").exists():
+    if not (run / "config.json").exists() or not (resume or is_chief()):
         return config
     if not resume:
         raise DataError(

@@ -72,7 +72,7 @@ class Calibration:
     what a camera shows twice. The model card's; a calibration leaves it."""
     view_similarity: float | None = None
     """Mean cosine of an image and its random views when the catalog was built; None where it was
-    not looked at. For people, and for a default that is made again (`catalog.default_calibration`)."""
+    not looked at. For people, and for the default that `calibrate` makes again."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
