@@ -88,6 +88,15 @@ def test_a_small_difference_is_said_to_be_one() -> None:
     assert "chance" not in verdict(metrics([1] * 10, [0] * 6 + [1] * 4))
 
 
+def test_on_views_a_better_run_must_be_clearly_so() -> None:
+    photos = metrics([1, 1, 1, 0], [1, 1, 0, 0])
+    views = metrics([1, 1, 1, 0], [1, 1, 0, 0], views=4)
+    assert photos["comparison"]["verdict"] == "better"
+    assert views["comparison"]["verdict"] == "no better"
+    clear = metrics([1] * 10, [0] * 6 + [1] * 4, views=10)
+    assert clear["comparison"]["verdict"] == "better"
+
+
 def test_the_p_value_is_that_of_the_sign_test() -> None:
     from scipy.stats import binomtest
 

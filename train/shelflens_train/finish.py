@@ -112,7 +112,7 @@ def run_metrics(
         "val_recall_at_1": judgement.final.all_photos.recall,
         "val_queries": len(split.val),
         "val_views": split.views,
-        "comparison": judgement.comparison(),
+        "comparison": judgement.comparison(on_views=split.views > 0),
         "start_weights": start_name(weights),
         "generality": generality,
         "seconds": round(state.seconds, 1),

@@ -23,14 +23,15 @@ def outcome(metrics: Metrics, run: Path) -> int:
     """Say what a run brought and what to do next.
 
     Returns:
-        The exit status: 0, or 1 when the bundled model finds as many photos or more.
+        The exit status: 0 for a run that is better than the bundled model, 1 for another.
     """
     print(console(metrics))
     if better := metrics["comparison"]["verdict"] == BETTER:
         print(verdict(metrics))
     sys.stdout.flush()
     if not better:
-        print(f"warning: {verdict(metrics)}; {advice(metrics)}", file=sys.stderr)
+        text = f"{verdict(metrics)}; keep the bundled model for now: {advice(metrics)}"
+        print(f"warning: {text}", file=sys.stderr)
     print(f"report: {run / 'report.md'}; next: shelflens export {run} --out DIR")
     return 0 if better else 1
 
@@ -67,7 +68,7 @@ def advice(metrics: Metrics) -> str:
             "day can show whether a training helps"
         )
     if metrics["start_weights"] != "bundled":
-        return "a start from it keeps what it knows: --weights bundled --teacher start"
+        return "a start from it keeps what it knows (--weights bundled --teacher start)"
     return "more photos of each product, or more --epochs, may help"
 
 
