@@ -21,6 +21,8 @@ HEAD = """# Command line
 `shelflens COMMAND --help` prints what stands here. Exit status: 0 done; 1 something could not be
 done, and one line on standard error says what; 2 the command line itself is wrong; 130
 interrupted. `lookup --status` ends with 0 for `match`, 3 for `ambiguous`, 4 for `unknown`.
+`train` and `average` end with 1, and a complete run folder, also when the bundled model finds as
+many held-out photos.
 
 | command | what it does | needs |
 | --- | --- | --- |

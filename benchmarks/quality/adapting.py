@@ -25,13 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.baselines import Embed, Vectors, unit
-from benchmarks.quality.domain_sets import SIDE, Domain, domains
+from benchmarks.quality.domain_sets import SHOTS, SIDE, Domain, domains
 from benchmarks.quality.domains import FIGURES, embedder_of, figures
 from benchmarks.quality.grocery import GROCERY, read_split
 from shelflens import load_image
 from shelflens.catalog.adapt import VIEWS, adaptation_matrix, views
 from shelflens.progress import Progress
 
+GROCERY_TEST = "grocery-test"
 POWERS = (0.125, 0.25, 0.35, 0.5)
 BLOCK = 16
 
@@ -122,19 +123,26 @@ def embedded_views(embed: Embed, shop: Domain, enrolled: NDArray[np.int64]) -> V
     return np.concatenate(parts)
 
 
+def train_photos() -> dict[int, list[str]]:
+    """Grocery's train photos by product, in a random order that is always the same."""
+    found: dict[int, list[str]] = {}
+    for photo, number in read_split("train"):
+        found.setdefault(number, []).append(photo)
+    return {
+        number: np.random.default_rng(number).permutation(photos).tolist()
+        for number, photos in found.items()
+    }
+
+
 def grocery_test() -> Domain:
     """All 81 products: manufacturer's images, three train photos each, the official test photos."""
     rows = [(photo, number, "reference") for photo, number in read_split("iconic")]
     rows += [(photo, number, "query") for photo, number in read_split("test")]
-    shots: dict[int, list[str]] = {}
-    for photo, number in read_split("train"):
-        shots.setdefault(number, []).append(photo)
-    for number, photos in shots.items():
-        chosen = np.random.default_rng(number).permutation(len(photos))[:3]
-        rows += [(photos[index], number, "shot") for index in chosen]
+    for number, photos in train_photos().items():
+        rows += [(photo, number, "shot") for photo in photos[:SHOTS]]
     pixels = np.stack([load_image(GROCERY / photo, size=SIDE) for photo, _, _ in rows])
     products = np.array([f"{number:02d}" for _, number, _ in rows])
-    return Domain("grocery-test", pixels, products, np.array([role for _, _, role in rows]))
+    return Domain(GROCERY_TEST, pixels, products, np.array([role for _, _, role in rows]))
 
 
 def kept(file: Path, make: Any) -> Vectors:
@@ -155,7 +163,7 @@ def _in_blocks(embed: Embed, pixels: NDArray[np.uint8]) -> Vectors:
 def table(report: dict[str, Any]) -> str:
     """Markdown: one block per figure, one row per way."""
     names = list(report["rows"])
-    shops = [name for name in names if name != "grocery-test"]
+    shops = [name for name in names if name != GROCERY_TEST]
     lines = []
     for figure in FIGURES:
         lines += [f"**{figure}**", "", f"| | {' | '.join(names)} | mean of the shops |"]

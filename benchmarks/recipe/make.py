@@ -28,7 +28,7 @@ from pathlib import Path
 
 from benchmarks.quality.grocery import SHARED, write_splits
 from benchmarks.quality.unseen import write
-from benchmarks.recipe.commands import averaged, exported, run, shelflens
+from benchmarks.recipe.commands import averaged, exported, run, shelflens, trained
 from benchmarks.recipe.install import install
 from benchmarks.recipe.textures import STORE_PRODUCTS, STORE_SEED
 
@@ -160,7 +160,7 @@ def fit(
         folder = run_of(member, out)
         if not (folder / "card.json").exists():
             own = ["--seed", member.seed, "--epochs", member.epochs, "--colour", member.colour]
-            shelflens("train", *data, "--out", folder, *options, *own, "--resume")
+            trained(folder, "train", *data, "--out", folder, *options, *own, "--resume")
     if len(members) > 1:
         average(members, out, out)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from shelflens import Catalog, Embedder
-from shelflens.webapp.build import SITE
+from tests.support.site_modules import modules
 
 COUNTS = (10_000, 100_000)
 CODE = """
@@ -49,7 +49,7 @@ def main() -> None:
     raw = argparse.RawDescriptionHelpFormatter
     argparse.ArgumentParser(description=__doc__, formatter_class=raw).parse_args()
     dim, rng = Embedder.open().card.dim, np.random.default_rng(0)
-    code = CODE.format(js=(SITE / "js").as_uri())
+    code = CODE.format(js=modules())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.catalog"
         for count in COUNTS:

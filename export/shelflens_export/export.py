@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shelflens.errors import ModelError
 from shelflens.files import atomic_writer
 from shelflens_export import crash_probe, report
+from shelflens_export.comparison import Comparison, compare
 from shelflens_export.config import ExportConfig
 from shelflens_export.formats import FORMATS, Format, Source
 from shelflens_export.gate_photos import open_gate
@@ -24,7 +25,9 @@ from shelflens_export.run_folder import RunFolder, load_network, read_pixels, re
 REJECTED = ".rejected"
 
 
-def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
+def export_run(
+    run: Path, out: Path, config: ExportConfig
+) -> tuple[list[GateResult], Comparison | None]:
     """Make the files, measure them, write them and the report.
 
     A file that fails the quality gate is written as `NAME.rejected`, which no engine opens: it can
@@ -36,7 +39,8 @@ def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
         config: Formats and limits.
 
     Returns:
-        One result per file, in the order of `FORMATS`.
+        One result per file, in the order of `FORMATS`, and the file to ship beside the bundled
+        model.
 
     Raises:
         DataError: not a run folder, or photos that cannot be used.
@@ -76,8 +80,9 @@ def export_run(run: Path, out: Path, config: ExportConfig) -> list[GateResult]:
             )
             keep(files[row.name], out / result.file)
             results.append(result)
-    report.write(results, gate.protocol, folder, out, config)
-    return results
+    comparison = compare(gate, results)
+    report.write(results, gate.protocol, comparison, folder, out, config)
+    return results, comparison
 
 
 def possible(wanted: Sequence[Format], run: RunFolder, *, leave_out: bool) -> list[Format]:

@@ -40,6 +40,6 @@ def run(args: argparse.Namespace) -> int:
     from shelflens_export.export import export_run
     from shelflens_export.report import console
 
-    rows = export_run(args.run, args.out, config)
-    print(console(rows, args.out))
+    rows, comparison = export_run(args.run, args.out, config)
+    print(console(rows, comparison, args.out))
     return 0 if all(row.passed for row in rows) else 1

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens import Catalog, Embedder
+from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.metrics import recall_at_k
 from shelflens.progress import Progress
 from shelflens_export import crash_probe
@@ -70,6 +71,8 @@ class QualityGate:
 
     pixels: NDArray[np.uint8]
     """uint8 [n, size, size, 3]: the gallery first, then the queries."""
+    photos: list[LabelledImage]
+    """The files that they were read from; fewer where the queries were cut from the gallery."""
     labels: list[str]
     gallery: int
     """How many of them are the gallery."""
@@ -80,6 +83,8 @@ class QualityGate:
     recall: float
     protocol: str
     """How recall was measured, in words."""
+    held_out: str
+    """What the queries are, in words; "" for photos that may have been trained on."""
 
     @property
     def queries(self) -> list[str]:

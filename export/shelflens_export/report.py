@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from shelflens.files import atomic_writer, write_text
 from shelflens.options import to_dict
 from shelflens_export.charts import chart
+from shelflens_export.comparison import Comparison
 from shelflens_export.config import ExportConfig
 from shelflens_export.quality_gate import GateResult
 from shelflens_export.quiet import quiet
@@ -35,7 +37,7 @@ _HEADINGS = (
 )
 
 
-def console(rows: list[GateResult], out: Path) -> str:
+def console(rows: list[GateResult], comparison: Comparison | None, out: Path) -> str:
     """The table and what to do next, for a terminal."""
     table = [[name for name, _ in _HEADINGS], *map(_cells, rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(_HEADINGS))]
@@ -49,12 +51,19 @@ def console(rows: list[GateResult], out: Path) -> str:
     lines += [f"{row.file}: {row.reason}" for row in rows if not row.passed]
     if not all(row.passed for row in rows):
         lines.append("no engine opens a .rejected file; export.json has the layer errors")
+    if comparison:
+        lines.append(str(comparison))
     lines.append(f"report: {out / 'export.md'}, {out / 'export.json'}, {out / 'export.png'}")
     return "\n".join(lines)
 
 
 def write(
-    rows: list[GateResult], protocol: str, run: RunFolder, out: Path, config: ExportConfig
+    rows: list[GateResult],
+    protocol: str,
+    comparison: Comparison | None,
+    run: RunFolder,
+    out: Path,
+    config: ExportConfig,
 ) -> None:
     """Write the three reports, each at once."""
     values: dict[str, Any] = {
@@ -64,6 +73,7 @@ def write(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": _command(),
         "protocol": protocol,
+        "bundled": asdict(comparison) if comparison else None,
         "machine": _machine(),
         "versions": _versions(),
         "config": to_dict(config),
@@ -71,7 +81,7 @@ def write(
     }
     files = [row.to_dict() for row in rows]
     write_text(out / "export.json", json.dumps({**values, "files": files}, indent=2) + "\n")
-    write_text(out / "export.md", _markdown(rows, values))
+    write_text(out / "export.md", _markdown(rows, comparison, values))
     with quiet(), atomic_writer(out / "export.png") as stream:
         limits = {"max_recall_drop": config.max_recall_drop, "min_cosine": config.min_cosine}
         stream.write(chart(rows, run.card.name, **limits))
@@ -92,7 +102,7 @@ def _cells(row: GateResult) -> list[str]:
     ]
 
 
-def _markdown(rows: list[GateResult], values: dict[str, Any]) -> str:
+def _markdown(rows: list[GateResult], comparison: Comparison | None, values: dict[str, Any]) -> str:
     config = values["config"]
     versions = ", ".join(f"{name} {number}" for name, number in values["versions"].items())
     made = f"Made {values['created']} by `{values['command']}`"
@@ -109,6 +119,7 @@ def _markdown(rows: list[GateResult], values: dict[str, Any]) -> str:
         "",
         *(f"- **{row.file}**: {row.reason}" for row in rows if not row.passed),
         "",
+        *([f"- Beside the bundled model: {comparison}."] if comparison else []),
         f"- Protocol: {values['protocol']}. *R@1 file*: the file's queries in the catalog it "
         "built; *mixed*: the file's queries in the float model's catalog.",
         f"- Cosine: to the Keras model's embedding of the same pixels, {_photos(rows)} photos.",

@@ -21,6 +21,9 @@ from shelflens.ingest.columns import parse_mapping
 from shelflens.model.card import FINDER
 from shelflens_export.quiet import quiet
 
+VIEWS = "views"
+"""Folder of what `shelflens train` validates on where products have one image."""
+
 
 @dataclass(frozen=True)
 class RunFolder:

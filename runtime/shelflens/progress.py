@@ -1,4 +1,4 @@
-"""A progress line for people: count, share, rate, time left; silent when nobody watches."""
+"""A progress line: count, share, rate, time left; in a log a line now and then."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ import time
 from contextlib import ExitStack
 from types import TracebackType
 
+_REDRAW = 0.1
+"""Seconds between two drawings on a terminal."""
+
+_FIRST_LINE, _NEXT_LINE = 15.0, 60.0
+"""Seconds until the first line, and from line to line, where standard error is no terminal."""
+
+_BAR, _SHORTEST_BAR = 24, 6
+
 
 class Progress:
-    """Redraws one line on standard error, a few times a second, if that is a terminal."""
+    """How far a step has come, on standard error.
+
+    On a terminal one line is redrawn a few times a second. In a log or a pipe a step that takes
+    long gets a line now and then, so that nobody has to guess whether it still runs.
+    """
 
     def __init__(self, what: str, total: int, *, unit: str = "photos") -> None:
         self._what, self._total, self._unit = what, max(total, 1), unit
-        self._start = self._drawn = time.perf_counter()
-        self._shown = sys.stderr.isatty()
-        self._last = 0
+        self._redrawn = sys.stderr.isatty()
+        self._start = time.perf_counter()
+        self._next = self._start + (_REDRAW if self._redrawn else _FIRST_LINE)
+        self._last, self._note = 0, ""
+        self._open = False
 
     def __enter__(self) -> Progress:
         return self
@@ -26,29 +40,48 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._shown and self._last:
-            self._draw(self._last)
-            sys.stderr.write("\n")
+        self.close()
+
+    def begin(self, note: str = "") -> None:
+        """Draw the line before anything is done: the first of a step may take long."""
+        if self._redrawn:
+            self._draw(0, note)
 
     def update(self, done: int, note: str = "") -> None:
         """Tell how many are done; `note` is shown behind the bar."""
-        self._last = done
+        self._last, self._note = done, note
         now = time.perf_counter()
-        if self._shown and (now - self._drawn > 0.1 or done >= self._total):
-            self._drawn = now
+        # A log needs no line of a step that is done: its result follows.
+        if self._redrawn if done >= self._total else now >= self._next:
+            self._next = now + (_REDRAW if self._redrawn else _NEXT_LINE)
             self._draw(done, note)
 
-    def _draw(self, done: int, note: str = "") -> None:
+    def close(self) -> None:
+        """End the line, so that what is printed next begins another one."""
+        if self._open:
+            self._draw(self._last, self._note)
+            sys.stderr.write("\n")
+            self._open = False
+
+    def _draw(self, done: int, note: str) -> None:
         spent = max(time.perf_counter() - self._start, 1e-9)
-        left = spent / max(done, 1) * (self._total - done)
-        width = 24
-        filled = round(width * min(done / self._total, 1))
-        bar = "█" * filled + "·" * (width - filled)
-        line = (
-            f"{self._what} {bar} {done}/{self._total} {self._unit} "
-            f"{done / spent:.1f}/s {clock(left)} left {note}"
-        )
-        sys.stderr.write(f"\r{line:<79}"[: _columns()])
+        parts = [f"{done}/{self._total} {self._unit}"]
+        if done:
+            left = spent / done * (self._total - done)
+            parts += [f"{done / spent:.1f}/s", f"{clock(left)} left"]
+        parts += [note] if note else []
+        if not self._redrawn:
+            sys.stderr.write(f"{self._what}: {', '.join(parts)}\n")
+        else:
+            self._open = True
+            columns = _columns() - 1  # a full line would wrap
+            text = " ".join(parts)
+            room = columns - len(self._what) - len(text) - 2
+            width = max(_SHORTEST_BAR, min(_BAR, room))
+            filled = round(width * min(done / self._total, 1))
+            bar = "█" * filled + "·" * (width - filled)
+            line = f"{self._what} {bar} {text}"
+            sys.stderr.write(f"\r{line:<{columns}}"[: columns + 1])
         sys.stderr.flush()
 
 

@@ -200,6 +200,9 @@ _CALIBRATIONS = [
         json.dumps,
         [
             {"threshold": "high"},
+            {"view_similarity": "high"},
+            {"view_similarity": 1.5},
+            {"view_similarity": None},
             {"threshold": "0.5"},
             {"threshold": None},
             {"threshold": True},

@@ -3,6 +3,7 @@
     tests/device/run arm64                 64-bit: LiteRT and ONNX Runtime
     tests/device/run armhf                 32-bit: tflite-runtime, Debian's NumPy and Pillow
     tests/device/run arm64 --quick         the smallest form that runs our code: what CI runs
+    tests/device/run arm64 --appliance     what docs/how-to/appliance.md says; --suite trixie
     tests/device/run arm64 --instructions  after a full run: instructions of decode, embed, scan
 
 Builds the wheel, makes a Debian userland, installs as the README says, runs doctor, selftest, demo,
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.device.appliance import try_appliance
 from tests.device.checks import Answers, Model, ask
 from tests.device.compare import compare, failures
 from tests.device.counting import count
@@ -31,7 +33,7 @@ from tests.device.machines import Machine
 from tests.device.needs import NeedError
 from tests.device.results import RESULTS, write, write_counts
 from tests.device.sizes import from_apt, installed, mib, wheel_of
-from tests.device.userland import ARCHITECTURES, cache, userland
+from tests.device.userland import ARCHITECTURES, SUITE, SUITES, cache, userland
 
 EXTRA = ("onnxruntime",)
 """The engine of an extra, which comes with the SIMD kernels."""
@@ -45,6 +47,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one engine, few photos, no demo")
     parser.add_argument("--cpu", help="for QEMU; default: that of the oldest Pi that fits")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="a whole model, not the probe")
+    parser.add_argument("--suite", choices=SUITES, default=SUITE, help="default: %(default)s")
+    parser.add_argument("--appliance", action="store_true", help="the guide, of this suite")
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
     parser.add_argument("--instructions", action="store_true", help="count them, of what is there")
     args = parser.parse_args()
@@ -53,7 +57,13 @@ def main() -> int:
             if args.instructions:
                 write_counts(counts(args.architecture), args.out)
                 return 0
-            rows = measure(args.architecture, args.cpu, args.onnx, quick=args.quick)
+            if args.appliance:
+                with tempfile.TemporaryDirectory() as folder:
+                    wheel = build_wheel(Path(folder))
+                    try_appliance(args.architecture, args.suite, wheel)
+                return 0
+            there = userland(args.architecture, quick=args.quick, cpu=args.cpu, suite=args.suite)
+            rows = measure(there, args.onnx, quick=args.quick)
     except (NeedError, OSError) as error:
         print(f"tests/device/run: {error}", file=sys.stderr)
         return 1
@@ -67,12 +77,12 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def measure(name: str, cpu: str | None, onnx: Path | None, *, quick: bool) -> list[dict[str, Any]]:
+def measure(there: Machine, onnx: Path | None, *, quick: bool) -> list[dict[str, Any]]:
     """Rows of the table: x86-64's engines, then the architecture's."""
-    there, here = userland(name, quick=quick, cpu=cpu), this_machine()
+    here = this_machine()
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
-        engines = ARCHITECTURES[name].engines[: 1 if quick else None]
+        engines = ARCHITECTURES[there.name].engines[: 1 if quick else None]
         ours = examine(here, wheel, ("litert", *engines[1:]), onnx, quick=quick)
         theirs = examine(there, wheel, engines, onnx, quick=quick)
     by_engine = {row["engine"]: answers for row, answers in ours}

@@ -42,7 +42,7 @@ class Machine:
         return self.root / self.home.lstrip("/") / path
 
     def run(self, *words: object) -> str:
-        """Run a command in the home folder; what it prints.
+        """Run a command in the home folder, as root; what it prints.
 
         Raises:
             NeedError: it failed; the message has its last line.

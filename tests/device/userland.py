@@ -15,6 +15,9 @@ from pathlib import Path
 from tests.device.machines import Machine, connect
 from tests.device.needs import NeedError, call, prepare
 
+SUITES: dict[str, tuple[str, ...]] = {"bookworm": (), "trixie": ("base-files",)}
+"""Debian's releases that Raspberry Pi OS is made of, and the packages with the link from /lib to
+/usr/lib where it is in one."""
 SUITE = "bookworm"
 
 
@@ -47,8 +50,22 @@ def cache() -> Path:
     return Path(os.environ.get("SHELFLENS_CACHE") or Path.home() / ".cache" / "shelflens")
 
 
-def userland(name: str, *, quick: bool, cpu: str | None = None) -> Machine:
+def userland(
+    name: str,
+    *,
+    quick: bool,
+    cpu: str | None = None,
+    suite: str = SUITE,
+    more: tuple[str, ...] = (),
+) -> Machine:
     """The userland of an architecture, made when there is none, or none that works.
+
+    Args:
+        name: One of `ARCHITECTURES`.
+        quick: Unpacked, not configured.
+        cpu: For QEMU; default: that of the oldest Pi that fits.
+        suite: One of `SUITES`.
+        more: Further packages.
 
     Raises:
         NeedError: it cannot be made.
@@ -56,11 +73,13 @@ def userland(name: str, *, quick: bool, cpu: str | None = None) -> Machine:
     architecture = ARCHITECTURES[name]
     prepare(architecture.qemu)
     variant = "extract" if quick else "essential"
-    recipe = f"{SUITE} {name} {variant} {' '.join((*ESSENTIAL, *architecture.packages))}\n"
-    root = cache() / "device" / (f"{name}-quick" if quick else name)
+    packages = (*ESSENTIAL, *SUITES[suite], *architecture.packages, *more)
+    recipe = f"{suite} {name} {variant} {' '.join(packages)}\n"
+    kind = [suite] * (suite != SUITE) + ["quick"] * quick + ["more"] * bool(more)
+    root = cache() / "device" / "-".join((name, *kind))
     machine = Machine(name, root, "/home/pi", cpu or architecture.cpu)
     if not complete(machine, recipe):
-        make(root, name, variant, (*ESSENTIAL, *architecture.packages), recipe)
+        make(root, recipe)
     connect(root)
     machine.outside().mkdir(parents=True, exist_ok=True)
     if not complete(machine, recipe):
@@ -81,26 +100,31 @@ def complete(machine: Machine, recipe: str) -> bool:
     return True
 
 
-def make(root: Path, name: str, variant: str, packages: tuple[str, ...], recipe: str) -> None:
+def make(root: Path, recipe: str) -> None:
     """Make a userland beside its place, then move it there: half of one is never taken."""
-    print(f"making a Debian {SUITE} userland of {name} in {root}", flush=True)
+    suite, name, variant, *packages = recipe.split()
+    print(f"making a Debian {suite} userland of {name} in {root}", flush=True)
     part = root.with_name(f"{root.name}.part")
     for old in (part, root):
         shutil.rmtree(old, ignore_errors=True)
     root.parent.mkdir(parents=True, exist_ok=True)
     options = [f"--arch={name}", f"--variant={variant}", f"--include={','.join(packages)}"]
-    call("mmdebstrap", "--quiet", *options, SUITE, part, *mirror())
+    call("mmdebstrap", "--quiet", *options, suite, part, *mirror(suite))
     for folder in ("proc", "dev", "tmp", "home/pi"):
         (part / folder).mkdir(parents=True, exist_ok=True)
     (part / "recipe").write_text(recipe)
     part.rename(root)
 
 
-def mirror() -> list[str]:
-    """The one that this machine's apt takes the suite from; none leaves it to mmdebstrap."""
+def mirror(suite: str) -> list[str]:
+    """The one that this machine's apt takes the suite from, else its own suite; none leaves it to
+    mmdebstrap."""
     try:
         lines = call("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)")
     except NeedError:
         return []
-    found = [line.split()[0] for line in lines.splitlines() if line.endswith(f" {SUITE} main")]
-    return sorted(set(found))[:1]
+    found = {}
+    for address, codename, component in map(str.split, sorted(set(lines.splitlines()))):
+        if component == "main" and codename in SUITES:
+            found[codename] = address
+    return [found[name] for name in (suite, *SUITES) if name in found][:1]

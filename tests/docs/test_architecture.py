@@ -15,7 +15,16 @@ RUNTIME = ROOT / "runtime" / "shelflens"
 
 FLOORS = (
     ("errors",),
-    ("console", "files", "options", "progress", "spelling", "product_ids", "spreadsheet"),
+    (
+        "console",
+        "files",
+        "languages",
+        "options",
+        "progress",
+        "spelling",
+        "product_ids",
+        "spreadsheet",
+    ),
     ("model", "signing"),
     ("ingest", "barcode"),
     ("dataset",),

@@ -86,6 +86,7 @@ def test_both_images_run_without_root_and_have_a_health_check() -> None:
     base = found["base"]
     assert base.values("USER") == [str(ACCOUNT)]
     assert "healthcheck.py" in base.values("HEALTHCHECK")[0]
+    assert found["train"].base == "base"
     assert list(found)[-1] == "serve"  # what is built without --target
 
 
@@ -144,7 +145,8 @@ def installed(context: Path, stage: str, root: Path) -> Path:
             command = command.replace(inside, str(here))
         python = Path(sys.executable).parent
         path = f"{python}:{os.environ['PATH']}"
-        run("bash", "-euo", "pipefail", "-c", command, cwd=cwd, env={**os.environ, "PATH": path})
+        given = {**os.environ, "PATH": path, "JAX": "jax"}  # a build argument; no GPU here
+        run("bash", "-euo", "pipefail", "-c", command, cwd=cwd, env=given)
     return root / "bin"
 
 
@@ -227,6 +229,15 @@ def test_the_steps_make_a_camera_loop_that_writes_nothing(
         connection.request("GET", "/status.json")
         assert connection.getresponse().status == 200
         connection.close()
+
+
+def test_the_steps_make_a_trainer(context: Path, public: Path) -> None:
+    bin_ = installed(context, "train", public / "train")
+    (setting,) = stages()["train"].values("ENV")
+    name, _, value = setting.partition("=")
+    code = "import keras, jax, shelflens_export; print(keras.backend.backend())"
+    assert run(bin_ / "python", "-c", code, env={**os.environ, name: value}).split() == ["jax"]
+    assert "--resume" in run(bin_ / "shelflens", *exec_form(stages()["train"].values("CMD")[0]))
 
 
 @pytest.mark.skipif(not has_builder(), reason="no builder of images here; the steps are run")

@@ -149,7 +149,8 @@ def test_a_stale_figure_is_found() -> None:
 def test_the_model_card_has_the_fitted_coefficients_and_both_readers_the_same_defaults() -> None:
     fitted = load(RESULTS / "shops.json")
     card = read_tflite_card(BUNDLED_MODEL).calibration
-    in_card = {**card["posterior"], "rise": card["rise"]}
+    rises = {f"rise, {name}": value for name, value in card["rise"].items()}
+    in_card = {**card["posterior"], **rises}
     assert in_card == fitted["coefficients"], "benchmarks.quality.shops --install"
     assert card["known_similarity"] == fitted["adapting"]["known_similarity"]
     default = Calibration()

@@ -26,6 +26,9 @@ def exported(trained_run: Path) -> Path:
     # Seven photos of validation: one that changes its mind is a drop of 0.14.
     loose = ["--max-recall-drop", "0.2", "--min-cosine", "0.9"]
     assert main(["export", str(trained_run), "--out", str(out), *formats, *loose]) == 0
+    beside = json.loads((out / "export.json").read_text())["bundled"]
+    assert beside["file"] == "int8.tflite"
+    assert 0.125 < beside["bundled"] <= 1
     return out
 
 

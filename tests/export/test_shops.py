@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,12 @@ from benchmarks.quality.shops.stock import Shop
 from shelflens import Calibration, Embedder
 from shelflens.calibration.scores import Scores
 from shelflens.catalog.adapt import VIEWS
+from shelflens.catalog.default_calibration import Goods, Rise
 from shelflens.catalog.posterior import Posterior
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.model.embedder import BUNDLED_MODEL
 
-TRUE = Fitted(Posterior(12.0, 3.0, 5.0, 0.0), rise=2.0)
+TRUE = Fitted(Posterior(12.0, 3.0, 5.0, 0.0), Rise(2.0, 15.0, 0.3))
 
 
 def episode(seed: int, fitted: Fitted) -> Photos:
@@ -29,9 +30,11 @@ def episode(seed: int, fitted: Fitted) -> Photos:
     generator = np.random.default_rng(seed)
     highest = generator.uniform(0.2, 0.95, (400, 1))
     scores = np.sort(highest * generator.uniform(0, 1, (400, MATCH_CANDIDATES)))[:, ::-1]
-    nearest, products = float(generator.uniform(0.2, 0.7)), int(generator.integers(10, 500))
+    nearest, similarity, images = generator.uniform((0.2, 0.8, 1.0), (0.7, 0.95, 30.0)).tolist()
+    goods = Goods(nearest, similarity, images)
+    products = int(generator.integers(10, 500))
     zeros = np.zeros(400, np.int64)
-    part = Photos(Scores(scores, zeros, ["p"] * 400, products), zeros, nearest)
+    part = Photos(Scores(scores, zeros, ["p"] * 400, products), zeros, goods)
     probabilities = fitted.of(part).probabilities(scores, products)
     chosen = (generator.random(400)[:, np.newaxis] > probabilities.cumsum(axis=1)).sum(axis=1)
     right = np.minimum(chosen, MATCH_CANDIDATES)
@@ -46,7 +49,9 @@ def test_the_fit_finds_the_coefficients_that_drew_the_truth() -> None:
     assert found.posterior.offset == pytest.approx(3.0, abs=0.4)
     assert found.posterior.second == pytest.approx(5.0, abs=0.6)
     assert found.posterior.size == pytest.approx(0.0, abs=0.1)
-    assert found.rise == pytest.approx(2.0, abs=0.4)
+    assert found.rise.nearest == pytest.approx(2.0, abs=0.5)
+    assert found.rise.views == pytest.approx(15.0, abs=1.5)
+    assert found.rise.images == pytest.approx(0.3, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_what_was_fitted_goes_into_the_card_and_nothing_else_changes(tmp_path: P
     after = Embedder.open(model)
     card = after.card.calibration
     assert card["threshold"] == before.card.calibration["threshold"]
-    assert (card["known_similarity"], card["rise"]) == (0.77, 2.0)
+    assert (card["known_similarity"], card["rise"]) == (0.77, asdict(TRUE.rise))
     assert Calibration.from_dict(card).posterior == TRUE.posterior
     assert replace(after.card, calibration={}) == replace(before.card, calibration={})
     grey = np.full((20, 20, 3), 128, np.uint8)

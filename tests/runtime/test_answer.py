@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from shelflens import Calibration, Catalog, CatalogError, Match
 from shelflens.catalog.answer import CANDIDATE_SHARE, MIN_UNKNOWN, Answer, decide
 from shelflens.catalog.container import read_container, write_container
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.catalog.fuse import AGREEMENT, fuse
-from shelflens.catalog.neighbours import default_calibration
 from shelflens.catalog.posterior import LARGEST, SECOND_FLOOR, Posterior
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.model.card import read_tflite_card

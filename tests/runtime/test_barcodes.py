@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from shelflens import Catalog, Embedder
-from shelflens.barcode.gtin import check_digit, gtin
+from shelflens.barcode.gtin import check_digit, gtin, printed
 from shelflens.barcode.reader import LONGEST, grey_of, read_barcodes, regions
 from shelflens.catalog.barcodes import has_barcodes, products_with
 from shelflens.catalog.reload import Reloader
@@ -48,6 +48,13 @@ from tests.support.barcodes import draw_label, draw_photo
 )
 def test_numbers(text: str, number: str | None) -> None:
     assert gtin(text) == number
+
+
+@pytest.mark.parametrize("text", ["4006381333931", "96385074", "10012345678902"])
+def test_a_number_as_it_is_printed(text: str) -> None:
+    number = gtin(text)
+    assert number
+    assert printed(number) == text
 
 
 @given(st.text("0123456789", min_size=12, max_size=12).filter(lambda digits: int(digits) > 0))

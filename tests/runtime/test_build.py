@@ -22,7 +22,7 @@ from shelflens import (
 )
 from shelflens.catalog.build import in_row_order
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.neighbours import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.commands import evaluate
 from shelflens.dataset import LabelledImage
 from shelflens.model.embedder import BUNDLED_MODEL

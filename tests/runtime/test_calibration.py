@@ -339,6 +339,8 @@ def test_many_photos_leave_the_default_behind() -> None:
         for value in (0.5, 0.99)
     ]
     assert limits[0] == pytest.approx(limits[1], abs=0.1)
+    seen = fit_calibration(photos, default=replace(DEFAULT, view_similarity=0.9))
+    assert (seen.view_similarity, seen.threshold) == (0.9, DEFAULT.threshold)
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2])

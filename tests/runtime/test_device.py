@@ -207,3 +207,13 @@ def test_the_wheel_answers_on_arm64(tmp_path: Path) -> None:
     assert re.search("aarch64$", arm["machine"])
     assert arm["doctor"]
     assert failures(arm) == []
+
+
+@pytest.mark.device
+def test_the_appliance_guide_is_followed_on_trixie() -> None:
+    done = subprocess.run(
+        [RUN, "arm64", "--appliance", "--suite", "trixie"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "answers, takes a signed catalog (5 products), refuses another" in done.stdout

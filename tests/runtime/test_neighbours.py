@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelflens import Calibration, Catalog
+from shelflens import Catalog
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.neighbours import (
-    RISE,
     TYPICAL,
-    default_calibration,
     mean_nearest,
 )
-from shelflens.catalog.posterior import Posterior
 
 QUANTIZED = 0.01
 """Largest error of a cosine of int8 rows."""
@@ -51,15 +46,3 @@ def test_rows_of_an_adapted_catalog_are_not_adapted_again() -> None:
     stored = catalog.vectors / np.linalg.norm(catalog.vectors, axis=1, keepdims=True)
     expected = (stored @ stored.T - 9 * np.eye(12)).max(axis=1).mean()
     assert mean_nearest(catalog) == pytest.approx(expected, abs=QUANTIZED)
-
-
-def test_look_alikes_make_the_default_more_careful_and_a_posterior_of_the_card_stays() -> None:
-    rows = np.eye(4, 16, dtype=np.float32)
-    apart = Catalog(["a", "b", "c", "d"], rows, space="s")
-    alike = Catalog(["a", "b", "c", "d"], rows + 0.5, space="s")
-    offsets = [default_calibration(shop, {}).posterior.offset for shop in (apart, alike)]
-    expected = [Posterior().offset + RISE * (mean_nearest(s) - TYPICAL) for s in (apart, alike)]
-    assert offsets == pytest.approx(expected, abs=1e-3)
-    assert offsets[0] < offsets[1]
-    measured = {"posterior": asdict(Posterior(12.0, 4.0, 5.0, 0.0))}
-    assert default_calibration(alike, measured) == Calibration.from_dict(measured)

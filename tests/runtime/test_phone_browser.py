@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import http.server
 import os
-import re
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +18,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from playwright.sync_api import Browser, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Error, Page, Playwright, sync_playwright
 
 from shelflens.serve import authority, phone
 from shelflens.webapp.build import build
-from tests.support.browser_host import DEMO, PHONE, chromium, state, write_camera_video
-from tests.support.server_process import Server, running
+from tests.support.browser_host import DEMO, PHONE, state, write_camera_video
+from tests.support.phone_shop import (
+    Shop,
+    fetch_certificate,
+    launched,
+    open_shop,
+    phone_of,
+    trust,
+)
 
 pytestmark = pytest.mark.browser
 GRANOLA = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"
@@ -35,65 +38,18 @@ SCREENSHOTS = os.environ.get("SHELFLENS_SCREENSHOTS")
 """A folder for the pages as they look, for a person."""
 
 
-@dataclass
-class Shop:
-    """A server that lets phones in."""
-
-    server: Server
-    folder: Path
-    link: str
-    setup: str
-
-    @property
-    def token(self) -> str:
-        return (self.folder / phone.TOKEN).read_text().strip()
-
-
 @pytest.fixture(scope="module")
 def shop(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     root = tmp_path_factory.mktemp("phone")
     page = build(built, root / "page", images=DEMO / "studio.csv", title="Corner Shop")
-    folder = root / "files"
-    words = ("--web-app", page, "--phone", "--phone-files", folder, "--host", "127.0.0.1")
-    with running("--catalog", built, *words) as server:
-        lines = [server.process.stdout.readline() for _ in range(4)]  # type: ignore[union-attr]
-        found = re.search(r"http://127\.0\.0\.1:\d+/", "".join(lines))
-        assert found
-        link = f"https://127.0.0.1:{server.port}/"
-        yield Shop(server, folder, link, found[0])
+    with open_shop(built, root / "files", "--web-app", page) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running_playwright:
         yield running_playwright
-
-
-@contextmanager
-def launched(playwright: Playwright, home: Path, *flags: str) -> Iterator[Browser]:
-    """A Chromium of a user of its own, who trusts what is in that home."""
-    browser = playwright.chromium.launch(
-        executable_path=chromium(),
-        args=["--no-sandbox", "--use-fake-device-for-media-stream", *flags],
-        env={**os.environ, "HOME": str(home)},
-    )
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-def trust(home: Path, certificate: Path) -> None:
-    """Let the Chromium of a home trust an authority, as its settings do."""
-    certutil = shutil.which("certutil")
-    assert certutil, "no certutil here, which this test needs: apt install libnss3-tools"
-    store = home / ".pki" / "nssdb"
-    store.mkdir(parents=True)
-    for words in (
-        ["-N", "--empty-password"],
-        ["-A", "-t", "C,,", "-n", "shop", "-i", str(certificate)],
-    ):
-        subprocess.run([certutil, "-d", f"sql:{store}", *words], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +65,11 @@ def trusting(
         with pytest.raises(Error, match="ERR_CERT_AUTHORITY_INVALID"):
             page.goto(shop.link)
         page = browser.new_page(viewport=PHONE)  # the first may still be loading its error page
-        page.goto(shop.setup)
+        fetch_certificate(page, shop, home / "shelflens.crt")
         look(page, "setup")
-        with page.expect_download() as download:
-            page.click("a.button")
-        download.value.save_as(home / "shelflens.crt")
     trust(home, home / "shelflens.crt")
     with launched(playwright, home, flag, "--host-resolver-rules=MAP bank.example 127.0.0.1") as ok:
-        yield lambda: ok.new_context(viewport=PHONE, permissions=["camera"]).new_page()
+        yield lambda: phone_of(ok)
 
 
 def look(page: Page, name: str) -> None:

@@ -465,3 +465,37 @@ def test_the_start_is_refused_where_editing_cannot_work(
     status, _, err = run(*words)
     assert status == 1
     assert f"--edit-token-file {secret}: others" in err
+
+
+def test_barcodes_are_read_and_checked(server: TestClient, store: Path) -> None:
+    from tests.support.barcodes import draw_photo
+
+    stream = io.BytesIO()
+    Image.fromarray(draw_photo("4006381333931", np.random.default_rng(1))).save(stream, "JPEG")
+    label = stream.getvalue()
+    found = server.post("/edit/barcodes", files=form(label)).json()
+    assert found == {"reads": True, "barcodes": [{"number": "4006381333931", "known": None}]}
+    assert server.post("/edit/barcodes", files=form(OWN[0])).json()["barcodes"] == []
+    refused(server.post("/edit/barcodes", files=form(label, label)), 400, "photos")
+    refused(server.post("/edit/barcodes", files=form(b"\xff\xd8\xff no")), 422)
+    before = store.read_bytes()
+    wrong = server.post(
+        "/edit/products", files=form(*OWN[:2]), data={"name": "A", "barcode": "4006381333930"}
+    )
+    refused(wrong, 422, "barcode", "'4006381333930'", "compare it with the package")
+    assert store.read_bytes() == before
+    add(server, "A", barcode="4006381333931 | 96385074")
+    (code,) = server.post("/edit/barcodes", files=form(label)).json()["barcodes"]
+    assert code["known"]["name"] == "A"
+    patched = server.patch("/edit/products/a", json={"set": {"EAN": "12"}})
+    refused(patched, 422, "EAN")
+
+
+def test_without_a_reader_the_browser_is_told(
+    server: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shelflens.serve.photo_barcodes.can_read_barcodes", lambda: False)
+    assert server.post("/edit/barcodes", files=form(OWN[0])).json() == {
+        "reads": False,
+        "barcodes": [],
+    }

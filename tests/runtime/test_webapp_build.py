@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -104,8 +105,9 @@ def test_the_lock_file_pins_everything_and_names_no_registry() -> None:
     locked = {name: package for name, package in packages.items() if name}
     assert all(package["integrity"].startswith("sha512-") for package in locked.values())
     ours = {name for name, package in locked.items() if not package.get("dev")}
-    assert ours == {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
-    assert {locked[name]["version"] for name in ours} == {vendor.VERSION}
+    engine = {"node_modules/@litertjs/core", "node_modules/@litertjs/wasm-utils"}
+    assert ours == {*engine, "node_modules/pako"}
+    assert {locked[name]["version"] for name in engine} == {vendor.VERSION}
 
 
 def test_images_come_as_one_file(built: Path) -> None:
@@ -148,3 +150,12 @@ def test_the_web_app_is_complete_and_repeatable(built: Path, tmp_path: Path) -> 
     again = build(built, tmp_path / "web-app", images=STUDIO, title='A "<b>" & co')
     assert (again / "sw.js").read_text() == worker
     assert [path.name for path in tmp_path.iterdir()] == ["web-app"]
+
+
+@pytest.mark.browser
+def test_it_stays_small(built: Path, tmp_path: Path) -> None:
+    """What a phone loads: our scripts, texts and style, and all there is."""
+    folder = build(built, tmp_path / "web-app")
+    own = [folder / "index.html", folder / "app.css", *(folder / "js").rglob("*.js")]
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in own) < 90_000
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 6_500_000

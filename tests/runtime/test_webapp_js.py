@@ -22,12 +22,12 @@ from shelflens.catalog.nearest import unit_query
 from shelflens.catalog.posterior import Posterior
 from shelflens.discovery.similar import similar
 from shelflens.model.image import load_image
-from shelflens.webapp.build import SITE
 from tests.attacks.odd_contents import UNKNOWN_TO_THE_BROWSER, odd_contents
+from tests.support.site_modules import modules
 
 pytestmark = pytest.mark.browser
 
-JS = (SITE / "js").as_uri()
+JS = modules()
 K = 5
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from shelflens_train.augment import augmented, studio_cover
+from shelflens_train.augment import _mirrored, augmented, studio_cover
 from shelflens_train.geometry import rectangle
 
 Pixels = NDArray[np.uint8]
@@ -119,3 +119,13 @@ def test_the_strength_of_colour_leaves_light_alone() -> None:
         assert np.std([sum(channels) for channels in lit]) > 20
     assert np.allclose(seen[0.0], 50 / 40, atol=0.15), "but for rounding"
     assert np.std(seen[1.0]) > 0.1
+
+
+def test_the_mirror_image_is_made_where_the_view_reaches_it() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    corners = np.array([[-0.31, 0.2], [0.9, 0.1], [1.0, 1.62], [0.0, 0.8]])
+    source, (left, top) = _mirrored(photo, corners)
+    assert (left, top) == (9, 2)
+    assert source.shape == (2 + 20 + 15, 9 + 20 + 2, 3)
+    everywhere = np.pad(photo, ((19, 19), (19, 19), (0, 0)), mode="reflect")
+    assert np.array_equal(source, everywhere[17 : 17 + 37, 10 : 10 + 31])

@@ -32,7 +32,8 @@ def runs(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
         words = ["train", trained_run.parent / "test.csv", "--out", made[-1], "--seed", seed]
         words += ["--weights", trained_run, "--size", 64, "--dim", 64, "--batch", 8, "--epochs", 1]
         done = shelflens(*words)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode in (0, 1), done.stderr  # 1: no better than the bundled model
+        assert (made[-1] / "metrics.json").exists(), done.stderr
     return made
 
 
@@ -40,7 +41,8 @@ def runs(trained_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
 def test_the_mean_of_runs_is_a_run(runs: list[Path], trained_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "together"
     done = shelflens("average", *runs, "--out", out, "--start-share", 0.25)
-    assert done.returncode == 0, done.stderr
+    verdict = json.loads((out / "metrics.json").read_text())["comparison"]["verdict"]
+    assert done.returncode == (verdict != "better"), done.stderr
     assert "seed 1: recall@1" in done.stdout
     import keras
 

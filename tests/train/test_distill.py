@@ -123,7 +123,8 @@ def test_a_runs_own_start_teaches_it_and_is_kept_for_a_resume(
     words += ["--weights", trained_run, "--size", 64, "--dim", 64, "--batch", 8, "--epochs", 1]
     command = [sys.executable, "-m", "shelflens", *map(str, words), "--teacher", "start"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr  # 1: no better than the bundled model
+    assert (tmp_path / "run" / "metrics.json").exists(), done.stderr
 
     def heads(file: str) -> list[NDArray[np.float32]]:
         """The kernels of all embedding layers in a weights file."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shelflens import Calibration
+from shelflens import Calibration, Catalog, Embedder
 from shelflens.calibration.scores import ScoredPhotos, Scores
 from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
@@ -48,9 +48,9 @@ def split(tmp_path: Path) -> Any:
     return Split(train, items[::4], [], ["x.jpg: broken"])
 
 
-def judgement(before: float, after: float) -> Any:
+def judgement() -> Any:
     from shelflens_train.evaluate import Retrieval
-    from shelflens_train.finish import Judgement
+    from shelflens_train.judgement import Found, Judgement
 
     scores = np.linspace(0.4, 0.9, 10).astype(np.float32)
     labels = [f"p{n}" for n in range(10)]
@@ -58,8 +58,8 @@ def judgement(before: float, after: float) -> Any:
     known = Scores(first_two, np.zeros(10, np.int64), labels, 4)
     left_out = Scores(first_two - 0.2, np.full(10, 2, np.int64), labels, 3)
     photos = ScoredPhotos(known, left_out, None, products=4, rows=4)
-    found = Retrieval(0.75, scores, scores - 0.2, photos)
-    return Judgement(found, found, found, after, before)
+    found = Retrieval(0.7, np.arange(10) < 7, scores, scores - 0.2, lambda: photos)
+    return Judgement(Found(found, found, 0.6), Found(found, found, 0.7), "bundled-0", 0.4, 0.5)
 
 
 def test_the_head_is_changed_as_the_embeddings_are(network: Any, split: Any) -> None:
@@ -77,15 +77,24 @@ def test_the_head_is_changed_as_the_embeddings_are(network: Any, split: Any) -> 
 def test_the_judgement_asks_for_held_out_photos_and_the_demo_store(
     network: Any, split: Any
 ) -> None:
+    from shelflens_train.bundled import BundledModel
     from shelflens_train.evaluate import embed
-    from shelflens_train.finish import judge
+    from shelflens_train.judgement import judge
     from shelflens_train.photo_bank import PhotoBank
 
-    bank = PhotoBank(SIZE, budget=10**6)
-    result = judge(network, network, embed(network, split.train, bank), split, bank)
-    assert len(result.all_photos.genuine) == len(split.val)
-    assert result.one_photo.recall == result.one_photo_start.recall
-    assert 0 < result.demo_store == result.demo_store_start < 1
+    bank, bundled = PhotoBank(SIZE, budget=10**6), BundledModel()
+    result = judge(network, network, bundled, embed(network, split.train, bank), split, bank)
+    assert len(result.final.all_photos.genuine) == len(split.val)
+    assert result.final.one_photo.recall == result.one_photo_start
+    assert 0 < result.final.demo_store == result.demo_store_start < 1
+    # The demo store and these photos as `shelflens` itself finds them with the bundled model.
+    assert result.bundled.demo_store > 0.9
+    products = [item.product for item in split.train]
+    catalog = Catalog(products, bundled.embed(split.train), space=bundled.space)
+    right = [
+        catalog.match(Embedder.open().embed(i.path), k=1)[0].id == i.product for i in split.val
+    ]
+    assert result.bundled.all_photos.right.tolist() == right
 
 
 def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> None:
@@ -95,13 +104,15 @@ def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> Non
 
     config = TrainConfig(data=("/somewhere/shop",), size=SIZE, dim=DIM, weights="/a/start.h5")
     state = State(seconds=12.34, history=[{"epoch": 1}])
-    metrics = run_metrics(judgement(0.5, 0.6), split, state, averaged=())
+    metrics = run_metrics(judgement(), split, state, (), weights=config.weights)
     assert json.loads(json.dumps(metrics)) == metrics
-    assert (metrics["val_recall_at_1"], metrics["val_queries"]) == (0.75, 4)
+    assert (metrics["val_recall_at_1"], metrics["val_queries"]) == (0.7, 4)
     assert metrics["generality"]["demo_store_recall_at_1"] == {"before": 0.5, "after": 0.6}
     assert metrics["skipped"] == ["x.jpg: broken"]
     assert "averaged" not in metrics
-    card = model_card(network, judgement(0.5, 0.6), split, config, name="shop")
+    assert metrics["start_weights"] == "start.h5"
+    assert metrics["comparison"]["bundled"]["demo_store_recall_at_1"] == 0.7
+    card = model_card(network, judgement(), split, config, name="shop")
     assert card.space.startswith("shop-")
     assert card.training["data"] == ["shop"], "no path of this machine"
     assert card.training["start_weights"] == "start.h5"
@@ -110,14 +121,4 @@ def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> Non
     assert Calibration.from_dict(card.calibration).posterior != Posterior(), "of these photos"
     moved = network.get_weights()
     network.set_weights([moved[0] + 1, *moved[1:]])
-    assert model_card(network, judgement(0.5, 0.6), split, config, name="shop").space != card.space
-
-
-@pytest.mark.parametrize(("after", "warned"), [(0.46, False), (0.44, True)])
-def test_a_fine_tune_that_forgets_is_warned_about(
-    after: float, warned: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from shelflens_train.finish import _warn_if_forgotten
-
-    _warn_if_forgotten(judgement(0.5, after))
-    assert ("--teacher start" in capsys.readouterr().out) == warned
+    assert model_card(network, judgement(), split, config, name="shop").space != card.space

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from shelflens import ModelCard
+from shelflens.catalog.posterior import Posterior
 from shelflens.errors import ModelError
 
 pytestmark = pytest.mark.train
@@ -72,7 +74,13 @@ def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was never interrupted."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     done = run(*command(photos, out, "--head-epochs", "1", "--epochs", "3"))
-    assert done.returncode == 0, done.stderr
+    # From nothing, a few steps: the bundled model is better, and a script must see that.
+    assert done.returncode == 1, done.stderr
+    *progress, warning = done.stderr.splitlines()
+    assert all(re.match(r"[a-z0-9/ ]+: \d+/\d+ ", line) for line in progress), done.stderr
+    assert re.match(r"warning: (no better|worse) than the bundled model: of 6 held", warning)
+    assert "bundled model: recall@1 " in done.stdout.partition("epoch 1 (")[0]
+    assert " so far, about 0:" in done.stdout
     assert "7 products, 43 photos to train on, 6 to validate on, 1 skipped" in done.stdout
     assert "broken.jpg: damaged or cut short" in done.stdout
     return out
@@ -88,6 +96,10 @@ def test_the_run_folder_holds_what_it_should(finished: Path) -> None:
     losses = [entry["loss"] for entry in metrics["history"]]
     assert losses[-1] < losses[0]
     assert 0 <= metrics["val_recall_at_1"] <= 1
+    bundled = metrics["comparison"]["bundled"]
+    assert metrics["comparison"]["verdict"] != "better"
+    assert bundled["val_recall_at_1"] >= metrics["val_recall_at_1"]
+    assert f"| {bundled['val_recall_at_1']:.3f} |" in (finished / "report.md").read_text()
     with Image.open(finished / "plots" / "curves.png") as plot:
         assert plot.width > 600
     assert list((finished / "log").rglob("events*"))
@@ -113,7 +125,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     words = command(photos, out, "--head-epochs", "1", "--epochs", "3", "--resume")
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     state = out / "state" / "state.json"
-    until = time.monotonic() + 240
+    until = time.monotonic() + 500
     while time.monotonic() < until and process.poll() is None:
         if state.exists() and json.loads(state.read_text())["epoch"] >= 2:
             break
@@ -123,7 +135,8 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(
     assert json.loads(state.read_text())["epoch"] in (2, 3)
     assert not (out / "model.keras").exists()
     done = run(*words)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "bundled model: recall" not in done.stdout, "it is measured once"
     assert "epoch 1 (" not in done.stdout, "it goes on, it does not start again"
     before, after = (
         json.loads((run_folder / "metrics.json").read_text())["history"]
@@ -148,6 +161,7 @@ def test_the_epoch_that_is_kept_is_the_last_good_one(finished: Path) -> None:
         best = max(best, entry["val_recall_at_1"])
     assert state.best == best
     assert state.best_weights == f"best-{kept:03d}.weights.h5"
+    assert state.kept == kept
 
 
 def test_a_taken_folder_is_not_overwritten(finished: Path, photos: Path) -> None:
@@ -182,13 +196,45 @@ def test_what_cannot_be_trained_on_gets_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "a" / "model.keras").exists()
 
 
+def offline(tmp_path: Path) -> dict[str, str]:
+    """An environment without ImageNet weights, and without a network to fetch them."""
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "keras"), "no_proxy": ""}
+    return environment | dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
+
+
+def test_without_a_network_and_with_one_image_per_product(tmp_path: Path, photos: Path) -> None:
+    """A first try: no option but the size, no network, no second photo of anything."""
+    rows = list(csv.reader(photos.read_text().splitlines()))
+    first = {row[1]: row for row in reversed(rows[1:]) if row[0] != "broken.jpg"}
+    with (tmp_path / "single.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([rows[0], *first.values()])
+    out = tmp_path / "run"
+    words = command(tmp_path / "single.csv", out)[:7]
+    words += ["--size", "64", "--batch", "4", "--epochs", "1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=offline(tmp_path))
+    assert done.returncode in (0, 1), done.stderr
+    assert "starting from the bundled model, as with --weights bundled" in done.stdout
+    assert "0 to validate on" in done.stdout
+    assert "35 synthetic views of their images are looked up" in done.stdout
+    assert "note: synthetic views" in done.stdout
+    assert json.loads((out / "config.json").read_text())["weights"] == "bundled"
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["val_queries"] == metrics["val_views"] == 35
+    # What one image cannot tell is not fitted.
+    card = ModelCard.from_json((out / "card.json").read_text(), where="card.json")
+    assert card.calibration["posterior"] == asdict(Posterior())
+    from shelflens_export.run_folder import read_run
+
+    held_out = read_run(out).held_out
+    assert len(held_out) == 35
+    assert all(photo.path.exists() for photo in held_out)
+
+
 def test_without_a_network_imagenet_says_what_to_do(tmp_path: Path, photos: Path) -> None:
     """Keras downloads the weights on a machine with a network; here it must say `--weights`."""
-    environment = {**os.environ, "KERAS_HOME": str(tmp_path / "keras"), "no_proxy": ""}
-    environment |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     words = command(photos, tmp_path / "run")
     words[words.index("none")] = "imagenet"
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=offline(tmp_path))
     assert done.returncode == 1, done.stdout
     assert "without a network give --weights FILE" in done.stderr
     assert "Traceback" not in done.stderr

@@ -38,8 +38,8 @@ def test_a_share_of_each_product_is_held_out_and_single_photos_are_not(tmp_path:
     assert len(split.skipped) == 1
     assert "broken.jpg" in split.skipped[0]
     again = split_photos([str(data)], val_share=0.2, workers=1)
-    assert split_table(again) == split_table(split)
-    rows = list(csv.DictReader(split_table(split).splitlines()))
+    assert split_table(again, tmp_path) == split_table(split, tmp_path)
+    rows = list(csv.DictReader(split_table(split, tmp_path).splitlines()))
     assert [row["split"] for row in rows] == ["train"] * 12 + ["val"] * 3
 
 
@@ -48,7 +48,7 @@ def test_auxiliary_images_are_each_a_class(tmp_path: Path) -> None:
     things = dataset(tmp_path / "things", x=2, y=1)
     split = split_photos([str(data)], auxiliary=[str(things)], workers=2)
     assert split.classes == ["a", "b", "auxiliary/0", "auxiliary/1", "auxiliary/2"]
-    assert split_table(split).count(",auxiliary\n") == 3
+    assert split_table(split, tmp_path).count(",auxiliary\n") == 3
 
 
 def test_photos_to_validate_on_must_show_products_that_are_trained_on(tmp_path: Path) -> None:
@@ -73,6 +73,7 @@ def test_what_cannot_be_trained_on(tmp_path: Path) -> None:
     one_product = dataset(tmp_path / "one", a=4)
     with pytest.raises(DataError, match="1 products with readable photos; expected at least 2"):
         split_photos([str(one_product)], workers=2)
-    singles = dataset(tmp_path / "singles", a=1, b=1)
-    with pytest.raises(DataError, match="nothing to validate on"):
-        split_photos([str(singles)], workers=2)
+    data = dataset(tmp_path / "store", a=3, b=3)
+    val = dataset(tmp_path / "val", c=1)
+    with pytest.raises(DataError, match=r"--val .*: nothing to validate on"):
+        split_photos([str(data)], val=str(val), workers=2)

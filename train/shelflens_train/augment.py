@@ -108,10 +108,8 @@ def _framed(
     cover = studio_cover(photo) if draws[7] < 0.67 else None
     plain = cover is None and not small
     # A photo goes on beyond its edge as its mirror image; a cut-out and a small image end.
-    beyond = math.ceil(size * max(0.0, -corners.min(), corners.max() - 1)) + 2
-    edge = min(beyond, size - 1) if plain else 0
-    source = np.pad(photo, ((edge, edge), (edge, edge), (0, 0)), mode="reflect") if edge else photo
-    seen = [(float(x), float(y)) for x, y in corners * size + edge]
+    source, (left, top) = _mirrored(photo, corners) if plain else (photo, (0, 0))
+    seen = [(float(x) + left, float(y) + top) for x, y in corners * size]
     view = _warp(Image.fromarray(source), seen, side)
     if plain:
         return view
@@ -120,6 +118,22 @@ def _framed(
     behind = Image.fromarray(backdrop).resize((side, side), Image.Resampling.BILINEAR)
     behind = behind.filter(ImageFilter.BoxBlur(generator.uniform(0, 8)))
     return Image.composite(view, behind, alpha)
+
+
+def _mirrored(photo: Pixels, corners: NDArray[np.float64]) -> tuple[Pixels, tuple[int, int]]:
+    """The photo with as much of its mirror image on each side as the corners (x, y) reach.
+
+    Returns:
+        It, and what was added on the left and at the top, pixels.
+    """
+    size = len(photo)
+    before = np.maximum(0.0, -corners.min(axis=0))
+    after = np.maximum(0.0, corners.max(axis=0) - 1)
+    (left, right), (top, bottom) = (
+        [min(math.ceil(size * beyond) + 2, size - 1) for beyond in sides]
+        for sides in zip(before, after, strict=True)
+    )
+    return np.pad(photo, ((top, bottom), (left, right), (0, 0)), mode="reflect"), (left, top)
 
 
 def _warp(image: Image.Image, corners: list[tuple[float, float]], side: int) -> Image.Image:

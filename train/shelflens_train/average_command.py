@@ -42,16 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Average, and say what each run and the result find."""
+    """Average, and say what each run and the result find; 1 as for `train`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines
     with without_greeting():
         from shelflens_train.average_runs import average
+        from shelflens_train.report import outcome
 
     metrics = average(args.runs, args.out, start_share=args.start_share, size=args.size)
     for part in metrics["averaged"]:
         print(f"seed {part['seed']}: recall@1 {part['val_recall_at_1']:.3f}")
-    print(
-        f"together: recall@1 {metrics['val_recall_at_1']:.3f} on {metrics['val_queries']} held-out "
-        f"photos; next: shelflens export {args.out} --out DIR"
-    )
-    return 0
+    print(f"together: recall@1 {metrics['val_recall_at_1']:.3f}")
+    return outcome(metrics, args.out)

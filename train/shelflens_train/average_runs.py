@@ -17,10 +17,12 @@ from shelflens.errors import DataError
 from shelflens.files import write_text
 from shelflens.options import to_dict
 from shelflens_train.backbones import embedding_network
+from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig, saved_config
 from shelflens_train.finish import finish
 from shelflens_train.split import Split, split_of, split_table
 from shelflens_train.state import State, StateFolder
+from shelflens_train.validation_views import with_views
 from shelflens_train.weight_averaging import (
     Weights,
     interpolate,
@@ -76,7 +78,7 @@ def average(
     for run in finished[1:]:
         _check_alike(first, run)
     config = replace(first.config, start_share=start_share, size=size or first.config.size)
-    split = _same_split(first, config)
+    split = _same_split(first, config, out)
     network = embedding_network(config.spec, side=config.size)
     StateFolder(first.path).load_start(network)
     start = network.get_weights()
@@ -95,7 +97,7 @@ def average(
         for run in finished
     ]
     state = State(seconds=sum(spent.values()))
-    metrics = finish(network, split, state, config, out, averaged=averaged)
+    metrics = finish(network, split, state, config, out, bundled=BundledModel(), averaged=averaged)
     # Last: a run folder is taken once it has this, and one half made can be made again.
     write_text(out / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     return metrics
@@ -126,10 +128,10 @@ def _check_alike(first: FinishedRun, run: FinishedRun) -> None:
         )
 
 
-def _same_split(run: FinishedRun, config: TrainConfig) -> Split:
-    """The photos of a run, read again."""
-    split = split_of(config)
-    if split_table(split) != (run.path / "photos.csv").read_text():
+def _same_split(run: FinishedRun, config: TrainConfig, out: Path) -> Split:
+    """The photos of a run, read again; views are made again, in the new run folder."""
+    split = with_views(split_of(config), out, side=config.size)
+    if split_table(split, out) != (run.path / "photos.csv").read_text():
         raise DataError(
             f"{run.path}: its photos are not those of {', '.join(config.data)} any more; expected "
             "them as they were"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from shelflens_train.augment import Pixels, augmented
 from shelflens_train.config import TrainConfig
+from shelflens_train.devices import process_part
 from shelflens_train.photo_bank import PhotoBank
 from shelflens_train.split import Split
 
@@ -39,6 +40,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         per_product: Photos of a product in a row; 0 or 1 for any order.
         labels_twice: Whether the network has two outputs, as with a loss over pairs.
         view: Photo, backdrop and random generator -> the augmented photo (`augmented`).
+        part: Index of this process, and how many share each batch; the first takes the first rows.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         per_product: int = 0,
         labels_twice: bool = False,
         view: View,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         workers = os.cpu_count() or 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4 * workers)
@@ -64,7 +67,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._own_per_batch = batch - self._auxiliary_per_batch
         self._per_product, self._labels_twice = per_product, labels_twice
         self._bank, self._view, self._side = bank, view, side
-        self._seed, self._epoch = seed, epoch
+        self._seed, self._epoch, self._part = seed, epoch, part
         self._shuffle()
 
     def __len__(self) -> int:
@@ -74,11 +77,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         """Pixels uint8 [b, side, side, 3]; class and category int32 [b, 2], -1 for no category.
 
-        With a loss over pairs the labels come twice, once for each output of the network.
+        b is this process' part of a batch. With a loss over pairs the labels come twice, once for
+        each output of the network.
         """
-        generator = np.random.default_rng([self._seed, self._epoch, index])
-        rows = self._order[index]
-        pixels = np.stack([self._varied(row, generator) for row in rows])
+        process, processes = self._part
+        mine = np.array_split(np.arange(len(self._order[index])), processes)[process]
+        rows = self._order[index][mine]
+        # A generator for each photo: it looks alike, however many processes share the batch.
+        seeds = ([self._seed, self._epoch, index, position] for position in mine)
+        pixels = np.stack(
+            [
+                self._varied(row, np.random.default_rng(seed))
+                for row, seed in zip(rows, seeds, strict=True)
+            ]
+        )
         labels = self._labels[rows]
         return pixels, (labels, labels) if self._labels_twice else labels
 
@@ -139,6 +151,7 @@ def training_batches(config: TrainConfig, split: Split, bank: PhotoBank, *, epoc
         per_product=config.per_product,
         labels_twice=config.pair_loss != "none",
         view=view,
+        part=process_part(),
     )
 
 

@@ -9,10 +9,14 @@ from typing import Any
 
 from shelflens.errors import DataError
 from shelflens.options import option
+from shelflens_train.memory import free_memory
 from shelflens_train.spec import BACKBONES, BackboneSpec
 
 PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
 PAIR_LOSSES = ("none", "multi-similarity", "contrastive")
+
+AUTO = "auto"
+"""Start weights: ImageNet's, or the bundled model where there is no network."""
 
 FIRST = "what matters first"
 NETWORK = "the network"
@@ -38,8 +42,9 @@ class TrainConfig:
         False, "MobileNetV3 without squeeze-and-excite and hard-swish", group=NETWORK
     )
     weights: str = option(
-        "imagenet",
-        "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, none",
+        AUTO,
+        "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, "
+        "none; auto is imagenet, or bundled where there is no network to fetch that",
         group=FIRST,
     )
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
@@ -151,7 +156,10 @@ class TrainConfig:
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         group=MACHINE,
     )
-    cache_gb: float = option(2.0, "memory for decoded photos, GB", group=MACHINE)
+    # What does not fit is decoded again in each epoch, which takes longer than a training step.
+    cache_gb: float = option(
+        0.0, "memory for decoded photos, GB; 0: two fifths of what is free", group=MACHINE
+    )
 
     def __post_init__(self) -> None:
         self._check_ranges()
@@ -176,7 +184,7 @@ class TrainConfig:
             if getattr(self, name) <= 0:
                 raise DataError(f"{_flag(name)}: expected more than 0")
         weights = ("category_weight", "pair_weight", "per_product", "teacher_weight", "colour")
-        for name in (*weights, "head_epochs", "epochs"):
+        for name in (*weights, "head_epochs", "epochs", "cache_gb"):
             if getattr(self, name) < 0:
                 raise DataError(f"{_flag(name)}: expected 0 or more")
         for name in ("val_share", "early", "auxiliary_share", "start_share"):
@@ -207,8 +215,8 @@ class TrainConfig:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory for decoded photos."""
-        return int(self.cache_gb * 1e9)
+        """Memory for decoded photos, at this moment."""
+        return int(self.cache_gb * 1e9) or free_memory() * 2 // 5
 
     def side(self, epoch: int) -> int:
         """Side of the images in an epoch of training, pixels."""

@@ -9,12 +9,15 @@ from typing import Any, Protocol
 import keras
 
 from shelflens.progress import Progress, clock
+from shelflens_train.bundled import BundledModel
+from shelflens_train.config import TrainConfig
 from shelflens_train.devices import is_chief
-from shelflens_train.evaluate import retrieval, sample_per_product
+from shelflens_train.evaluate import retrieval, retrieve, sample_per_product
 from shelflens_train.phases import Phase
 from shelflens_train.photo_bank import PhotoBank
 from shelflens_train.split import Split
 from shelflens_train.state import State, StateFolder
+from shelflens_train.time_left import time_left
 
 _GALLERY = 3
 """Photos per product in the gallery that judges an epoch; the final figures use all of them."""
@@ -39,7 +42,8 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         bank: Photos, at the size of use.
         state: How far the run has come; it is kept up to date.
         folder: Where the state is saved.
-        batch: Photos per step.
+        config: The options.
+        steps: Batches per epoch.
     """
 
     def __init__(
@@ -51,36 +55,72 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         state: State,
         folder: StateFolder,
         *,
-        batch: int,
+        config: TrainConfig,
+        steps: int,
     ) -> None:
         super().__init__()
         self._embedder, self._learner, self._val = embedder, learner, split.val
-        self._bank, self._state, self._folder, self._batch = bank, state, folder, batch
+        self._bank, self._state, self._folder = bank, state, folder
+        self._batch, self._steps, self._epochs = config.batch, steps, config.all_epochs
         # Of products that are not asked for one photo is enough: measuring takes time too.
         asked = {item.product for item in split.val}
         self._gallery = [
             *sample_per_product([i for i in split.train if i.product in asked], _GALLERY),
             *sample_per_product([i for i in split.train if i.product not in asked], 1),
         ]
+        self._time = time_left(config, split, steps=steps, gallery=len(self._gallery))
 
-    def begin(self, phase: Phase, steps: int) -> None:
-        """A phase starts."""
-        self._phase, self._steps = phase, steps
+    def judge_bundled(self, bundled: BundledModel) -> None:
+        """Measure the bundled model as the epochs will be: that is what they have to beat."""
+        both = bundled.embed([*self._gallery, *self._val])
+        count = len(self._gallery)
+        found = retrieve(
+            both[:count],
+            [item.product for item in self._gallery],
+            both[count:],
+            [item.product for item in self._val],
+        )
+        self._state.bundled = found.recall
+        print(
+            f"bundled model: recall@1 {found.recall:.3f} of {len(self._val)} looked up among "
+            f"{count} enrolled photos; training has to beat that",
+            flush=True,
+        )
+
+    def begin(self, phase: Phase) -> None:
+        """A phase, or a span of it with images of another size, starts."""
+        self._phase = phase
+        self._first_of_span = True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock and the bar."""
-        self._start = time.perf_counter()
-        self._bar = Progress(f"epoch {epoch + 1}/{self._phase.stop}", self._steps * self._batch)
+        self._start = self._tick = time.perf_counter()
+        self._epoch = epoch
+        self._bar = Progress(f"epoch {epoch + 1}/{self._epochs}", self._steps * self._batch)
+        self._bar.begin("the first step takes longest" if self._first_of_span else "")
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar."""
-        self._bar.update((batch + 1) * self._batch, f"loss {(logs or {}).get('loss', 0):.3f}")
+        now = time.perf_counter()
+        if self._first_of_span:
+            self._time.was_compiled(now - self._tick)
+        else:
+            self._time.took(self._epoch, 1 / self._steps, now - self._tick)
+        self._tick, self._first_of_span = now, False
+        left = self._time.seconds(self._epoch, (batch + 1) / self._steps)
+        note = f"loss {(logs or {}).get('loss', 0):.3f}"
+        self._bar.update(
+            (batch + 1) * self._batch, note if left is None else f"{note}, {clock(left)} to the end"
+        )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, print a line, save."""
+        self._bar.close()
         speed = self._steps * self._batch / (time.perf_counter() - self._start)
         self._learner.write_back()
-        recall = retrieval(self._embedder, self._gallery, self._val, self._bank).recall
+        recall = retrieval(
+            self._embedder, self._gallery, self._val, self._bank, progress="validating"
+        ).recall
         logs = {} if logs is None else logs
         logs["val_recall_at_1"] = recall
         state, loss = self._state, float(logs["loss"])
@@ -100,10 +140,13 @@ class EpochMonitor(keras.callbacks.Callback):  # type: ignore[misc]
         state.best = max(state.best, recall)
         if is_chief():
             self._folder.write(state, self.model, self._embedder)
+        left = self._time.seconds(epoch, 1.0, validated=True)
+        bundled = f", bundled {state.bundled:.3f}" if state.bundled >= 0 else ""
         print(
             f"epoch {epoch + 1} ({self._phase.name}): loss {loss:.3f}, "
-            f"recall@1 {recall:.3f} (best {state.best:.3f}), "
-            f"{speed:.1f} photos/s, {clock(state.seconds)} in all",
+            f"recall@1 {recall:.3f} (best {state.best:.3f}{bundled}), "
+            f"{speed:.1f} photos/s, {clock(state.seconds)} so far"
+            + ("" if left is None else f", about {clock(left)} left"),
             flush=True,
         )
 

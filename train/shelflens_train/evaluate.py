@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,9 +16,15 @@ from shelflens import Catalog
 from shelflens.calibration.fit import UNKNOWN_SHARE, fit_posterior
 from shelflens.calibration.scores import ScoredPhotos, score_photos
 from shelflens.catalog.posterior import Posterior
+from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import LabelledImage
-from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
+from shelflens.errors import DataError
+from shelflens.evaluation.measure.metrics import error_curve
+from shelflens.progress import Progress
+from shelflens_train.devices import on_this_process
 from shelflens_train.photo_bank import PhotoBank
+
+_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -25,25 +33,43 @@ class Retrieval:
 
     recall: float
     """recall@1: the share of queries whose best product is theirs."""
+    right: NDArray[np.bool_]
+    """Of each query, whether it is: bool [m]."""
     genuine: NDArray[np.float32]
-    """Best score of each query's own product."""
+    """Score of each query's own product; of its best row, where it is not among the first ones."""
     impostor: NDArray[np.float32]
     """Best score among the other products: what the query would get, were its own not there."""
-    photos: ScoredPhotos
+    photos: Callable[[], ScoredPhotos]
     """The scores of each query's first products, with its own product enrolled and left out."""
 
 
 def embed(
-    model: keras.Model, items: Sequence[LabelledImage], bank: PhotoBank
+    model: keras.Model,
+    items: Sequence[LabelledImage],
+    bank: PhotoBank,
+    *,
+    progress: str = "embedding",
 ) -> NDArray[np.float32]:
-    """Embed photos with a Keras model, in blocks of 32: float32 [n, dim]."""
-    blocks = []
-    for start in range(0, len(items), 32):
-        pixels = np.stack([bank.get(item.path) for item in items[start : start + 32]])
-        # One shape for every block: a second shape would be compiled anew.
-        padded = np.zeros((32, *pixels.shape[1:]), np.float32)
-        padded[: len(pixels)] = pixels
-        blocks.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)])
+    """Embed photos with a Keras model, in blocks of 32: float32 [n, dim].
+
+    The next blocks are decoded on all cores meanwhile.
+
+    Args:
+        model: The network.
+        items: The photos, n of them.
+        bank: Gives them.
+        progress: What the progress line says.
+    """
+    blocks: list[NDArray[np.float32]] = []
+    with on_this_process(), Progress(progress, len(items)) as bar:
+        bar.begin()
+        for pixels in bank.blocks([item.path for item in items], _BLOCK):
+            # One shape for every block: a second shape would be compiled anew.
+            padded = np.zeros((_BLOCK, *pixels.shape[1:]), np.float32)
+            padded[: len(pixels)] = pixels
+            found = keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)]
+            blocks.append(found)
+            bar.update(min(len(blocks) * _BLOCK, len(items)))
     return np.concatenate(blocks).astype(np.float32)
 
 
@@ -60,18 +86,26 @@ def retrieve(
         queries: float32 [m, d], with the product of each row.
     """
     catalog = Catalog(list(gallery_products), gallery, space="evaluation")
-    ranked, genuine, impostor = [], [], []
-    for vector, product in zip(queries, query_products, strict=True):
-        matches = catalog.match(vector, k=len(catalog))
-        ranked.append([matches[0].id])
-        genuine.append(next(match.score for match in matches if match.id == product))
+    right, genuine, impostor = [], [], []
+    ranked = catalog.match_many(queries, MATCH_CANDIDATES + 1)
+    for vector, product, matches in zip(queries, query_products, ranked, strict=True):
+        right.append(matches[0].id == product)
+        own = next((match.score for match in matches if match.id == product), None)
+        genuine.append(_best_row(catalog, vector, product) if own is None else own)
         impostor.append(next(match.score for match in matches if match.id != product))
     return Retrieval(
-        recall_at_k(ranked, query_products),
+        float(np.mean(right)),
+        np.array(right, np.bool_),
         np.array(genuine, np.float32),
         np.array(impostor, np.float32),
-        score_photos(catalog, queries, query_products),
+        partial(score_photos, catalog, queries, query_products),
     )
+
+
+def _best_row(catalog: Catalog, vector: NDArray[np.float32], product: str) -> float:
+    """The score of a product that is not among the first ones."""
+    scores = catalog.best_row_scores(catalog.queries([vector]))[0]
+    return float(scores[catalog.ids.index(product)])
 
 
 def retrieval(
@@ -79,29 +113,37 @@ def retrieval(
     gallery: Sequence[LabelledImage],
     queries: Sequence[LabelledImage],
     bank: PhotoBank,
+    *,
+    progress: str = "embedding",
 ) -> Retrieval:
-    """Embed gallery and queries, and match every query."""
+    """Embed gallery and queries, and match every query; see `embed` and `retrieve`."""
+    both = embed(model, [*gallery, *queries], bank, progress=progress)
     return retrieve(
-        embed(model, gallery, bank),
+        both[: len(gallery)],
         [item.product for item in gallery],
-        embed(model, queries, bank),
+        both[len(gallery) :],
         [item.product for item in queries],
     )
 
 
-def default_calibration(found: Retrieval) -> dict[str, Any]:
+def default_calibration(found: Retrieval, *, on_views: bool = False) -> dict[str, Any]:
     """What catalogs that have no calibration of their own go by, for the model card.
 
     The posterior is fitted on the queries, with their own product enrolled and left out, and drawn
-    towards that of shops of many kinds. The threshold is at the equal error rate: as many queries
-    fall below it with their own product as rise above it with only the others.
+    towards that of shops of many kinds; on synthetic views, which are too easy, it is that one. The
+    threshold is at the equal error rate: as many queries fall below it with their own product as
+    rise above it with only the others.
 
     Returns:
         `threshold`, a cosine similarity, and the coefficients of `posterior`.
     """
     _, threshold = error_curve(found.genuine, found.impostor).equal
-    photos = found.photos
-    posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, Posterior())
+    posterior = Posterior()
+    # A network whose scores are all alike has learnt nothing, and the run says so.
+    with suppress(DataError):
+        if not on_views:
+            photos = found.photos()
+            posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, posterior)
     return {"threshold": round(threshold, 4), "posterior": asdict(posterior)}
 
 

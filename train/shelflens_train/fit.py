@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from shelflens_train.backbones import embedding_network, freeze_backbone
 from shelflens_train.batches import training_batches
 from shelflens_train.batchnorm_folding import FoldedNetwork, PlainNetwork
+from shelflens_train.bundled import BundledModel
 from shelflens_train.config import TrainConfig
-from shelflens_train.devices import is_chief
+from shelflens_train.devices import is_chief, on_this_process
 from shelflens_train.distill import OWN_START, distillation
 from shelflens_train.epoch_monitor import EpochMonitor, Learner
 from shelflens_train.initialization import initialize
@@ -33,6 +36,7 @@ def fit(
     config: TrainConfig,
     run: Path,
     *,
+    bundled: BundledModel,
     teacher: keras.Model | None = None,
 ) -> State:
     """Train the embedder in place, from where the run folder says it stands.
@@ -47,6 +51,7 @@ def fit(
         split: What to train and validate on.
         config: The options.
         run: The run folder.
+        bundled: What the epochs are held against.
         teacher: As `teacher_network` makes it.
 
     Returns:
@@ -56,32 +61,37 @@ def fit(
     state = folder.read() or State()
     # Some room to zoom in before pixels are invented.
     bank = PhotoBank(round(config.size * 7 / 6), budget=config.cache_bytes)
+    if line := bank.too_small_for(len(split.train) + len(split.auxiliary)):
+        print(line)
+    if not state.epoch:
+        proxies = _initial_proxies(embedder, split, config, bank)
     learner = _learner(embedder, config.spec)
     model = _classifier(learner, split, config, teacher)
     if not state.epoch:
-        small = PhotoBank(config.side(config.all_epochs), budget=0, source=bank)
-        new_head = config.weights != "none" and not brings_head(config.weights)
-        initialize(learner.model, model, split, small, new_head=new_head)
-        learner.write_back()
+        model.get_layer("proxies").kernel.assign(proxies)
         if is_chief():
             folder.write_start(embedder)
     if teacher and config.teacher == OWN_START:
         # A run that is resumed gets them back with the other weights, below.
         teacher.set_weights(embedder.get_weights())
     judged = PhotoBank(config.size, budget=config.cache_bytes // 2)
-    monitor = EpochMonitor(embedder, learner, split, judged, state, folder, batch=config.batch)
+    steps = len(training_batches(config, split, bank, epoch=0))
+    monitor = EpochMonitor(
+        embedder, learner, split, judged, state, folder, config=config, steps=steps
+    )
+    if state.bundled < 0 and is_chief():
+        monitor.judge_bundled(bundled)
     for phase in phases(config):
         first = max(phase.start, state.epoch)
         if first >= phase.stop:
             continue
         freeze_backbone(learner.model, frozen=phase.name == "head")
-        steps = len(training_batches(config, split, bank, epoch=first))
         loss = training_loss(config, categories=len(split.categories))
         compile_phase(model, phase, steps, loss=loss, clip=config.clip)
         _restore(folder, state, model, new_phase=first == phase.start)
         for start, stop in spans(first, phase.stop, config.side):
             batches = training_batches(config, split, bank, epoch=start)
-            monitor.begin(phase, len(batches))
+            monitor.begin(phase)
             model.fit(
                 batches,
                 initial_epoch=start,
@@ -89,8 +99,23 @@ def fit(
                 verbose=0,
                 callbacks=[monitor, *_tensorboard(run)],
             )
-    _keep_best(folder, state, embedder, start_share=config.start_share)
+    if is_chief():
+        _keep_best(folder, state, embedder, start_share=config.start_share)
     return state
+
+
+def _initial_proxies(
+    embedder: keras.Model, split: Split, config: TrainConfig, bank: PhotoBank
+) -> NDArray[np.float32]:
+    """Give the embedder its first head, and the mean embeddings of what the proxies stand for."""
+    small = PhotoBank(config.side(config.all_epochs), budget=0, source=bank)
+    with on_this_process():
+        network = embedding_network(config.spec)  # at any input size
+        network.set_weights(embedder.get_weights())
+        new_head = config.weights != "none" and not brings_head(config.weights)
+        proxies = initialize(network, split, small, new_head=new_head)
+    embedder.set_weights(network.get_weights())
+    return proxies
 
 
 def _learner(embedder: keras.Model, spec: BackboneSpec) -> Learner:
@@ -170,6 +195,7 @@ def _keep_best(
 
 
 def _tensorboard(run: Path) -> list[keras.callbacks.Callback]:
-    if importlib.util.find_spec("tensorflow") is None:  # Keras writes the log through it
+    # Keras writes the log through TensorFlow.
+    if importlib.util.find_spec("tensorflow") is None or not is_chief():
         return []
     return [keras.callbacks.TensorBoard(run / "log", write_graph=False, profile_batch=0)]

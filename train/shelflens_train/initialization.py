@@ -14,30 +14,26 @@ from shelflens_train.split import Split
 
 
 def initialize(
-    embedder: keras.Model,
-    classifier: keras.Model,
-    split: Split,
-    bank: PhotoBank,
-    *,
-    new_head: bool,
-) -> None:
-    """Set the head, and make each proxy the mean embedding of what it stands for.
+    embedder: keras.Model, split: Split, bank: PhotoBank, *, new_head: bool
+) -> NDArray[np.float32]:
+    """Set the head, and give each proxy the mean embedding of what it stands for.
 
     Args:
-        embedder: The embedding network that is trained.
-        classifier: As `proxies.classifier` makes it, with one proxy per class, then one per
-            category.
+        embedder: The embedding network, at any input size.
         split: What is trained on.
         bank: Its photos, at the size they are trained at.
         new_head: Whether to project the head; otherwise it is kept.
+
+    Returns:
+        float32 [d, c], a proxy per class, then one per category.
     """
     items = [*split.train, *split.auxiliary]
-    features = embed(feature_network(embedder), items, bank)
+    features = embed(feature_network(embedder), items, bank, progress="first embedding")
     if new_head:
         project_head(embedder, features)
     kernel, bias = embedder.get_layer("embedding").get_weights()
     vectors = _unit(features @ kernel + bias)
-    classifier.get_layer("proxies").kernel.assign(_mean_directions(vectors, split).T)
+    return _mean_directions(vectors, split).T
 
 
 def _mean_directions(vectors: NDArray[np.float32], split: Split) -> NDArray[np.float32]:

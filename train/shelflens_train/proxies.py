@@ -30,14 +30,21 @@ class Proxies(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, embeddings: Any) -> Any:
         """float32 [b, d] -> float32 [b, p, c]: cosines, for each prefix and each class."""
-        return ops.stack(
-            [
-                ops.normalize(embeddings[:, :dim], axis=1)
-                @ ops.normalize(self.kernel[:dim], axis=0)
-                for dim in self._dims
-            ],
-            axis=1,
-        )
+        # A prefix' products and squares are those of the prefix before it and of what it adds: of
+        # thousands of classes, each weight is read once.
+        products = norms = lengths = 0.0
+        cosines = []
+        for start, stop in zip((0, *self._dims[:-1]), self._dims, strict=True):
+            rows, proxies = embeddings[:, start:stop], self.kernel[start:stop]
+            products = products + rows @ proxies
+            norms = norms + ops.sum(proxies**2, axis=0)
+            lengths = lengths + ops.sum(rows**2, axis=1, keepdims=True)
+            cosines.append(products * _inverse_root(norms) * _inverse_root(lengths))
+        return ops.stack(cosines, axis=1)
+
+
+def _inverse_root(squares: Any) -> Any:
+    return ops.rsqrt(ops.maximum(squares, 1e-24))
 
 
 def classifier(

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class Split:
     """One line per photo left out, with the reason."""
     category: dict[str, str] = field(default_factory=dict)
     """The category of each product that has one, with `--category`."""
+    views: int = 0
+    """How many at the end of `val` are synthetic views (`validation_views`)."""
 
     @property
     def products(self) -> list[str]:
@@ -70,7 +73,7 @@ def split_photos(
     Args:
         data: Datasets to train on.
         val: Dataset to validate on. Without one a share of each product's photos is held out; a
-            product with a single photo is then trained on and never asked for.
+            product with a single photo is then trained on.
         val_share: That share.
         auxiliary: Datasets of other things.
         columns: As `--columns`, of all of them.
@@ -78,7 +81,7 @@ def split_photos(
         workers: Threads that read.
 
     Raises:
-        DataError: no photo can be read, fewer than two products, nothing to validate on.
+        DataError: no photo can be read, fewer than two products, a `val` without a photo of these.
         FileNotFoundError: no such dataset.
     """
     skipped: list[str] = []
@@ -102,10 +105,10 @@ def split_photos(
             f"{', '.join(data)}: {len(known)} products with readable photos; expected at "
             "least 2, each in a folder of its own"
         )
-    if not held_out:
+    if val and not held_out:
         raise DataError(
-            f"{', '.join(data)}: nothing to validate on; expected a product with at least "
-            "2 photos, or --val DATASET with photos of the same products"
+            f"--val {val}: nothing to validate on; expected photos of the products in "
+            f"{', '.join(data)}"
         )
     images = _auxiliary(auxiliary, mapping, skipped, workers) if auxiliary else []
     return Split(train, held_out, images, skipped, categories)
@@ -124,14 +127,21 @@ def split_of(config: TrainConfig) -> Split:
     )
 
 
-def split_table(split: Split) -> str:
-    """`photos.csv` of the run folder: path, product, split (train, val or auxiliary)."""
+def split_table(split: Split, run: Path) -> str:
+    """`photos.csv` of a run folder: path, product, split (train, val or auxiliary).
+
+    What lies in the run folder is named from there, so that runs on the same photos say the same.
+    """
+    home = run.resolve()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "product", "split"])
     parts = (("train", split.train), ("val", split.val), ("auxiliary", split.auxiliary))
     for name, items in parts:
-        writer.writerows([item.path.resolve(), item.product, name] for item in items)
+        for path, product in ((item.path.resolve(), item.product) for item in items):
+            inside = path.is_relative_to(home)
+            shown = path.relative_to(home).as_posix() if inside else path
+            writer.writerow([shown, product, name])
     return text.getvalue()
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 
 from shelflens.errors import ModelError
 from shelflens_train.backbones import embedding_network
-from shelflens_train.config import saved_config
+from shelflens_train.config import AUTO, saved_config
 from shelflens_train.from_tflite import load_tflite, start_file
 from shelflens_train.spec import BackboneSpec
+
+_PATIENCE = 20.0
+"""Seconds."""
 
 
 def starting_network(spec: BackboneSpec, weights: str) -> keras.Model:
@@ -38,7 +44,8 @@ def starting_network(spec: BackboneSpec, weights: str) -> keras.Model:
     if weights != "imagenet" and not path.exists():
         raise FileNotFoundError(2, "no such weights file or run folder", str(path))
     try:
-        return embedding_network(spec, weights=weights, side=spec.size)
+        with _impatient():
+            return embedding_network(spec, weights=weights, side=spec.size)
     except Exception as error:  # Keras raises a bare Exception when a download fails
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         hint = (
@@ -49,9 +56,43 @@ def starting_network(spec: BackboneSpec, weights: str) -> keras.Model:
         raise ModelError(f"weights {weights!r}: {reason}{hint}") from error
 
 
+def start_of(spec: BackboneSpec, weights: str) -> tuple[str, keras.Model]:
+    """The start that `--weights` asks for by name, and its network; see `starting_network`.
+
+    "auto" is "imagenet", or "bundled" where ImageNet weights cannot be had.
+    """
+    if weights != AUTO:
+        return weights, starting_network(spec, weights)
+    try:
+        return "imagenet", starting_network(spec, "imagenet")
+    except ModelError as error:
+        try:
+            network = starting_network(spec, "bundled")
+        except ModelError:  # another backbone, or more dimensions: it cannot stand in
+            raise error from error.__cause__
+        reason = str(error.__cause__).strip().splitlines()[0].rpartition(" -- ")[2]
+        print(
+            f"ImageNet weights cannot be downloaded ({reason}): starting from the bundled model, "
+            "as with --weights bundled",
+            flush=True,
+        )
+        return "bundled", network
+
+
 def brings_head(weights: str) -> bool:
     """Whether the start weights come with a head worth keeping."""
     return bool(start_file(weights)) or (Path(weights) / "model.keras").exists()
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Give up a download that gets no byte for a while, as behind a firewall."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _copy_run(run: Path, network: keras.Model, spec: BackboneSpec) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from shelflens.files import write_text
+from shelflens_train.devices import on_this_process
 
 _START = "start.weights.h5"
 
@@ -27,6 +28,10 @@ class State:
     best_weights: str = ""
     """File with the embedder's weights of the epoch that is kept: the last one no worse than that
     by more than a standard error (`epoch_monitor.standard_error`)."""
+    kept: int = 0
+    """That epoch; 0 for a mean of runs."""
+    bundled: float = -1.0
+    """Recall@1 of the bundled model, measured as after each epoch; -1 before it is."""
     seconds: float = 0.0
     """Time spent training, all sittings together."""
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -48,10 +53,13 @@ class StateFolder:
         """Save the state after an epoch; `state.best_weights` empty means this one is kept."""
         self._folder.mkdir(parents=True, exist_ok=True)
         state.weights = f"last-{state.epoch:03d}.weights.h5"
-        model.save_weights(self._folder / state.weights, overwrite=True)
-        if not state.best_weights:
-            state.best_weights = f"best-{state.epoch:03d}.weights.h5"
-            embedder.save_weights(self._folder / state.best_weights, overwrite=True)
+        # Keras makes variables while it saves, which the other processes do not.
+        with on_this_process():
+            model.save_weights(self._folder / state.weights, overwrite=True)
+            if not state.best_weights:
+                state.kept = state.epoch
+                state.best_weights = f"best-{state.epoch:03d}.weights.h5"
+                embedder.save_weights(self._folder / state.best_weights, overwrite=True)
         write_text(self._json, json.dumps(asdict(state)))
         for old in self._folder.glob("*.weights.h5"):
             if old.name not in (state.weights, state.best_weights, _START):
@@ -60,7 +68,8 @@ class StateFolder:
     def write_start(self, embedder: keras.Model) -> None:
         """Save the weights from which the run starts, head included."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        embedder.save_weights(self._folder / _START, overwrite=True)
+        with on_this_process():
+            embedder.save_weights(self._folder / _START, overwrite=True)
 
     def load_start(self, embedder: keras.Model) -> None:
         """Put the weights from which the run started into an embedding network."""

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, and say where the result is."""
+    """Train, and say what it brought; 1 when the bundled model is as good or better."""
     if args.task == "finder":
         return _train_finder(args)
     config = from_options(TrainConfig, args, data=tuple(args.data))
@@ -48,12 +48,11 @@ def run(args: argparse.Namespace) -> int:
         from shelflens_train.run import train
 
     metrics = train(config, args.out, resume=args.resume)
-    if metrics:
-        print(
-            f"recall@1 {metrics['val_recall_at_1']:.3f} on {metrics['val_queries']} held-out "
-            f"photos; next: shelflens export {args.out} --out DIR"
-        )
-    return 0
+    if not metrics:  # a worker of a cluster: the chief says it
+        return 0
+    from shelflens_train.report import outcome
+
+    return outcome(metrics, args.out)
 
 
 def _train_finder(args: argparse.Namespace) -> int:

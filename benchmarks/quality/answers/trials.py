@@ -16,7 +16,8 @@ from shelflens.calibration.fit import FALSE_ACCEPT_RATE, fit_calibration
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.answer import decide
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.neighbours import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
+from shelflens.catalog.enrol import adapted_rows
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import read_dataset
 
@@ -37,6 +38,8 @@ class Embeddings:
     labels: dict[str, list[str]]
     card: dict[str, Any]
     """The calibration of the model card."""
+    view_similarity: float
+    """Of the gallery's photos (`shelflens.catalog.enrol`)."""
 
     @classmethod
     def of(cls, embedder: Embedder, split: str) -> Embeddings:
@@ -44,11 +47,11 @@ class Embeddings:
         photos = {name: photos_of(name) for name in ("train", split)}
         for name in FOREIGN:
             photos[name] = read_dataset(SHARED / "data" / name)
-        return cls(
-            {name: embedded(embedder, dataset, name) for name, dataset in photos.items()},
-            {name: dataset.labels for name, dataset in photos.items()},
-            embedder.card.calibration,
-        )
+        vectors = {name: embedded(embedder, dataset, name) for name, dataset in photos.items()}
+        gallery = photos["train"]
+        _, _, verdict = adapted_rows(gallery.paths, vectors["train"], gallery.labels, embedder)
+        labels = {name: dataset.labels for name, dataset in photos.items()}
+        return cls(vectors, labels, embedder.card.calibration, verdict.similarity)
 
     def pick(self, split: str, indices: Indices) -> tuple[Vectors, list[str]]:
         """Photos of a split."""
@@ -61,8 +64,9 @@ class Embeddings:
         half = set(sorted(set(labels))[first::2])
         rows = [index for index, label in enumerate(labels) if label in half]
         vectors, ids = self.pick("train", np.array(rows))
-        catalog = Catalog(ids, vectors, space="answers")
         # As `build_catalog` does.
+        seen = Calibration(view_similarity=self.view_similarity)
+        catalog = Catalog(ids, vectors, space="answers", calibration=seen)
         return catalog.with_calibration(default_calibration(catalog, self.card)), half
 
 

@@ -30,7 +30,7 @@ from benchmarks.quality.grocery import SHARED
 from benchmarks.quality.second_look.compare import Reference, second_look
 from benchmarks.quality.second_look.features import Pixels
 from shelflens import Catalog, Embedder, load_image
-from shelflens.catalog.neighbours import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
 
 REFERENCE_SIDE, QUERY_SIDE = 400, 480
 VIEWS = 4

@@ -14,7 +14,7 @@ from shelflens.calibration.calibrate import calibrate
 from shelflens.calibration.judge import judge, mean_judgement
 from shelflens.calibration.scores import score_photos
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.neighbours import mean_nearest, with_neighbours
+from shelflens.catalog.default_calibration import Goods
 
 SPLITS = 10
 PHOTOS = 50
@@ -38,7 +38,7 @@ def calibrated(
             shop, elsewhere, generator, products[: len(products) // 2], ["shot"], 3, 400,
             known_similarity,
         )  # fmt: skip
-        now = with_neighbours(default, mean_nearest(asked.catalog), fitted.rise)
+        now = fitted.rise.applied(default, Goods.of(asked.catalog))
         catalog = asked.catalog.with_calibration(now)
         groups = [np.flatnonzero(asked.group == part) for part in (KNOWN, SAME_SHELF, ELSEWHERE)]
         counts = (min(PHOTOS, len(groups[0]) // 2), PHOTOS // 2, PHOTOS // 2)

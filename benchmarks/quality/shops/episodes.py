@@ -12,8 +12,9 @@ from benchmarks.quality.measuring import Vectors
 from benchmarks.quality.shops.stock import Shop
 from shelflens import Catalog
 from shelflens.calibration.scores import Scores
+from shelflens.catalog.calibration import Calibration
+from shelflens.catalog.default_calibration import Goods
 from shelflens.catalog.enrol import FEW_IMAGES, SAMPLE, judged, mean_with_views
-from shelflens.catalog.neighbours import mean_nearest
 from shelflens.catalog.scores import MATCH_CANDIDATES
 
 KNOWN, SAME_SHELF, ELSEWHERE = range(3)
@@ -36,8 +37,8 @@ class Photos:
     scores: Scores
     group: NDArray[np.int64]
     """`KNOWN`, `SAME_SHELF` or `ELSEWHERE`, [m]."""
-    nearest: float
-    """Mean similarity of the catalog's products to the nearest other product."""
+    goods: Goods
+    """Of the catalog."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ def built(shop: Shop, rows: NDArray[np.int64], known_similarity: float) -> Catal
         _, owner, count = np.unique(products, return_inverse=True, return_counts=True)
         few = count[owner] < FEW_IMAGES
         vectors[few] = mean_with_views(vectors[few], seen[few])
-    return Catalog(labels, vectors, space=shop.name, adaptation=adaptation)
+    calibration = Calibration(view_similarity=verdict.similarity)
+    return Catalog(labels, vectors, space=shop.name, adaptation=adaptation, calibration=calibration)
 
 
 def scored(asked: Episode) -> Photos:
@@ -154,7 +156,7 @@ def scored(asked: Episode) -> Photos:
         first, *_, none = posterior.probabilities(scores.scores[index], scores.products)
         np.testing.assert_allclose([answer.confidence, answer.unknown_probability], [first, none],
                                    atol=1e-6)  # fmt: skip
-    return Photos(scores, asked.group, mean_nearest(asked.catalog))
+    return Photos(scores, asked.group, Goods.of(asked.catalog))
 
 
 def weights(parts: list[Photos]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.shops.episodes import Photos, weights
 from shelflens.catalog.calibration import Calibration
-from shelflens.catalog.neighbours import TYPICAL, with_neighbours
+from shelflens.catalog.default_calibration import Rise
 from shelflens.catalog.posterior import Posterior, closeness, second_closeness
 
 _STEPS = 60
@@ -24,21 +24,22 @@ class Fitted:
     """What is fitted over shops."""
 
     posterior: Posterior
-    rise: float
-    """Of the offset, per unit of similarity (`shelflens.catalog.neighbours`)."""
+    rise: Rise
+    """Of the offset, by a catalog's goods."""
 
     def values(self) -> dict[str, float]:
         """By name."""
-        return {**asdict(self.posterior), "rise": self.rise}
+        rises = {f"rise, {name}": value for name, value in asdict(self.rise).items()}
+        return {**asdict(self.posterior), **rises}
 
     def of_card(self) -> dict[str, Any]:
         """For the calibration of a model card."""
-        return {"posterior": asdict(self.posterior), "rise": self.rise}
+        return {"posterior": asdict(self.posterior), "rise": asdict(self.rise)}
 
     def of(self, part: Photos) -> Posterior:
         """As a catalog of these products is built with."""
         default = Calibration(posterior=self.posterior)
-        return with_neighbours(default, part.nearest, self.rise).posterior
+        return self.rise.applied(default, part.goods).posterior
 
 
 def fit(domains: Sequence[list[Photos]]) -> Fitted:
@@ -47,28 +48,28 @@ def fit(domains: Sequence[list[Photos]]) -> Fitted:
     A rise in the number of products below zero, which would make large catalogs surer, is set to 0.
     """
     tables = [
-        _table(part.scores.scores, part.scores.products, part.nearest)
+        _table(part.scores.scores, part.scores.products, part.goods.values())
         for parts in domains
         for part in parts
     ]
     inputs = np.concatenate(tables)
     right = np.concatenate([part.scores.right for parts in domains for part in parts])
     shares = np.concatenate([weights(parts) for parts in domains]) / len(domains)
-    value = _newton(inputs, right, shares, np.array([11.0, 3.0, 6.0, 2.0, 0.1]))
-    if value[4] < 0:
-        value = np.append(_newton(inputs[..., :4], right, shares, value[:4]), 0.0)
-    concentration, offset, second, rise, size = (round(float(number), 2) for number in value)
-    return Fitted(Posterior(concentration, offset, second, size), rise)
+    value = _newton(inputs, right, shares, np.array([11.0, 3.0, 6.0, 2.0, 0.0, 0.0, 0.1]))
+    if value[-1] < 0:
+        value = np.append(_newton(inputs[..., :-1], right, shares, value[:-1]), 0.0)
+    concentration, offset, second, *rises, size = (round(float(number), 2) for number in value)
+    return Fitted(Posterior(concentration, offset, second, size), Rise(*rises))
 
 
-def _table(scores: Floats, products: int, nearest: float) -> Floats:
-    """What the coefficients multiply: float64 [m, c + 1, 5]; NaN where the catalog has no more."""
-    table = np.zeros((len(scores), scores.shape[1] + 1, 5))
+def _table(scores: Floats, products: int, goods: tuple[float, ...]) -> Floats:
+    """What the coefficients multiply: float64 [m, c + 1, 7]; NaN where the catalog has no more."""
+    table = np.zeros((len(scores), scores.shape[1] + 1, 7))
     table[:, :-1, 0] = np.where(np.isfinite(scores), closeness(scores), np.nan)
     table[:, -1, 1] = 1
     table[:, -1, 2] = second_closeness(scores)
-    table[:, -1, 3] = nearest - TYPICAL
-    table[:, -1, 4] = np.log(products)
+    table[:, -1, 3:6] = goods
+    table[:, -1, 6] = np.log(products)
     return table
 
 

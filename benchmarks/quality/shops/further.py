@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.quality.domain_sets import MAX_QUERIES, SHOTS, SIDE, Domain
+from benchmarks.quality.adapting import GROCERY_TEST, train_photos
+from benchmarks.quality.domain_sets import SHOTS, SIDE, Domain
 from benchmarks.quality.domain_views import photographed_again
+from benchmarks.quality.grocery import GROCERY
 from shelflens import load_image
 
 PRODUCTS = 40
@@ -27,7 +29,7 @@ PHOTOS = 24
 
 def further_photos(domain: Domain, cache: Path) -> tuple[NDArray[np.uint8], NDArray[np.str_]]:
     """Pixels uint8 [n, 224, 224, 3] and the product of each, the same ones at every call."""
-    made = _real(cache) if domain.name == "groceries" else _made(domain, cache)
+    made = _real() if domain.name == GROCERY_TEST else _made(domain, cache)
     pixels, products = zip(*made, strict=True)
     return np.stack(pixels), np.array(products)
 
@@ -37,16 +39,11 @@ def _rows(cache: Path, domain: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(stream) if row["domain"] == domain]
 
 
-def _real(cache: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
-    """The photos of Grocery's odd classes that `domain_sets` neither enrols nor asks about."""
-    by_product: dict[str, list[str]] = {}
-    for row in _rows(cache, "groceries"):
-        if int(row["identity"].split("/")[1]) % 2 and row["split"] != "iconic":
-            by_product.setdefault(row["identity"], []).append(row["path"])
-    for product, paths in by_product.items():
-        order = generator_of("groceries", product, 0).permutation(len(paths))
-        for index in order[SHOTS + MAX_QUERIES :][:PHOTOS]:
-            yield load_image(cache / paths[index], size=SIDE), product
+def _real() -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Train photos of Grocery that `grocery_test` does not enrol."""
+    for number, photos in train_photos().items():
+        for photo in photos[SHOTS:][:PHOTOS]:
+            yield load_image(GROCERY / photo, size=SIDE), f"{number:02d}"
 
 
 def _made(domain: Domain, cache: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:

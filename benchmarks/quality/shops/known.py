@@ -13,6 +13,8 @@ from shelflens.catalog.enrol import SAMPLE, judged, mean_with_views
 
 IMAGES = {"reference": 1, "shot": 2}
 """Enrolled per product, by role."""
+MIN_GAIN = 0.005
+"""In recall, below which adapting is not worth its views."""
 BEYOND = 0.02
 """How far the limit lies from the last shop where it separates nothing."""
 
@@ -28,9 +30,9 @@ def known_similarity(shops: list[Shop]) -> dict[str, Any]:
     rows = sorted(rows, key=lambda row: float(row["similarity"]))
     similarities = [float(row["similarity"]) for row in rows]
     edges = np.array([similarities[0] - 2 * BEYOND, *similarities, similarities[-1] + 2 * BEYOND])
-    gains = np.cumsum([0.0, *(row["adapted"] - row["plain"] for row in rows)])
+    gains = np.cumsum([0.0, *(row["adapted"] - row["plain"] - MIN_GAIN for row in rows)])
     best = int(np.argmax(gains))
-    return {"known_similarity": round(float(edges[best : best + 2].mean()), 3), "shops": rows}
+    return {"known_similarity": round(float(edges[best : best + 2].mean()), 2), "shops": rows}
 
 
 def _tried(shop: Shop, role: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ final class Calibration {
         basis = (String) named;
         minProbability = number(values, "min_probability", 0.95, 0.5, Math.nextDown(1.0));
         double threshold = number(values, "threshold", 0.5, -1, 1);
+        number(values, "view_similarity", 0, -1, 1);
         double[] found = USUAL.clone();
         boolean fitted = values.containsKey("posterior");
         if (fitted) {

@@ -28,6 +28,11 @@ def gtin(text: str) -> str | None:
     return padded
 
 
+def printed(number: str) -> str:
+    """A number of 14 digits as it stands below its bars: 8, 13 or 14 digits."""
+    return number[6:] if number.startswith("000000") else number.removeprefix("0")
+
+
 def check_digit(digits: str) -> str:
     """The last digit of a number, from those before it.
 

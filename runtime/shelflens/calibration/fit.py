@@ -85,6 +85,7 @@ def fit_calibration(
             rows=photos.rows,
         ),
         threshold=default.threshold,
+        view_similarity=default.view_similarity,
     )
 
 

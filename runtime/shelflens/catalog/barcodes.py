@@ -97,8 +97,13 @@ def numbers_of(record: Mapping[str, Any]) -> set[str]:
     """
     attributes = record["attributes"].items()
     texts = [text for column, text in attributes if column.casefold() in COLUMNS]
-    parts = [part for text in texts for part in re.split(r"[|;]", text)]
-    return _code_of_id(record["id"]) | {number for part in parts if (number := gtin(part.strip()))}
+    parts = [part for text in texts for part in codes_of(text)]
+    return _code_of_id(record["id"]) | {number for part in parts if (number := gtin(part))}
+
+
+def codes_of(text: str) -> list[str]:
+    """The codes of a text in one of `COLUMNS`, as they stand there."""
+    return [part.strip() for part in re.split(r"[|;]", text)]
 
 
 def _code_of_id(product_id: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
-from shelflens.catalog.neighbours import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -63,6 +64,7 @@ def build_catalog(
     if on_embedded is not None:
         on_embedded(vectors)
     card, labels, adaptation = embedder.card, dataset.labels, Adaptation()
+    calibration = Calibration.from_dict(card.calibration)
     products = [labels[index] for index in kept]
     if adapt == "auto":
         from shelflens.catalog.enrol import adapted_rows
@@ -71,6 +73,7 @@ def build_catalog(
         vectors, adaptation, verdict = adapted_rows(
             photos, vectors, products, embedder, on_step=on_step
         )
+        calibration = replace(calibration, view_similarity=round(verdict.similarity, 4))
         if on_verdict is not None:
             on_verdict(verdict)
     catalog = Catalog(
@@ -78,7 +81,7 @@ def build_catalog(
         vectors,
         space=card.space,
         attributes=dataset.attributes,
-        calibration=Calibration.from_dict(card.calibration),
+        calibration=calibration,
         category_axes=CategoryAxes.from_card(card.category_axes).adapted(adaptation),
         adaptation=adaptation,
     )

@@ -70,6 +70,9 @@ class Calibration:
     threshold: float = 0.5
     """Score from which two images are of one thing where no catalog is asked: near-duplicates, and
     what a camera shows twice. The model card's; a calibration leaves it."""
+    view_similarity: float | None = None
+    """Mean cosine of an image and its random views when the catalog was built; None where it was
+    not looked at. For people, and for the default that `calibrate` makes again."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
@@ -83,27 +86,34 @@ class Calibration:
             "min_probability", values.get("min_probability", cls.min_probability)
         )
         threshold = number("threshold", values.get("threshold", cls.threshold))
-        if not (0.5 <= min_probability < 1 and -1 <= threshold <= 1):
+        similarity = None
+        if "view_similarity" in values:
+            similarity = number("view_similarity", values["view_similarity"])
+        cosines = (threshold, similarity or 0.0)
+        if not (0.5 <= min_probability < 1 and all(-1 <= value <= 1 for value in cosines)):
             raise ValueError(
-                f"a calibration in its range, got min_probability {min_probability} and "
-                f"threshold {threshold}"
+                f"a calibration in its range, got min_probability {min_probability}, "
+                f"threshold {threshold} and view_similarity {similarity}"
             )
         if "posterior" not in values:  # of an earlier rule: a threshold
             posterior, basis = Posterior(), str(values.get("basis", cls.basis))
             if basis == MEASURED and "threshold" in values:
                 posterior = posterior.with_alone(threshold, min_probability)
-            return cls(posterior, min_probability, basis, None, threshold)
+            return cls(posterior, min_probability, basis, None, threshold, similarity)
         return cls(
             Posterior.from_dict(values["posterior"]),
             min_probability,
             str(values.get("basis", cls.basis)),
             Measurement.from_dict(values),
             threshold,
+            similarity,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values, for a file: what was measured only where something was."""
         values = {key: value for key, value in asdict(self).items() if key != "measurement"}
+        if self.view_similarity is None:
+            del values["view_similarity"]
         measured = asdict(self.measurement) if self.measurement is not None else {}
         lists = {key: list(v) if isinstance(v, tuple) else v for key, v in measured.items()}
         return {**values, **lists}

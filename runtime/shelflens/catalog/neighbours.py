@@ -1,14 +1,9 @@
-"""How much the products of a catalog look alike, and what a new catalog takes from that."""
+"""How much the products of a catalog look alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 
-from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 
 MAX_ASKED = 300
@@ -16,11 +11,6 @@ MAX_ASKED = 300
 
 TYPICAL = 0.35
 """Mean similarity to the nearest product, in the shops that the default posterior is fitted on."""
-
-RISE = 2.41
-"""Of the log weight of "not enrolled", per unit above that: where products look alike, so does what
-is not enrolled. For a model card without a posterior; others have their own `rise`."""
-
 
 LOOK_ALIKE, SAME_PICTURE = 0.8, 0.995
 """Similarity from which a photo seldom tells two products apart, and of one picture twice."""
@@ -48,28 +38,3 @@ def mean_nearest(catalog: Catalog) -> float:
     """
     scores = [score for _, _, score in nearest_products(catalog)]
     return float(np.mean(scores)) if scores else TYPICAL
-
-
-def with_neighbours(calibration: Calibration, nearest: float, rise: float = RISE) -> Calibration:
-    """The calibration with its offset moved by how much the products look alike.
-
-    Args:
-        calibration: A default, of shops of many kinds.
-        nearest: From `mean_nearest`.
-        rise: Of the offset, per unit of it.
-    """
-    offset = calibration.posterior.offset + rise * (nearest - TYPICAL)
-    return replace(calibration, posterior=replace(calibration.posterior, offset=round(offset, 4)))
-
-
-def default_calibration(catalog: Catalog, values: Mapping[str, Any]) -> Calibration:
-    """What a catalog goes by of which nothing was measured.
-
-    Args:
-        catalog: Its products say how much they look alike.
-        values: The model card's calibration. A posterior in it without `rise` was measured in one
-            shop, with the similarity of its products, and stays.
-    """
-    calibration = Calibration.from_dict(values)
-    rise = values.get("rise", 0.0 if "posterior" in values else RISE)
-    return with_neighbours(calibration, mean_nearest(catalog), rise) if rise else calibration

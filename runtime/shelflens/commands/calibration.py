@@ -15,8 +15,8 @@ from shelflens.calibration.check import all_enrolled, check_request
 from shelflens.calibration.fit import FALSE_ACCEPT_RATE, UNKNOWN_SHARE
 from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measurement
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.catalog.lock import opened_to_change
-from shelflens.catalog.neighbours import default_calibration
 from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.embedding import embed_dataset

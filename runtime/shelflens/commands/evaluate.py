@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.neighbours import default_calibration
+from shelflens.catalog.default_calibration import default_calibration
 from shelflens.commands.arguments import add_adapt, add_columns, add_model, columns_of, open_model
 from shelflens.commands.catalog_option import add_catalog, require_catalog
 from shelflens.commands.embedding import build_reported, embed_dataset

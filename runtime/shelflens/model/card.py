@@ -62,7 +62,7 @@ class ModelCard:
     """Measured quality, each figure under the name of its protocol."""
     calibration: dict[str, Any] = field(default_factory=dict)
     """For a catalog without its own; see `Calibration.from_dict`. Beside it `rise` (see
-    `catalog.neighbours`) and `known_similarity` (see `catalog.enrol`)."""
+    `catalog.default_calibration`) and `known_similarity` (see `catalog.enrol`)."""
     category_axes: dict[str, Any] = field(default_factory=dict)
     """Axes along which products of one category lie close together; see `CategoryAxes`."""
     use: str = ""
@@ -184,7 +184,11 @@ def _wrong_field(card: ModelCard) -> str | None:
         for name in names:
             if not isinstance(getattr(card, name), kind):
                 return name
-    numbers = [card.calibration.get(name, 0) for name in ("threshold", "known_similarity", "rise")]
+    rise = card.calibration.get("rise", {})
+    if not isinstance(rise, dict):
+        return "calibration"
+    numbers = [card.calibration.get(name, 0) for name in ("threshold", "known_similarity")]
+    numbers += rise.values()
     if not all(type(value) in (int, float) and abs(value) <= 1e9 for value in numbers):
         return "calibration"
     return None

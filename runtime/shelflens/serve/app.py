@@ -100,7 +100,7 @@ def make_app(
         routes += EditApi(api, edits, Editor(reloader.file)).routes()
         routes.append(editor_page())
     if editing or settings.web_app is None:
-        routes.append(form_files())
+        routes += form_files()
     if settings.web_app is not None:
         routes += web_app_routes(settings.web_app)
     else:

@@ -73,7 +73,11 @@ class Door:
 
 
 async def start_session(request: Request) -> Response:
-    """`POST /session`: keep the token, which the access control has seen, in a cookie."""
+    """`POST /session` or `/edit/session`: keep the token in a cookie.
+
+    The access control has seen it, and below `/edit` that it is the one to edit with. One cookie:
+    the token to edit with also looks up, and a phone that takes the other may edit no more.
+    """
     token = request.headers.get("authorization", "").partition(" ")[2].strip()
     response = JSONResponse({"status": "ok"}, headers={"cache-control": "no-store"})
     response.set_cookie(

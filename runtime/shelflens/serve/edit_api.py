@@ -15,6 +15,7 @@ from shelflens.catalog.history import can_undo
 from shelflens.serve.api import Api, as_json, known, switch, wrong
 from shelflens.serve.body import receive_form, receive_json
 from shelflens.serve.editor import Edited, Editor
+from shelflens.serve.photo_barcodes import photo_barcodes
 from shelflens.serve.problem import Problem, busy, quoted
 from shelflens.serve.product_texts import checked_attributes
 from shelflens.serve.uploads import Upload
@@ -51,6 +52,7 @@ class EditApi:
             Route(product, self.remove, methods=["DELETE"]),
             Route("/edit/confirm/{id:path}", self.confirm, methods=["POST"]),
             Route("/edit/check", self.check, methods=["POST"]),
+            Route("/edit/barcodes", self.barcodes, methods=["POST"]),
             Route("/edit/undo", self.undo, methods=["POST"]),
         ]
 
@@ -78,6 +80,14 @@ class EditApi:
             )
         return as_json({"photos": [check.to_dict() for check in checks]})
 
+    async def barcodes(self, request: Request) -> Response:
+        """`POST /edit/barcodes`: the barcodes of a photo, and whose they are."""
+        known(request.query_params)
+        async with receive_form(request, self._api.settings, self._api.budget) as form:
+            photo = _single(form.photos)
+            found = await self._api.lookups.run(lambda resources: photo_barcodes(resources, photo))
+        return as_json(found.to_dict())
+
     async def add(self, request: Request) -> Response:
         """`POST /edit/products`: a form with photos, and texts by column, `name` among them."""
 
@@ -102,9 +112,7 @@ class EditApi:
         product = request.path_params["id"]
 
         def change(resources: Resources, photos: list[Upload], _: dict[str, str]) -> Edited:
-            if len(photos) != 1:
-                raise wrong("photos", "one", str(len(photos)))
-            return self._editor.confirm(resources, product, photos[0])
+            return self._editor.confirm(resources, product, _single(photos))
 
         return await self._with_photos(request, change)
 
@@ -149,6 +157,12 @@ class EditApi:
         edited = await self._edits.run(change)
         self._api.metrics.count_edit(edited.act)
         return as_json(edited.to_dict(), status)
+
+
+def _single(photos: list[Upload]) -> Upload:
+    if len(photos) != 1:
+        raise wrong("photos", "one", str(len(photos)))
+    return photos[0]
 
 
 def _page(catalog: Catalog, words: list[str], start: int, few: bool) -> dict[str, Any]:

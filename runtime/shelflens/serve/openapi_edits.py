@@ -71,6 +71,16 @@ def edit_paths(operation: Operation, product: Schema, content: Callable[[str], S
                 "requestBody": _form(1, None, ""),
             }
         },
+        "/edit/barcodes": {
+            "post": {
+                **operation(
+                    "The barcodes of a photo, and the products that have them.",
+                    content("PhotoBarcodes"),
+                    (400, 408, 413, 415, 422, 503),
+                ),
+                "requestBody": _form(1, 1, ""),
+            }
+        },
         "/edit/undo": {
             "post": {
                 **operation("Take back the last change.", edited, (400, 408, 409, 413, 415, 503)),

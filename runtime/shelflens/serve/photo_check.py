@@ -22,6 +22,10 @@ SAME_SIDE = 0.93
 degrees 93 % are below; of a photo with the camera moved a little 83 % are above."""
 
 
+KNOWN = 0.95
+"""Probability that the catalog has the product, from which its nearest is named."""
+
+
 @dataclass(frozen=True)
 class PhotoCheck:
     """What is to be said of a photo before its product is enrolled."""
@@ -30,7 +34,7 @@ class PhotoCheck:
     same_side_as: int | None
     """Index of the earlier photo that shows the same side."""
     known: Match | None
-    """The product that the catalog answers with, if it does not answer unknown."""
+    """The nearest product, where the catalog has what the photo shows by at least `KNOWN`."""
 
     @property
     def sharp(self) -> bool:
@@ -76,7 +80,7 @@ def check_photos(
     for index, image in enumerate(pixels):
         earlier = np.flatnonzero(similarity[index, :index] >= SAME_SIDE)
         answer = catalog.answer(vectors[index], 1)
-        known = answer.matches[0] if answer.decision != "unknown" else None
+        known = answer.matches[0] if 1 - answer.unknown_probability >= KNOWN else None
         same = int(earlier[0]) if len(earlier) else None
         checks.append(PhotoCheck(sharpness(image), same, known))
     return checks

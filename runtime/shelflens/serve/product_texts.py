@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from shelflens.barcode.gtin import gtin
+from shelflens.catalog.barcodes import COLUMNS, codes_of
 from shelflens.product_ids import ID_LIMIT, clean_id, unprintable
 from shelflens.serve.problem import Problem, quoted
 
@@ -24,10 +26,11 @@ _SEPARATORS = re.compile(r"[\s/\\?#%.\u180e\u200b\u2060\ufeff-]+")
 def checked_attributes(texts: Mapping[str, object]) -> dict[str, str]:
     """Attributes by column, without blanks at their ends; an empty one is to be taken away.
 
-    A `name` may not be empty.
+    A `name` may not be empty, and what stands in a column of barcodes must be some.
 
     Raises:
-        Problem: 422, too many, too long, reserved, or with characters that do not print.
+        Problem: 422, too many, too long, reserved, with characters that do not print, or a barcode
+            whose check digit is wrong.
     """
     if len(texts) > MAX_COLUMNS:
         raise _wrong("attributes", f"at most {MAX_COLUMNS}", str(len(texts)), "leave some out")
@@ -39,6 +42,8 @@ def checked_attributes(texts: Mapping[str, object]) -> dict[str, str]:
         is_name = column == "name"
         limit = NAME_LIMIT if is_name else TEXT_LIMIT
         found[column] = _checked(column, text, limit, empty=not is_name)
+        if column.casefold() in COLUMNS and found[column]:
+            _check_codes(column, found[column])
     return found
 
 
@@ -53,6 +58,13 @@ def id_of(name: str, taken: Collection[str]) -> str:
     if base not in taken:
         return base
     return next(made for n in range(2, len(taken) + 3) if (made := f"{base}-{n}") not in taken)
+
+
+def _check_codes(column: str, text: str) -> None:
+    for code in codes_of(text):
+        if gtin(code) is None:
+            expected = "a barcode of 8, 12, 13 or 14 digits, the last of which fits the others"
+            raise _wrong(column, expected, quoted(code), "scan it, or compare it with the package")
 
 
 def _checked(what: str, text: object, limit: int, *, empty: bool) -> str:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from shelflens.catalog.reload import Reloader
 from shelflens.errors import ServeError
 from shelflens.render.product_images import ImageFinder
+from shelflens.serve.access import EDIT_PATH
 from shelflens.serve.app import make_app
 from shelflens.serve.connections import Connections
 from shelflens.serve.door import Door, start_session
@@ -122,8 +123,9 @@ def _let_phones_in(
             raise
         setup_port = listener.getsockname()[1]
         stack.enter_context(setup_site(listener, phone.authority, phone.page_link(port)))
+    sessions = ["/session", *([f"{EDIT_PATH}/session"] if settings.edit_token else [])]
     routes = [
-        Route("/session", start_session, methods=["POST"]),
+        *(Route(path, start_session, methods=["POST"]) for path in sessions),
         *invite_routes(phone, port, setup_port),
     ]
     return routes, phone_lines(phone, port, setup_port, codes=sys.stdout.isatty())
@@ -186,7 +188,8 @@ def greeting(
     if settings.web_app:
         lines.append(f"web app  {settings.web_app}")
     if settings.edit_token:
-        lines.append("edit     at /edit, with the token of --edit-token-file as the password")
+        how = "asks once for" if phone else "wants as the password"
+        lines.append(f"edit     at {EDIT_PATH}, which {how} the token of --edit-token-file")
     if phone:
         return lines
     if settings.loopback:

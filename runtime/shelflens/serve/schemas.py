@@ -145,6 +145,26 @@ SCHEMAS: Schema = {
             }
         }
     ),
+    "PhotoBarcodes": _closed(
+        {
+            "reads": {
+                "type": "boolean",
+                "description": "whether the server can (the extra [barcode])",
+            },
+            "barcodes": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "number": _text("digits, as they are printed; the check digit is right"),
+                        "known": {
+                            "description": "the product of the catalog that has it",
+                            "oneOf": [_ref("Match"), {"type": "null"}],
+                        },
+                    }
+                ),
+            },
+        }
+    ),
     "Similar": _closed(
         {
             "id": _text("of the product asked for"),

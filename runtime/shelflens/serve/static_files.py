@@ -14,6 +14,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from shelflens import languages
+
 FORM = Path(__file__).parent / "form"
 """The photo form, and the style of the documentation."""
 
@@ -75,7 +77,8 @@ def photo_form(images: bool, editing: bool) -> BaseRoute:
     text = (FORM / "index.html").read_text(encoding="utf-8")
     text = text.replace('data-images="no"', f'data-images="{"yes" if images else "no"}"')
     if editing:
-        text = text.replace("<footer>", '<footer><a href="/edit">Add and correct products</a> · ')
+        link = '<a href="/edit" data-say="serve.editing"></a> · '
+        text = text.replace("<footer>", f"<footer>{link}")
 
     async def index(_: Request) -> Response:
         return HTMLResponse(text, headers={"cache-control": "no-cache"})
@@ -93,9 +96,10 @@ def editor_page() -> BaseRoute:
     return Route("/edit", page)
 
 
-def form_files() -> BaseRoute:
-    """Scripts and style of the photo form and of the page of those who may edit."""
-    return Mount("/plain", Files(directory=FORM))
+def form_files() -> list[BaseRoute]:
+    """Scripts, texts and style of the photo form and of the page of those who may edit."""
+    texts = Mount("/plain/languages", Files(directory=languages.FOLDER))
+    return [texts, Mount("/plain", Files(directory=FORM))]
 
 
 def html_once(make: Callable[[], str]) -> Any:

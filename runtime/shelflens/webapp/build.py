@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shelflens import __version__
+from shelflens import __version__, languages
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError, ModelError, WebAppError
 from shelflens.files import Check, exchange, sync_folder
@@ -105,12 +105,22 @@ def _content(store: Catalog) -> bytes:
     return store.source.content.bytes.tobytes()
 
 
+def scripts() -> dict[str, bytes]:
+    """Path below the web app's folder and content of each module that its pages run."""
+    texts = languages.scripts()
+    return {
+        **{f"js/{path.name}": path.read_bytes() for path in sorted((SITE / "js").glob("*.js"))},
+        **{f"js/languages/{name}": content for name, content in texts.items()},
+    }
+
+
 def _sources(title: str) -> dict[str, bytes]:
     files = {
         path.relative_to(SITE).as_posix(): path.read_bytes()
         for path in sorted(SITE.rglob("*"))
         if path.is_file() and path.name != "sw.js"
     }
+    files |= scripts()
     html_text = files["index.html"].decode().replace("{{title}}", html.escape(title))
     return {**files, "index.html": html_text.encode()}
 

@@ -1,4 +1,8 @@
-"""The web app's inference engine: LiteRT.js, pinned, fetched once by npm, not in our wheel."""
+"""Other people's code in the web app, pinned, fetched once by npm, not in our wheel.
+
+LiteRT.js runs the model. pako is zlib in JavaScript, byte for byte: a browser's own compression has
+no dictionary, which the header of a delta is compressed with, and other bytes.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,25 @@ LICENSE = HERE / "LICENSE-engine.txt"
 VERSION = "2.5.3"
 """Of @litertjs/core and @litertjs/wasm-utils. To change it: package.json, `npm install
 --package-lock-only --omit-lockfile-registry-resolved`, and the hashes below."""
+
+
+_ZLIB_LICENSE = b"""
+(C) 1995-2013 Jean-loup Gailly and Mark Adler
+(C) 2014-2017 Vitaly Puzrin and Andrey Tupitsin
+
+This software is provided 'as-is', without any express or implied warranty. In no event will the
+authors be held liable for any damages arising from the use of this software.
+
+Permission is granted to anyone to use this software for any purpose, including commercial
+applications, and to alter it and redistribute it freely, subject to the following restrictions:
+
+1. The origin of this software must not be misrepresented; you must not claim that you wrote the
+   original software. If you use this software in a product, an acknowledgment in the product
+   documentation would be appreciated but is not required.
+2. Altered source versions must be plainly marked as such, and must not be misrepresented as being
+   the original software.
+3. This notice may not be removed or altered from any source distribution.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,11 +73,18 @@ FILES = {
         "@litertjs/core/wasm/litert_wasm_compat_internal.wasm",
         "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c",
     ),
+    "engine/deflate.js": _Pinned(
+        "pako/dist/pako_deflate.min.js",
+        "9429785d1e7f805d46640c4155957fd0f286144dec05cea09f6f2eaa646adb21",
+    ),
 }
+_PAKO_LICENSE = _Pinned(
+    "pako/LICENSE", "a04665b3b2de56c66730c1f720f528175739e4104f79073614aa611da1e85539"
+)
 
 
 def engine_files(vendor: Path | None = None) -> dict[str, bytes]:
-    """The engine as files of the web app, each compared with its pinned SHA-256.
+    """The files of other people, by where they lie in the web app, each with its pinned SHA-256.
 
     Args:
         vendor: A node_modules folder; None lets npm fetch what the lock file pins, once, into the
@@ -68,20 +98,22 @@ def engine_files(vendor: Path | None = None) -> dict[str, bytes]:
         WebAppError: npm is missing or fails; a file is missing, or is not the pinned one.
     """
     root = _fetch() if vendor is None else vendor
-    files = {}
-    for target, pinned in FILES.items():
-        path = root / pinned.source
-        if not path.is_file():
-            raise WebAppError(f"{path}: not there; expected @litertjs/core {VERSION}; run npm ci")
-        data = path.read_bytes()
-        if (got := hashlib.sha256(data).hexdigest()) != pinned.sha256:
-            raise WebAppError(
-                f"{path}: expected the file of version {VERSION} with SHA-256 "
-                f"{pinned.sha256[:12]}..., got {got[:12]}...; run npm ci again"
-            )
-        files[target] = _adapted(target, data)
-    files["LICENSES.txt"] = _licenses()
+    files = {target: _adapted(target, _read(root, pinned)) for target, pinned in FILES.items()}
+    files["LICENSES.txt"] = _licenses(_read(root, _PAKO_LICENSE))
     return files
+
+
+def _read(root: Path, pinned: _Pinned) -> bytes:
+    path = root / pinned.source
+    if not path.is_file():
+        raise WebAppError(f"{path}: not there; expected what {LOCK.name} pins; run npm ci")
+    data = path.read_bytes()
+    if (got := hashlib.sha256(data).hexdigest()) != pinned.sha256:
+        raise WebAppError(
+            f"{path}: expected the file that {LOCK.name} pins, with SHA-256 "
+            f"{pinned.sha256[:12]}..., got {got[:12]}...; run npm ci again"
+        )
+    return data
 
 
 def packed(data: bytes) -> bytes:
@@ -101,14 +133,15 @@ def _adapted(target: str, data: bytes) -> bytes:
     return re.sub(r"\n?//# sourceMappingURL=.*", "", text).encode()
 
 
-def _licenses() -> bytes:
+def _licenses(pako: bytes) -> bytes:
     head = (
         "This web app contains @litertjs/core and @litertjs/wasm-utils "
         f"{VERSION} (files under engine/),\nCopyright Google LLC, and ShelfLens, both under the "
         "Apache License 2.0, which follows.\nengine/litert.js was changed in two lines: it runs "
-        "without a bundler and looks for no graphics device.\n\n"
+        "without a bundler and looks for no graphics device.\nengine/deflate.js is of pako, under "
+        "the MIT License and that of zlib, at the end.\n\n"
     )
-    return head.encode() + LICENSE.read_bytes()
+    return head.encode() + LICENSE.read_bytes() + b"\n" + pako + _ZLIB_LICENSE
 
 
 def cache_folder() -> Path:

@@ -1,5 +1,6 @@
 // The photo form of `shelflens serve`: sends the chosen photos, shows the answer.
-"use strict";
+
+import { anyOf, labelOf, likely, localise, say } from "./languages/strings.js";
 
 const form = document.querySelector("form");
 const button = form.querySelector("button");
@@ -18,10 +19,10 @@ function headline(answer) {
   if (answer.decision === "match") return answer.matches[0].name;
   if (answer.decision === "ambiguous") {
     const known = answer.candidates.map((id) => names.get(id) ?? id);
-    if (known.length === 1) return "Not sure. Perhaps: " + known[0];
-    return "Not sure. One of these: " + known.slice(0, 3).join(", ");
+    if (known.length === 1) return say.serve.notSure({ name: known[0] });
+    return say.serve.notSureAll({ names: anyOf(known.slice(0, 3)) });
   }
-  return answer.matches.length ? "Not in this catalog; the nearest are" : "The catalog is empty";
+  return answer.matches.length ? say.serve.unknownNearest : say.serve.empty;
 }
 
 function item(match) {
@@ -37,7 +38,7 @@ function item(match) {
   text.append(element("strong", match.name));
   const attributes = Object.entries(match.attributes)
     .filter(([key]) => key !== "name" && key !== "picture")
-    .map(([key, value]) => `${key} ${value}`);
+    .map(([key, value]) => `${labelOf(key)} ${value}`);
   text.append(element("span", attributes.join(" · "), "soft"));
   made.append(text, element("span", match.score.toFixed(2), "soft"));
   return made;
@@ -47,35 +48,42 @@ function contradiction(answer) {
   if (!answer.vision) return [];
   const seen = answer.matches.find((match) => match.id === answer.vision);
   const name = seen ? seen.name : answer.vision;
-  return [element("p", `The picture looks like ${name}. Is the barcode its own?`, "error")];
+  return [element("p", say.contradicts({ name }), "error")];
+}
+
+function howSure({ decision, confidence, basis }) {
+  if (decision === "unknown") return "";
+  const { word, often } = likely(confidence);
+  if (decision === "ambiguous") return say.serve.first({ word });
+  return [`${word}.`, often, say.basis[basis]].filter(Boolean).join(" ");
 }
 
 function show(answer) {
-  const percent = Math.floor(answer.confidence * 100);
-  const sure = answer.decision === "match" ? "sure" : "sure of the first";
-  const basis = { measured: "", barcode: ", by its barcode" }[answer.basis] ?? ", not measured with this store's photos yet";
   const list = element("ol");
   list.append(...answer.matches.map(item));
   section.replaceChildren(
     element("h2", headline(answer), answer.decision),
-    element("p", `${percent} % ${sure}${basis}; ${Math.round(answer.ms.total)} ms`, "soft"),
+    element("p", howSure(answer), "soft"),
     ...contradiction(answer),
     list,
   );
 }
 
+localise(document);
+document.title = say.serve.question;
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   button.disabled = true;
   section.setAttribute("aria-busy", "true");
-  section.replaceChildren(element("p", "Looking …"));
+  section.replaceChildren(element("p", say.working));
   try {
     const response = await fetch("/lookup", { method: "POST", body: new FormData(form) });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.detail);
     show(answer);
   } catch (error) {
-    const text = error instanceof TypeError ? "The server cannot be reached." : error.message;
+    const text = error instanceof TypeError ? say.serve.noServer : error.message;
     section.replaceChildren(element("p", text, "error"));
   } finally {
     button.disabled = false;

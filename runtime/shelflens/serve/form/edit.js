@@ -7,22 +7,17 @@ import { byId } from "./edit_dom.js";
 import { closeDialog, describe, loadList, searchSoon, showMore } from "./edit_list.js";
 import { openTab, openedTab, report, undoable } from "./edit_page.js";
 import { server } from "./edit_server.js";
-import { say } from "./edit_strings.js";
+import { localise, say } from "./languages/strings.js";
 
-for (const element of document.querySelectorAll("[data-say]")) {
-  element.textContent = say[element.dataset.say];
-}
-for (const element of document.querySelectorAll("[data-say-label]")) {
-  element.setAttribute("aria-label", say[element.dataset.sayLabel]);
-}
-document.title = say.title;
-byId("search").placeholder = say.search;
+localise(document);
+document.title = say.serve.title;
+byId("search").placeholder = say.edit.search;
 
 async function undo() {
   byId("undo").disabled = true;
   try {
     const edited = await server.undo(undoable());
-    report(say.undone, edited);
+    report(say.edit.undone, edited);
     if (openedTab() === "list") await loadList();
   } catch (error) {
     report(error.message, null);

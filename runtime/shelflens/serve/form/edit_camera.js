@@ -1,7 +1,7 @@
 /** The camera: a live image, and photos of what it shows. */
 
 import { byId, line } from "./edit_dom.js";
-import { say } from "./edit_strings.js";
+import { say } from "./languages/strings.js";
 
 const video = byId("video");
 const SMALL = 448; // pixels of the longer side of what the server checks while one aims
@@ -45,13 +45,13 @@ export const takePhoto = () => jpeg(video, video.videoWidth, video.videoHeight, 
 export const peek = () => smaller(video, video.videoWidth, video.videoHeight);
 
 /** A small copy of a photo; the photo itself where the browser cannot open it. @param {Blob} photo */
-export async function small(photo) {
+export async function small(photo, side = SMALL) {
   const bitmap = await createImageBitmap(photo).catch(() => null);
-  return bitmap ? smaller(bitmap, bitmap.width, bitmap.height) : photo;
+  return bitmap ? smaller(bitmap, bitmap.width, bitmap.height, side) : photo;
 }
 
-const smaller = (source, width, height) =>
-  jpeg(source, width, height, Math.min(1, SMALL / Math.max(width, height)), 0.85);
+const smaller = (source, width, height, side = SMALL) =>
+  jpeg(source, width, height, Math.min(1, side / Math.max(width, height)), 0.85);
 
 function jpeg(source, width, height, scale, quality) {
   const canvas = document.createElement("canvas");

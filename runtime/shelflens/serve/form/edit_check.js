@@ -4,13 +4,13 @@ import { openAdd, takeShots } from "./edit_add.js";
 import { byId, button, el, picture } from "./edit_dom.js";
 import { report } from "./edit_page.js";
 import { server } from "./edit_server.js";
-import { say } from "./edit_strings.js";
+import { likely, say } from "./languages/strings.js";
 
 let shown = null; // address of the photo on the page
 
 /** Ask which product a photo shows, and show the answer beside it. @param {Blob} photo */
 export async function checkPhoto(photo) {
-  byId("check").replaceChildren(el("p", {}, say.looking));
+  byId("check").replaceChildren(el("p", {}, say.working));
   byId("shutter").disabled = true;
   try {
     show(photo, await server.lookup(photo));
@@ -34,20 +34,27 @@ function show(photo, answer) {
       el("img", { src: shown, alt: say.yourPhoto }),
       el("div", {},
         el(`h2.${decision}`, {}, title),
-        el("p.soft", {}, isMatch ? say.sure(confidence) : decision === "unknown" ? say.unknownWhy : ""),
+        el("p.soft", {}, noteOf(decision, confidence)),
       ),
     ),
     el("ol", {}, ...matches.map((match, rank) => row(match, photo, isMatch && rank === 0))),
-    button(".quiet", say.none, () => addIt(photo)),
+    button(".quiet", say.edit.none, () => addIt(photo)),
   );
 }
 
+function noteOf(decision, confidence) {
+  if (decision === "unknown") return say.serve.unknownWhy;
+  if (decision === "ambiguous") return "";
+  const { word, often } = likely(confidence);
+  return `${word}. ${often}`;
+}
+
 function row(match, photo, first) {
-  const confirm = button(first ? "" : ".quiet", say.thisIsIt, () => confirmIt(match, photo));
-  confirm.setAttribute("aria-label", say.thisIsItLong(match.name));
+  const confirm = button(first ? "" : ".quiet", say.edit.thisIsIt, () => confirmIt(match, photo));
+  confirm.setAttribute("aria-label", say.edit.thisIsItLong({ name: match.name }));
   return el(
     "li", {}, picture(match),
-    el("div", {}, el("strong", {}, match.name), el("span.soft", {}, match.attributes.price ?? "")),
+    el("div", {}, el("strong", {}, el("bdi", {}, match.name)), el("span.soft", {}, match.attributes.price ?? "")),
     el("div.actions", {}, confirm),
   );
 }
@@ -55,8 +62,8 @@ function row(match, photo, first) {
 async function confirmIt(match, photo) {
   try {
     const edited = await server.confirm(match.id, photo);
-    report((edited.changed ? say.confirmed : say.confirmedNothing)(match.name), edited);
-    byId("check").replaceChildren(el("p.soft", {}, say.checkHint));
+    report((edited.changed ? say.edit.confirmed : say.edit.confirmedNothing)({ name: match.name }), edited);
+    byId("check").replaceChildren(el("p.soft", {}, say.serve.checkHint));
   } catch (error) {
     report(error.message, null);
   }

@@ -4,9 +4,8 @@ import { openAdd } from "./edit_add.js";
 import { byId, button, el, line, picture } from "./edit_dom.js";
 import { report } from "./edit_page.js";
 import { server } from "./edit_server.js";
-import { say } from "./edit_strings.js";
+import { labelOf, say } from "./languages/strings.js";
 
-const LABELS = { name: say.name, price: say.price, category: say.category };
 const HIDDEN = new Set(["name", "picture"]);
 let shown = []; // the products on the page
 let asked = 0; // requests so far: an answer that a newer one overtook is not shown
@@ -21,10 +20,10 @@ export async function loadList(further = false) {
     const page = await server.list(byId("search").value, from, byId("few").checked);
     if (number !== asked) return;
     shown = further ? [...shown, ...page.products] : page.products;
-    byId("found").textContent = say.count(page.found);
+    byId("found").textContent = say.edit.count({ count: page.found });
     byId("products").replaceChildren(...shown.map(row));
     byId("more").hidden = shown.length >= page.found;
-    if (byId("bar").hidden && page.undo) report(say.lastChange, page);
+    if (byId("bar").hidden && page.undo) report(say.serve.lastChange, page);
   } catch (error) {
     if (number === asked) byId("found").textContent = error.message;
   }
@@ -39,9 +38,10 @@ export function searchSoon() {
 
 function row(product) {
   const shownTexts = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
-  const act = (tag, key, work) => {
-    const made = button(tag, say[key], work);
-    made.setAttribute("aria-label", say[`${key}Long`](product.name));
+  const { name } = product;
+  const act = (tag, text, long, work) => {
+    const made = button(tag, text, work);
+    made.setAttribute("aria-label", long({ name }));
     return made;
   };
   return el(
@@ -51,25 +51,25 @@ function row(product) {
     el(
       "div",
       {},
-      el("strong", {}, product.name),
+      el("strong", {}, el("bdi", {}, product.name)),
       el("span.soft", {}, shownTexts.map(([, text]) => text).join(" · ")),
       el("br"),
-      el("span.soft", {}, say.images(product.images + product.confirmed)),
-      product.few ? el("span.badge", {}, ` · ${say.few}`) : null,
+      el("span.soft", {}, say.edit.images({ count: product.images + product.confirmed })),
+      product.few ? el("span.badge", {}, ` · ${say.edit.few}`) : null,
     ),
     el(
       "div.actions",
       {},
-      act(".quiet", "edit", () => open(product)),
-      act(".quiet", "addPhotos", () => openAdd({ id: product.id, name: product.name })),
-      act(".quiet", "remove", () => remove(product)),
+      act(".quiet", say.edit.change, say.serve.changeLong, () => open(product)),
+      act(".quiet", say.edit.addPhotos, say.edit.addPhotosLong, () => openAdd({ id: product.id, name: product.name })),
+      act(".quiet", say.edit.remove, say.serve.removeLong, () => remove(product)),
     ),
   );
 }
 
 async function remove(product) {
   try {
-    report(say.removed(product.name), await server.remove(product.id));
+    report(say.edit.removed({ name: product.name }), await server.remove(product.id));
   } catch (error) {
     report(error.message, null);
   }
@@ -78,16 +78,16 @@ async function remove(product) {
 
 function open(product) {
   opened = product;
-  byId("dialogtitle").textContent = say.editLong(product.name);
+  byId("dialogtitle").textContent = say.serve.changeLong({ name: product.name });
   line("dialogerror", "");
   const keys = ["name", ...Object.keys(product.attributes).filter((key) => !HIDDEN.has(key))];
   const fields = keys.map((key, index) => {
     const id = `attribute-${index}`;
     const input = el("input", { id, type: "text", autocomplete: "off", "data-key": key });
     input.value = key === "name" ? product.name : product.attributes[key];
-    return el("div.field", {}, el("label", { for: id }, LABELS[key] ?? key), input);
+    return el("div.field", {}, el("label", { for: id }, labelOf(key)), input);
   });
-  const pair = [["further-key", say.furtherName], ["further-value", say.furtherValue]].map(([id, label]) =>
+  const pair = [["further-key", say.serve.furtherName], ["further-value", say.serve.furtherValue]].map(([id, label]) =>
     el("div", {}, el("label", { for: id }, label), el("input", { id, type: "text", autocomplete: "off" })));
   byId("attributes").replaceChildren(...fields, el("div.field.pair", {}, ...pair));
   byId("dialog").showModal();
@@ -113,7 +113,7 @@ export async function describe(event) {
   try {
     if (Object.keys(set).length) {
       const edited = await server.describe(opened.id, set, was);
-      report(say.changed(set.name || opened.name), edited);
+      report(say.edit.changed({ name: set.name || opened.name }), edited);
     }
     closeDialog();
     await loadList();

@@ -1,6 +1,6 @@
 /** Requests to the server; what it refuses is an Error with a sentence for a person. */
 
-import { say } from "./edit_strings.js";
+import { say } from "./languages/strings.js";
 
 const path = (id) => id.split("/").map(encodeURIComponent).join("/");
 
@@ -9,11 +9,12 @@ async function ask(address, options = {}) {
   try {
     response = await fetch(address, options);
   } catch {
-    throw new Error(say.noServer);
+    throw new Error(say.serve.noServerKept);
   }
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
-  throw new Error(answer?.detail ?? say.noServer);
+  if (response.status === 401) throw new Error(say.serve.enterAgain);
+  throw new Error(answer?.detail ?? say.serve.noServerKept);
 }
 
 const send = (method, value) => ({
@@ -25,7 +26,7 @@ const send = (method, value) => ({
 function form(photos, texts = {}) {
   const data = new FormData();
   for (const [key, text] of Object.entries(texts)) data.append(key, text);
-  photos.forEach((photo, index) => data.append("photo", photo, say.photoName(index)));
+  photos.forEach((photo, index) => data.append("photo", photo, say.serve.photoName({ number: index + 1 })));
   return { method: "POST", body: data };
 }
 
@@ -34,6 +35,8 @@ export const server = {
   lookup: (photo) => ask("/lookup?k=5", form([photo])),
   /** @param {Blob[]} photos */
   check: (photos) => ask("/edit/check", form(photos)),
+  /** @param {Blob} photo */
+  barcodes: (photo) => ask("/edit/barcodes", form([photo])),
   add: (photos, texts) => ask("/edit/products", form(photos, texts)),
   addPhotos: (id, photos) => ask(`/edit/products/${path(id)}`, form(photos)),
   confirm: (id, photo) => ask(`/edit/confirm/${path(id)}`, form([photo])),

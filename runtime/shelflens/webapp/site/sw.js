@@ -28,8 +28,14 @@ async function install() {
     for (const [name, hash] of Object.entries(BUILD.files)) await bring(cache, name, hash);
   } catch (error) {
     await caches.delete(CACHE);
+    if (error.name === "QuotaExceededError") await tell("full");
     throw error;
   }
+}
+
+async function tell(message) {
+  const pages = await self.clients.matchAll({ includeUncontrolled: true });
+  for (const page of pages) page.postMessage(message);
 }
 
 /** Put one file into the cache: from an older version, the browser's own cache, or the host. */

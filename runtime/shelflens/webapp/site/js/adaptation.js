@@ -1,6 +1,6 @@
 /** The matrix of an adapted catalog: I - B'B. Spec: "Adapted catalogs". */
 
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 import { dot } from "./vectors.js";
 
 const MAX_AXES = 64;

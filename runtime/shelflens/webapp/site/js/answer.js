@@ -1,6 +1,6 @@
 /** From scores to one answer: match, ambiguous or unknown. Spec: "The decision". */
 
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 const TAIL = 0.1; // added to the distance 1 - score
 const SECOND_FLOOR = 0.3;
@@ -34,16 +34,16 @@ export function readCalibration(text) {
   } catch {
     // not JSON
   }
-  if (!sound) throw new WebAppError(say.catalogWithout("calibration"));
+  if (!sound) throw new WebAppError(say.catalogWithout({ what: "calibration" }));
   return values;
 }
 
 function inRange(values) {
   if (!isObject(values)) return false;
   const { min_probability: least = DEFAULT_MIN_PROBABILITY, threshold = 0.5 } = values;
-  const { basis = "default" } = values;
-  if (![least, threshold].every(isNumber) || typeof basis !== "string") return false;
-  if (!(least >= 0.5 && least < 1 && threshold >= -1 && threshold <= 1)) return false;
+  const { basis = "default", view_similarity: seen = 0 } = values;
+  if (![least, threshold, seen].every(isNumber) || typeof basis !== "string") return false;
+  if (!(least >= 0.5 && least < 1 && [threshold, seen].every(isCosine))) return false;
   if (!("posterior" in values)) return true;
   if (!isObject(values.posterior)) return false;
   const { concentration, offset, second, size } = { ...DEFAULT_POSTERIOR, ...values.posterior };
@@ -52,6 +52,7 @@ function inRange(values) {
 }
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isCosine = (value) => value >= -1 && value <= 1;
 const isNumber = (value) => typeof value === "number" && Math.abs(value) <= LARGEST;
 
 /**

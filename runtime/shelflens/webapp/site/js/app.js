@@ -6,23 +6,50 @@ import { byId, el, symbol } from "./dom.js";
 import { Editing, toJpeg } from "./editing.js";
 import { ProductImages } from "./product_images.js";
 import { changeForm, productActs, productList } from "./product_list.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, anyOf, likely, localise, percent, say } from "./languages/strings.js";
+import { Continuous, MAX_PHOTOS, onHold } from "./steady.js";
 import { keepOffline } from "./update.js";
-import { carousel, choiceCard, productCard, rowOf, unknownCard } from "./view.js";
+import { carousel, choiceCard, imageOf, productCard, rowOf, unknownCard } from "./view.js";
+import { Viewfinder } from "./viewfinder.js";
+
+const CERTAIN = 0.99; // from which a further photo is not asked for
+const SLOW_MS = { loading: 12_000, working: 2500 }; // from which the page says that it takes longer
 
 const camera = new Camera(byId("video"));
 const images = new ProductImages();
 const client = new Client((share) => {
   if (document.body.dataset.state !== "loading") return;
   byId("progress").value = share;
-  hint(say.loadingShare(share));
+  loaded = say.loadingShare({ share: percent(share) });
+  hint(loaded);
 });
 let photoCopy = Promise.resolve(null); // a small copy of the photo that the answer is about
-let photoUrl = null; // its address
-let lightOn = false;
+let loaded = say.loading; // how much of the web app has arrived
+let slow = 0; // the timer that says that it takes longer
+let earlier = null; // the answer to photos of the same thing, while a further one is taken
 let vector = null; // the embedding of the photo that the answer is about
 let summary = null; // of the catalog
 let listing = false; // whether the panel shows all products, or one of them
+const viewfinder = new Viewfinder(camera, { choose, changed: cameraChanged });
+const continuous = new Continuous({
+  scan: () => scanFrame(),
+  image: (product) => imageOf(product, actions(), "small"),
+  hint,
+  speak: (text) => (byId("spoken").textContent = text),
+  open: async (answer) => {
+    keep(await camera.frame());
+    await showAnswer(answer);
+  },
+});
+const hold = onHold(byId("shutter"), {
+  ready: () => document.body.dataset.state === "ready" && camera.on,
+  begin: () => {
+    setState("working");
+    hint(say.holdHint);
+  },
+  scan: (answer = earlier) => scanFrame(answer ?? undefined, true),
+  done: (answer) => (answer ? showAnswer(answer) : scanAgain()),
+});
 const editing = new Editing({ client, camera, hint, show: showForm, done: saved, leave: scanAgain });
 
 /** Show a state: loading, ready, working, answered, adding or broken. */
@@ -31,13 +58,21 @@ function setState(state) {
   const busy = state === "loading" || state === "working" || state === "broken";
   byId("photo").disabled = byId("list").disabled = busy;
   byId("progress").hidden = state !== "loading";
-  byId("shutter").disabled = busy || (!camera.on && state !== "answered");
+  byId("shutter").disabled = (busy && !hold.held) || (!camera.on && state !== "answered");
   const label = camera.on ? say.again : say.another;
   const press = state === "adding" ? say.edit.take : say.shutter;
   byId("shutter").setAttribute("aria-label", state === "answered" ? label : press);
   byId("again").textContent = label;
-  if (state === "ready") hint(camera.on ? say.cameraHint : "");
+  if (state === "ready") hint(camera.on ? (earlier ? say.moreShots : say.cameraHint) : "");
+  byId("steady").hidden = state !== "ready" || !camera.on;
+  if (state !== "ready") continuous.stop();
+  clearTimeout(slow);
+  if (state in SLOW_MS) slow = setTimeout(() => saySlow(state), SLOW_MS[state]);
   byId("finder").setAttribute("aria-busy", String(state === "working"));
+}
+
+function saySlow(state) {
+  hint(state === "working" ? say.workingSlow : `${loaded} ${say.loadingSlow}`);
 }
 
 function hint(text) {
@@ -45,23 +80,22 @@ function hint(text) {
 }
 
 async function begin() {
+  localise(document);
   byId("photo").append(symbol("gallery"), el("span", {}, say.photo));
   byId("photo").setAttribute("aria-label", say.photoLong);
   byId("finder").setAttribute("aria-label", say.camera);
-  byId("light").append(symbol("light"), el("span", {}, say.light));
   byId("shutter").append(el("span", { id: "again" }));
   byId("list").append(symbol("list"));
   byId("list").setAttribute("aria-label", say.edit.products);
   byId("undo").textContent = say.edit.undo;
   setState("loading");
   hint(say.loading);
-  const opening = openCamera();
+  viewfinder.open();
   try {
     await refresh();
   } catch (error) {
     return broken(error);
   }
-  await opening;
   setState("ready");
   performance.mark("ready");
   images.load();
@@ -72,43 +106,31 @@ async function begin() {
 /** Read again what is known of the catalog. */
 async function refresh() {
   summary = await client.summary();
-  byId("intro").textContent = say.intro(summary.products);
+  byId("intro").textContent = say.intro({ count: summary.products });
   images.setOwn(summary.pictures);
 }
 
-async function openCamera() {
-  const problem = await camera.start();
-  if (document.body.dataset.state === "broken") return camera.stop(); // the message stays
-  byId("light").hidden = !camera.hasLight;
-  byId("notice").hidden = problem === null;
-  document.body.classList.toggle("blind", problem !== null);
-  if (problem === null) return;
-  byId("notice").replaceChildren(
-    symbol("photo"),
-    el("p", {}, problem),
-    el("button.main", { type: "button", onclick: choose }, say.photoLong),
-    el("button.quiet", { type: "button", onclick: retryCamera }, say.cameraStart),
-  );
-}
-
-async function retryCamera() {
-  await openCamera();
+/** The camera went on or off; what is on the screen follows. */
+function cameraChanged() {
   const { state } = document.body.dataset;
-  if (state === "ready" || state === "answered") setState(state);
+  if (state === "ready" || state === "answered" || state === "adding") setState(state);
 }
 
 function broken(error) {
   setState("broken");
   hint("");
   camera.stop();
-  const text = error instanceof WebAppError ? error.message : say.engineFailed(error.message);
+  const text = error instanceof WebAppError ? error.message : say.engineFailed({ what: error.message });
   byId("notice").hidden = false;
   byId("notice").replaceChildren(el("p.error", { role: "alert" }, text));
 }
 
-const choose = () => byId("file").click();
+function choose() {
+  byId("file").click();
+}
 
 async function press() {
+  if (hold.held) return; // the end of holding is no press
   if (document.body.dataset.state === "answered") {
     if (!camera.on) return choose();
     return scanAgain();
@@ -142,18 +164,28 @@ function keep(bitmap) {
   photoCopy = new Promise((resolve) => still.toBlob(resolve, "image/jpeg", 0.8));
 }
 
-/** Make an address for that copy. */
-async function updatePhotoUrl() {
-  if (photoUrl) URL.revokeObjectURL(photoUrl);
-  const blob = await photoCopy;
-  photoUrl = blob && URL.createObjectURL(blob);
+/** A small picture of that photo. @param {string} tag as in `el` */
+function photoView(tag) {
+  const still = byId("still");
+  const view = el(tag, { role: "img", "aria-label": say.yourPhoto });
+  const scale = Math.min(1, 400 / Math.max(still.width, still.height));
+  [view.width, view.height] = [still.width, still.height].map((side) => Math.max(1, Math.round(side * scale)));
+  view.getContext("2d").drawImage(still, 0, 0, view.width, view.height);
+  return view;
+}
+
+/** One frame of the camera, answered. @param {Object} [before] the answer to photos of the same thing */
+async function scanFrame(before, kept = false) {
+  const frame = await camera.frame();
+  if (kept) keep(frame);
+  return client.scan(frame, before);
 }
 
 async function scan(photo) {
   setState("working");
   hint(say.working);
   try {
-    const answer = await client.scan(photo);
+    const answer = await client.scan(photo, earlier ?? undefined);
     await showAnswer(answer);
   } catch (error) {
     scanAgain();
@@ -163,6 +195,18 @@ async function scan(photo) {
 }
 
 function scanAgain() {
+  earlier = null;
+  showCamera();
+}
+
+/** Take a further photo of the same thing. */
+function scanMore(answer) {
+  earlier = answer;
+  showCamera();
+  if (!camera.on) choose();
+}
+
+function showCamera() {
   byId("answer").hidden = true;
   byId("still").hidden = true;
   byId("spoken").textContent = "";
@@ -173,33 +217,35 @@ function scanAgain() {
 
 const actions = (back = null) => ({
   image: (id) => images.url(id),
-  photo: photoUrl,
+  photo: photoView,
   open: (product) => showProduct(product, { kicker: say.product, kind: "opened" }),
   choose: (product) => showProduct(product, { kicker: say.chosen, kind: "match" }),
   back,
 });
 
+let last = null; // the answer that is shown
 let shown = []; // what "Back" leads to, the last one on top
 
 async function showAnswer(answer) {
   shown = [];
+  earlier = null;
+  last = answer;
   const { decision, matches } = answer;
   vector = answer.vector;
   listing = false;
   if (decision === "match") {
-    const basis = say.basis[answer.basis] ?? answer.basis;
-    const note = answer.vision ? `${basis}. ${say.contradicts(answer.vision.name)}` : basis;
+    const contradicts = answer.vision && say.contradicts({ name: answer.vision.name });
+    const parts = [fusedNote(answer), say.basis[answer.basis] ?? answer.basis, contradicts];
+    const note = parts.filter(Boolean).join(" ");
     const texts = { kicker: say.match, kind: "match", confidence: answer.confidence, note };
-    byId("spoken").textContent = say.spoken.match(matches[0].name, answer.confidence);
+    byId("spoken").textContent = say.spoken.match({ name: matches[0].name, word: likely(answer.confidence).word });
     await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
-    byId("spoken").textContent = say.spoken.ambiguous(answer.candidates.map((product) => product.name));
-    await updatePhotoUrl();
-    put(() => [...choiceCard(answer, actions()), noneButton()]);
+    byId("spoken").textContent = say.spoken.ambiguous({ names: anyOf(answer.candidates.map((product) => product.name)) });
+    put(() => [...choiceCard(answer, actions(), fusedNote(answer)), further()]);
   } else {
-    byId("spoken").textContent = say.spoken.unknown();
-    await updatePhotoUrl();
-    put(() => [...unknownCard(answer, actions()), noneButton()]);
+    byId("spoken").textContent = say.spoken.unknown;
+    put(() => [...unknownCard(answer, actions(), fusedNote(answer)), further()]);
   }
   performance.mark("answered");
 }
@@ -211,12 +257,25 @@ async function showProduct(product, texts) {
     productActs(product, {
       vector,
       edit: makeEdit,
+      addPhotos: listing && (() => editing.begin(null, { id: product.id, name: product.name })),
       change: listing && (() => put((again) => changeForm(product, { edit: makeEdit, back: again }))),
+      further: vector && shown.length === 1 ? [moreButton(), noneButton()] : [],
     }),
-    vector && shown.length === 1 ? noneButton() : null,
     carousel(say.similar, similar, actions(back)),
   ]);
 }
+
+const fusedNote = ({ vectors }) => (vectors.length > 1 ? say.fused({ count: vectors.length }) : null);
+
+/** Offers a further photo where it would make the answer surer. */
+function moreButton() {
+  const { confidence, decision, vectors, basis } = last;
+  const certain = basis === "barcode" || (decision === "match" && confidence >= CERTAIN);
+  if (certain || vectors.length >= MAX_PHOTOS) return null;
+  return el("button.quiet", { type: "button", onclick: () => scanMore(last) }, say.moreShots);
+}
+
+const further = () => el("div.acts", {}, moreButton(), noneButton());
 
 const noneButton = () =>
   el("button.quiet", { type: "button", onclick: addAsked }, say.edit.none);
@@ -310,16 +369,13 @@ byId("photo").onclick = choose;
 byId("list").onclick = openList;
 byId("undo").onclick = undo;
 byId("file").onchange = fileChosen;
-byId("light").onclick = async () => {
-  lightOn = !lightOn;
-  byId("light").setAttribute("aria-pressed", String(lightOn));
-  await camera.light(lightOn);
-};
 document.addEventListener("visibilitychange", async () => {
   // The camera is off while the web app is hidden.
-  if (document.visibilityState === "hidden") camera.stop();
-  else if (document.body.dataset.state !== "broken" && !camera.on) await retryCamera();
+  if (document.visibilityState === "hidden") {
+    continuous.stop();
+    camera.stop();
+  } else if (document.body.dataset.state !== "broken" && !camera.on) await viewfinder.open();
 });
 
-globalThis.shelflens = { client, camera }; // for measurements and tests
+globalThis.shelflens = { client, camera, viewfinder }; // for measurements and tests
 begin();

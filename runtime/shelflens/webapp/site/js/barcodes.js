@@ -17,9 +17,39 @@ export function gtin(text) {
   return sum % 10 || !Number(padded) ? null : padded;
 }
 
+/** A number of 14 digits as it stands below its bars: 8, 13 or 14 digits. */
+export const printed = (number) => number.replace(/^000000|^0/, "");
+
+/** A code of a text in one of the columns that is none, or null. @param {string} column @param {string} text */
+export function wrongCode(column, text) {
+  if (!COLUMNS.has(column.toLowerCase()) || !text) return null;
+  return codesOf(text).find((code) => gtin(code) === null) ?? null;
+}
+
+const codesOf = (text) => text.split(/[|;]/).map((code) => code.trim());
+
+let detector = null;
+
+/** @param {Blob|ImageBitmap} photo @returns {Promise<string[]>} numbers, 14 digits each; none without a detector */
+export async function readCodes(photo) {
+  const { BarcodeDetector } = globalThis;
+  if (!BarcodeDetector) return [];
+  try {
+    if (!detector) {
+      const supported = await BarcodeDetector.getSupportedFormats();
+      const formats = FORMATS.filter((format) => supported.includes(format));
+      if (!formats.length) return [];
+      detector = new BarcodeDetector({ formats });
+    }
+    const found = await detector.detect(photo);
+    return [...new Set(found.map(({ rawValue }) => gtin(rawValue)).filter(Boolean))];
+  } catch {
+    return []; // the system's reader is missing; the picture alone answers
+  }
+}
+
 export class Barcodes {
   #byNumber = new Map();
-  #detector = null;
 
   /** @param {import("./catalog.js").Catalog} catalog */
   constructor(catalog) {
@@ -27,31 +57,23 @@ export class Barcodes {
     for (let index = 0; index < catalog.length; index++) {
       const { id, attributes } = catalog.product(index);
       const texts = Object.entries(attributes).filter(([name]) => COLUMNS.has(name.toLowerCase()));
-      const codes = texts.flatMap(([, text]) => text.split(/[|;]/));
+      const codes = texts.flatMap(([, text]) => codesOf(text));
       if (id.length >= LENGTHS.id) codes.push(id);
-      for (const number of new Set(codes.map((code) => gtin(code.trim())))) {
+      for (const number of new Set(codes.map((code) => gtin(code)))) {
         if (number === null) continue;
         this.#byNumber.set(number, [...(this.#byNumber.get(number) ?? []), index]);
       }
     }
   }
 
-  /** @param {Blob|ImageBitmap} photo @returns {Promise<string[]>} numbers; none without a detector */
-  async read(photo) {
-    const { BarcodeDetector } = globalThis;
-    if (!this.#byNumber.size || !BarcodeDetector) return [];
-    try {
-      if (!this.#detector) {
-        const supported = await BarcodeDetector.getSupportedFormats();
-        const formats = FORMATS.filter((format) => supported.includes(format));
-        if (!formats.length) return [];
-        this.#detector = new BarcodeDetector({ formats });
-      }
-      const found = await this.#detector.detect(photo);
-      return [...new Set(found.map(({ rawValue }) => gtin(rawValue)).filter(Boolean))];
-    } catch {
-      return []; // the system's reader is missing; the picture alone answers
-    }
+  /** @param {Blob|ImageBitmap} photo @returns {Promise<string[]>} numbers; none without products that have some */
+  read(photo) {
+    return this.#byNumber.size ? readCodes(photo) : [];
+  }
+
+  /** The index of the first product that has a number, or null. @param {string} number 14 digits */
+  owner(number) {
+    return this.#byNumber.get(number)?.[0] ?? null;
   }
 
   /**

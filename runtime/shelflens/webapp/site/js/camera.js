@@ -1,6 +1,6 @@
-/** The camera: a live image in a <video>, frames of what it shows, and the light. */
+/** The camera: a live image in a <video>, frames of what it shows, and what else it can do. */
 
-import { say } from "./strings.js";
+import { say } from "./languages/strings.js";
 
 const REASONS = {
   NotAllowedError: say.cameraDenied,
@@ -12,6 +12,7 @@ const REASONS = {
 
 export class Camera {
   #stream = null;
+  #facing = "environment";
 
   /** @param {HTMLVideoElement} video shows the camera, cut to fill its box */
   constructor(video) {
@@ -28,14 +29,16 @@ export class Camera {
   async start() {
     if (!navigator.mediaDevices?.getUserMedia) return say.cameraInsecure;
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia({
+      const stream = await navigator.mediaDevices.getUserMedia({
         video: {
-          facingMode: { ideal: "environment" },
+          facingMode: { ideal: this.#facing },
           width: { ideal: 1280 },
           height: { ideal: 960 },
         },
       });
-      this.video.srcObject = this.#stream;
+      this.stop();
+      this.#stream = stream;
+      this.video.srcObject = stream;
       await this.video.play();
       return null;
     } catch (error) {
@@ -60,15 +63,42 @@ export class Camera {
     return createImageBitmap(this.video, x, y, w, h);
   }
 
-  /** Whether this camera has a light. */
-  get hasLight() {
-    const [track] = this.#stream?.getVideoTracks() ?? [];
-    return Boolean(track?.getCapabilities?.().torch);
+  get #track() {
+    return this.#stream?.getVideoTracks()[0] ?? null;
   }
 
-  /** @param {boolean} on */
-  async light(on) {
-    const [track] = this.#stream?.getVideoTracks() ?? [];
-    await track?.applyConstraints({ advanced: [{ torch: on }] }).catch(() => {});
+  /**
+   * What this camera can do.
+   * @returns {{torch: boolean, zoom: {min: number, max: number, step: number, now: number}|null}}
+   */
+  get abilities() {
+    const { torch = false, zoom } = this.#track?.getCapabilities?.() ?? {};
+    const wide = zoom && zoom.max > zoom.min;
+    const now = this.#track?.getSettings().zoom ?? zoom?.min;
+    const { min, max, step } = zoom ?? {};
+    return { torch: Boolean(torch), zoom: wide ? { min, max, step: step || 0.1, now } : null };
+  }
+
+  /** Switch the light or zoom, where the camera can. @param {{torch?: boolean, zoom?: number}} setting */
+  async set(setting) {
+    await this.#track?.applyConstraints({ advanced: [setting] }).catch(() => {});
+  }
+
+  /** Whether this device has a second camera. @returns {Promise<boolean>} */
+  async hasSecond() {
+    const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    return devices.filter(({ kind }) => kind === "videoinput").length > 1;
+  }
+
+  /** Turn to the front or back camera. @returns {Promise<string|null>} as `start` */
+  turn() {
+    this.#facing = this.#facing === "environment" ? "user" : "environment";
+    this.stop(); // phones open one camera at a time
+    return this.start();
+  }
+
+  /** Whether the image shows whoever holds the phone. */
+  get facesUser() {
+    return this.#track?.getSettings().facingMode === "user";
   }
 }

@@ -4,7 +4,7 @@ import { adapted, readAdaptation } from "./adaptation.js";
 import { MATCH_CANDIDATES, decide, readCalibration } from "./answer.js";
 import { mixedScores } from "./category_axes.js";
 import { Scan } from "./scan.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 import { isTexts, parseText, readTensors } from "./tensors.js";
 import { best, dot } from "./vectors.js";
 
@@ -23,7 +23,7 @@ export class Catalog {
     const { tensors, metadata } = readTensors(buffer);
     const names = ["first_byte", "first_row", "scales", "products", "rows"];
     const missing = names.find((name) => !tensors[name]);
-    if (missing) throw new WebAppError(say.catalogWithout(missing));
+    if (missing) throw new WebAppError(say.catalogWithout({ what: missing }));
     if (!hasTypes(tensors)) throw new WebAppError(say.catalogTables);
     [this.firstByte, this.firstRow, this.scales, this.table, this.rows] = names.map(
       (name) => tensors[name].data,
@@ -32,7 +32,7 @@ export class Catalog {
     this.dim = dim;
     this.length = this.firstRow.length - 1;
     this.space = metadata.space;
-    if (!this.space) throw new WebAppError(say.catalogWithout("space"));
+    if (!this.space) throw new WebAppError(say.catalogWithout({ what: "space" }));
     this.calibration = readCalibration(metadata.calibration);
     this.categoryAxes = readCategoryAxes(tensors, dim);
     this.adaptation = readAdaptation(tensors, dim);
@@ -67,7 +67,7 @@ export class Catalog {
 
   /** @throws {WebAppError} the model is of another embedding space */
   require(space) {
-    if (space !== this.space) throw new WebAppError(say.otherSpace(this.space, space));
+    if (space !== this.space) throw new WebAppError(say.otherSpace({ catalog: this.space, model: space }));
   }
 
   /**

@@ -1,10 +1,10 @@
 /** A catalog that can be changed, and written again byte for byte as Python writes it. */
 
 import { adapted, readAdaptation } from "./adaptation.js";
-import { quantized, writeCatalog } from "./catalog_writer.js";
+import { quantized, writeContainer } from "./catalog_writer.js";
 import { sha256 } from "./checksums.js";
 import { dropWorst, isSame } from "./confirm.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 import { ascii, readTensors } from "./tensors.js";
 
 const INDEXED_PRODUCTS = 256; // larger catalogs have an index of ids
@@ -50,8 +50,13 @@ export class CatalogFile {
   /** @throws {WebAppError} there is no such product */
   #get(id) {
     const found = this.find(id);
-    if (!found) throw new WebAppError(say.noProduct(id));
+    if (!found) throw new WebAppError(say.noProduct({ id }));
     return found;
+  }
+
+  /** An attribute, "" for none. @param {string} id @param {string} column @throws {WebAppError} no such product */
+  text(id, column) {
+    return new Map(parsed(this.#get(id).record).texts).get(column) ?? "";
   }
 
   #row(vector, number) {
@@ -132,7 +137,7 @@ export class CatalogFile {
     }
     const texts = { space: this.space, calibration: this.calibration };
     if (this.dropped.length) texts.dropped = ascii(JSON.stringify(this.dropped));
-    return writeCatalog(tensors, texts, this.adaptation ? 2 : 1);
+    return writeContainer(tensors, texts, this.adaptation ? 2 : 1);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Writing a catalog file: the same bytes as Python's for the same content. Spec: "The catalog file". */
+/** Writing a catalog file, or a delta: the same bytes as Python's for the same content. Spec: "The catalog file". */
 
 import { crc32 } from "./checksums.js";
 import { fingerprintOf } from "./tensors.js";
@@ -9,14 +9,15 @@ const ITEM = { U64: 8, F32: 4, I8: 1, U8: 1 };
  * @param {Object<string, {dtype: string, shape: number[], data: *}>} tensors as `readTensors` gives them
  * @param {Object<string, string>} texts metadata: space, calibration, and optional keys
  * @param {number} version format number
+ * @param {"catalog"|"delta"} [kind]
  * @returns {ArrayBuffer} the file
  */
-export function writeCatalog(tensors, texts, version) {
+export function writeContainer(tensors, texts, version, kind = "catalog") {
   const order = Object.keys(tensors).sort((a, b) => {
     return ITEM[tensors[b].dtype] - ITEM[tensors[a].dtype] || (a < b ? -1 : 1);
   });
   const entries = {};
-  const metadata = { format: "shelflens-catalog", version: String(version), ...texts };
+  const metadata = { format: `shelflens-${kind}`, version: String(version), ...texts };
   const parts = [];
   let offset = 0;
   for (const name of order) {

@@ -1,7 +1,7 @@
 /** The worker as an object: every call is a promise. */
 
 import { address } from "./files.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 export class Client {
   #worker = new Worker(address("js/worker.js"));
@@ -25,7 +25,7 @@ export class Client {
     const { resolve, reject } = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (!error) resolve(result);
-    else reject(new WebAppError(error.known ? error.message : say.engineFailed(error.message)));
+    else reject(new WebAppError(error.known ? error.message : say.engineFailed({ what: error.message })));
   }
 
   #call(call, args, transfer = []) {
@@ -43,9 +43,13 @@ export class Client {
     return this.#call("summary", []);
   }
 
-  /** @param {Blob|ImageBitmap} photo a bitmap is transferred */
-  scan(photo) {
-    return this.#call("scan", [photo], photo instanceof ImageBitmap ? [photo] : []);
+  /**
+   * @param {Blob|ImageBitmap} photo a bitmap is transferred
+   * @param {{vectors: Float32Array[], numbers: string[]}} [earlier] photos of the same thing
+   */
+  scan(photo, earlier) {
+    const before = earlier && { vectors: earlier.vectors, numbers: earlier.numbers };
+    return this.#call("scan", [photo, before], photo instanceof ImageBitmap ? [photo] : []);
   }
 
   /** @returns {Promise<Float32Array>} */
@@ -71,6 +75,11 @@ export class Client {
   /** @returns {Promise<ArrayBuffer>} the catalog as a file */
   exported() {
     return this.#call("exported", []);
+  }
+
+  /** @returns {Promise<ArrayBuffer>} what was changed here, as a delta of the catalog it came with */
+  exportedDelta() {
+    return this.#call("exportedDelta", []);
   }
 
   /** @returns {Promise<{found: number, products: Object[]}>} */

@@ -4,7 +4,7 @@
  */
 
 import { address } from "./files.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 // Several web apps may lie on one host, each in a folder of its own.
 const NAME = `shelflens ${new URL(address("")).pathname}`;
@@ -12,7 +12,7 @@ const NAME = `shelflens ${new URL(address("")).pathname}`;
 /**
  * @typedef {{act: "add"|"confirm"|"describe"|"remove", id: string, space: string,
  *   vectors?: Float32Array[], texts?: [string, string][], picture?: Blob}} Edit
- * @typedef {{texts: Object<string, string>, shots: {blob: Blob, vector: Float32Array}[]}} Draft
+ * @typedef {{target: {id: string, name: string}|null, texts: Object<string, string>, shots: {blob: Blob, vector: Float32Array}[]}} Draft
  */
 
 let opening = null;

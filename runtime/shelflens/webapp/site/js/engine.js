@@ -1,7 +1,7 @@
 /** The inference engine, LiteRT.js on WebAssembly: pixels in, an embedding of length 1 out. */
 
 import { address, loadFile } from "./files.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 // (module (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt))
 const SIMD = [

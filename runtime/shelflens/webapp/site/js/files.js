@@ -1,6 +1,6 @@
 /** Loads the web app's own files, by addresses relative to this module: any folder can host them. */
 
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 /** The address of a file of the web app. */
 export const address = (name) => new URL(`../${name}`, import.meta.url).href;
@@ -13,7 +13,7 @@ export const address = (name) => new URL(`../${name}`, import.meta.url).href;
  */
 export async function loadFile(name, onBytes = () => {}) {
   const response = await fetch(address(name)).catch(() => null);
-  if (!response?.ok) throw new WebAppError(say.notLoaded(name));
+  if (!response?.ok) throw new WebAppError(say.notLoaded({ file: name }));
   const counted = new TransformStream({
     transform(chunk, controller) {
       onBytes(chunk.byteLength);
@@ -24,7 +24,7 @@ export async function loadFile(name, onBytes = () => {}) {
     const buffer = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
     return await unpacked(buffer);
   } catch (error) {
-    throw new WebAppError(say.notLoaded(name), { cause: error });
+    throw new WebAppError(say.notLoaded({ file: name }), { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 /** From a photo or a camera frame to the model's input. Spec: "How a photo becomes pixels". */
 
 import { draftFactor, shrink, stretch } from "./resample.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 const MAX_PIXELS = 89478485;
 

@@ -2,6 +2,7 @@
 
 const MIN_SHARPNESS = 0.015;
 const SAME_SIDE = 0.93; // cosine from which two photos show the same side
+const KNOWN = 0.95; // probability that the catalog has the product
 
 /**
  * Variance of the Laplacian over the variance of brightness; 0 for an even surface.
@@ -30,6 +31,10 @@ function variance(values) {
   const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
   return values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
 }
+
+/** The nearest product, where the catalog has what the photo shows. @param {import("./answer.js").Answer} answer */
+export const knownIn = ({ matches, unknownProbability }) =>
+  1 - unknownProbability >= KNOWN ? matches[0] : null;
 
 export const isSharp = (value) => value >= MIN_SHARPNESS;
 

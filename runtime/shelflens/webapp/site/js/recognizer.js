@@ -1,14 +1,17 @@
 /** Runs in the worker: loads engine, model and catalog, and answers photos. */
 
-import { Barcodes } from "./barcodes.js";
+import { Barcodes, printed, readCodes } from "./barcodes.js";
+import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
-import { isSharp, sharpness } from "./photo_check.js";
+import { fuse, meanOf } from "./fuse.js";
+import { isSharp, knownIn, sharpness } from "./photo_check.js";
 import { toInput } from "./photo.js";
 import { Shop } from "./shop.js";
 
 const MATCHES = 5;
 const SIMILAR = 8;
+const SIMILAR_LIMIT = 0.45; // below, two of three are of another kind: benchmarks/quality/similar_limit.py
 
 /**
  * @typedef {{index: number, id: string, name: string, score: number,
@@ -67,6 +70,11 @@ class Recognizer {
     return this.shop.buffer;
   }
 
+  /** What was changed on this device, as a file. @returns {Promise<ArrayBuffer>} */
+  exportedDelta() {
+    return deltaOf(this.shop.base, this.shop.buffer);
+  }
+
   /** The products that hold all words in id or texts. @returns {{found: number, products: Product[]}} */
   listed(words, from, count) {
     const found = [];
@@ -81,27 +89,39 @@ class Recognizer {
 
   /** What is to be said of a photo before its product is enrolled. @param {Blob|ImageBitmap} photo */
   async inspect(photo) {
+    const numbers = await readCodes(photo);
     const pixels = await toInput(photo, this.app.model.size);
     const sharp = isSharp(sharpness(pixels, this.app.model.size));
     const vector = await this.embed(pixels);
-    const { decision, matches } = this.catalog.answer(vector, 1);
-    return { sharp, vector, known: decision === "unknown" ? null : this.#described(matches[0]) };
+    const codes = numbers.map((number) => {
+      const owner = this.barcodes.owner(number);
+      return { number: printed(number), known: owner === null ? null : this.#described({ index: owner, score: 1 }) };
+    });
+    const known = knownIn(this.catalog.answer(vector, 1));
+    return { sharp, vector, codes, known: known && this.#described(known) };
   }
 
-  /** @param {Blob|ImageBitmap} photo @returns {Promise<Object>} an answer, products with their texts */
-  async scan(photo) {
+  /**
+   * @param {Blob|ImageBitmap} photo
+   * @param {{vectors: Float32Array[], numbers: string[]}} [earlier] of the same thing, as an answer has them
+   * @returns {Promise<Object>} an answer to all photos, products with their texts
+   */
+  async scan(photo, earlier = { vectors: [], numbers: [] }) {
     const start = performance.now();
-    const numbers = await this.barcodes.read(photo);
+    const numbers = [...new Set([...earlier.numbers, ...(await this.barcodes.read(photo))])];
     const pixels = await toInput(photo, this.app.model.size);
     const decoded = performance.now();
     const vector = await this.embed(pixels);
     const embedded = performance.now();
-    const seen = this.catalog.answer(vector, MATCHES);
-    const answer = this.barcodes.answer(seen, this.catalog.query(vector), numbers);
+    const vectors = [...earlier.vectors, vector];
+    const seen = fuse(this.catalog, vectors, MATCHES);
+    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(vectors).mean), numbers);
     const done = performance.now();
     return {
       ...answer,
       vector,
+      vectors,
+      numbers,
       matches: answer.matches.map((match) => this.#described(match)),
       candidates: answer.candidates.map((match) => this.#described(match)),
       vision: answer.vision ? this.#described(answer.vision) : null,
@@ -119,9 +139,12 @@ class Recognizer {
     return this.embed(await toInput(photo, this.app.model.size));
   }
 
-  /** @param {number} index of a product @returns {Product[]} */
+  /** Products that are similar enough. @param {number} index of a product @returns {Product[]} */
   similar(index) {
-    return this.catalog.similar(index, SIMILAR).map((match) => this.#described(match));
+    return this.catalog
+      .similar(index, SIMILAR)
+      .filter(({ score }) => score >= SIMILAR_LIMIT)
+      .map((match) => this.#described(match));
   }
 
   #described({ index, score }) {

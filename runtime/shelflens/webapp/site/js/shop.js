@@ -1,9 +1,10 @@
 /** The catalog of the web app with what was changed on this device: the one it came with stays as it is. */
 
+import { wrongCode } from "./barcodes.js";
 import { Catalog } from "./catalog.js";
 import { CatalogFile } from "./catalog_file.js";
 import { appendEdit, newestKey, removeEdit, storedEdits } from "./edit_store.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, labelOf, say } from "./languages/strings.js";
 
 const LIMITS = { name: 120, column: 40, text: 500 };
 const RESERVED = new Set(["picture", "product", "path", "id"]);
@@ -42,15 +43,20 @@ export class Shop {
 
   /**
    * Change the catalog, and store the change.
-   * @param {import("./edit_store.js").Edit} edit without `space`; a new product without `id`
+   * @param {import("./edit_store.js").Edit} edit without `space`; a new product without `id`; `was`: of the
+   *   texts that are set, what the person has seen
    * @returns {Promise<{id: string, changed: boolean}>}
    * @throws {WebAppError} it cannot be made or stored; nothing was changed
    */
   edit(given) {
     return this.#alone(async () => {
-      const edit = { ...given, space: this.catalog.space };
+      const { was = [], ...edit } = { ...given, space: this.catalog.space };
       if (edit.texts) edit.texts = checkedTexts(edit.texts);
       const file = new CatalogFile(this.buffer);
+      for (const [column, before] of was) {
+        const now = file.text(edit.id, column);
+        if (now !== before) throw new WebAppError(say.edit.changedSince({ what: labelOf(column), now }));
+      }
       if (edit.act === "add" && !edit.id) edit.id = this.#newId(new Map(edit.texts).get("name"));
       const changed = changeFile(file, edit);
       if (!changed) return { id: edit.id, changed };
@@ -85,7 +91,7 @@ export class Shop {
     for (let index = 0; index < this.catalog.length; index++) {
       const product = this.catalog.product(index);
       ids.add(product.id);
-      if (product.name === name || product.id === name) throw new WebAppError(say.edit.taken(name));
+      if (product.name === name || product.id === name) throw new WebAppError(say.edit.taken({ name }));
     }
     return idOf(name, ids);
   }
@@ -106,6 +112,8 @@ function applied(file, edit) {
 /** @returns {boolean} whether anything is another than before */
 function changeFile(file, { act, id, vectors, texts = [] }) {
   if (act === "confirm") return file.confirm(id, vectors[0]);
+  // Without texts they are photos of a product that is there, or was.
+  if (act === "add" && !texts.length && !file.find(id)) throw new WebAppError(say.noProduct({ id }));
   if (act === "add") file.add(id, vectors, texts);
   else if (act === "describe") file.describe(id, texts);
   else file.remove(id);
@@ -116,11 +124,13 @@ function changeFile(file, { act, id, vectors, texts = [] }) {
 function checkedTexts(texts) {
   return texts.map(([column, text]) => {
     const [key, value] = [column, text].map((part) => part.normalize("NFC").trim());
-    if (RESERVED.has(key.toLowerCase())) throw new WebAppError(say.edit.reserved(key));
+    if (RESERVED.has(key.toLowerCase())) throw new WebAppError(say.edit.reserved({ what: key }));
     const limit = key === "name" ? LIMITS.name : LIMITS.text;
     const over = Math.max([...value].length - limit, [...key].length - LIMITS.column);
-    if (over > 0) throw new WebAppError(say.edit.tooLong(key, over));
-    if (!key || UNPRINTABLE.test(key + value)) throw new WebAppError(say.edit.unprintable(key));
+    if (over > 0) throw new WebAppError(say.edit.tooLong({ what: labelOf(key), count: over }));
+    const wrong = wrongCode(key, value);
+    if (wrong !== null) throw new WebAppError(say.edit.wrongBarcode({ text: wrong }));
+    if (!key || UNPRINTABLE.test(key + value)) throw new WebAppError(say.edit.unprintable({ what: labelOf(key) }));
     return [key, value];
   });
 }

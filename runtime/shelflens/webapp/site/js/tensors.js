@@ -1,7 +1,7 @@
 /** The catalog file's outer layer: a safetensors file with checksums. Spec: "The catalog file". */
 
 import { crc32, sha256 } from "./checksums.js";
-import { WebAppError, say } from "./strings.js";
+import { WebAppError, say } from "./languages/strings.js";
 
 const FORMAT = 2;
 const HEADER_LIMIT = 1 << 20;
@@ -21,26 +21,29 @@ export function readTensors(buffer) {
   const size = buffer.byteLength;
   const view = new DataView(buffer);
   const length = size >= 8 ? Number(view.getBigUint64(0, true)) : 0;
-  if (length < 2 || length > Math.min(HEADER_LIMIT, size - 8)) damaged("no catalog header");
+  if (length < 2 || length > Math.min(HEADER_LIMIT, size - 8)) damaged(say.damage.header);
   let header;
   try {
     header = parseText(new Uint8Array(buffer, 8, length));
   } catch {
-    damaged("no catalog header");
+    damaged(say.damage.header);
   }
   const { __metadata__: metadata, ...entries } = Object(header);
-  if (metadata?.format !== "shelflens-catalog") damaged("no catalog header");
-  if (!/^[0-9]{1,9}$/.test(metadata.version)) damaged("no catalog header");
+  if (metadata?.format !== "shelflens-catalog") damaged(say.damage.header);
+  if (!/^[0-9]{1,9}$/.test(metadata.version)) damaged(say.damage.header);
   const version = Number(metadata.version);
-  if (version > FORMAT) throw new WebAppError(say.catalogNewer(version, FORMAT));
-  if (!isTexts(metadata)) damaged("metadata that is not text");
-  if (!Object.values(entries).every(isEntry)) damaged("a tensor without a size");
+  if (version > FORMAT) throw new WebAppError(say.catalogNewer({ version, known: FORMAT }));
+  if (!isTexts(metadata)) damaged(say.damage.metadata);
+  if (!Object.values(entries).every(isEntry)) damaged(say.damage.size);
   const { fingerprint, ...hashed } = metadata;
   if (fingerprint !== fingerprintOf(entries, hashed)) {
-    damaged("the header differs from its fingerprint");
+    damaged(say.damage.fingerprint);
   }
   return { tensors: slice(buffer, 8 + length, entries, metadata), metadata };
 }
+
+/** The header of a file that was read, as it stands there. @param {ArrayBuffer} buffer @returns {Uint8Array} */
+export const headerOf = (buffer) => new Uint8Array(buffer, 8, Number(new DataView(buffer).getBigUint64(0, true)));
 
 /**
  * What names the content of a file.
@@ -91,16 +94,16 @@ function slice(buffer, start, entries, metadata) {
   );
   for (const [name, { dtype, shape, data_offsets: offsets }] of inOrder) {
     const [first, last] = offsets.map((offset) => start + offset);
-    if (last > buffer.byteLength) damaged("cut short");
-    if (first !== end) damaged("tensors overlap");
+    if (last > buffer.byteLength) damaged(say.damage.short);
+    if (first !== end) damaged(say.damage.overlap);
     const bytes = new Uint8Array(buffer, first, last - first);
     if (crc32(bytes).toString(16).padStart(8, "0") !== metadata[`crc32.${name}`]) {
-      damaged(`the checksum of ${name} differs`);
+      damaged(say.damage.checksum({ name }));
     }
     if (name !== UNUSED) tensors[name] = { dtype, shape, data: typed(dtype, bytes) };
     end = last;
   }
-  if (end !== buffer.byteLength) damaged(`${buffer.byteLength} bytes, expected ${end}`);
+  if (end !== buffer.byteLength) damaged(say.damage.length({ got: buffer.byteLength, expected: end }));
   return tensors;
 }
 
@@ -140,5 +143,5 @@ function byCodePoint(a, b) {
 const code = (character) => character.codePointAt(0);
 
 function damaged(what) {
-  throw new WebAppError(say.catalogDamaged(what));
+  throw new WebAppError(say.catalogDamaged({ what }));
 }

@@ -2,7 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { address } from "./files.js";
-import { say } from "./strings.js";
+import { say } from "./languages/strings.js";
 
 /** Register it, and show a prompt whenever a new version waits. */
 export async function keepOffline() {
@@ -13,6 +13,8 @@ export async function keepOffline() {
     if (first) toast(say.offlineReady);
     else location.reload();
   });
+  serviceWorker.addEventListener("message", ({ data }) => data === "full" && show(el("span", {}, say.offlineFull)));
+  serviceWorker.startMessages();
   const options = { scope: address(""), updateViaCache: "none" };
   const registration = await serviceWorker.register(address("sw.js"), options).catch(() => null);
   if (!registration) return;

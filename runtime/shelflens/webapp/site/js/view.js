@@ -1,13 +1,13 @@
 /** How answers and products look. */
 
+import { priceOf, shownAttributes } from "./attributes.js";
 import { el, symbol } from "./dom.js";
-import { say } from "./strings.js";
+import { labelOf, likely, say } from "./languages/strings.js";
 
-const HIDDEN = new Set(["name", "picture"]); // attributes that are shown elsewhere
 const TINTS = 5;
 
 /**
- * @typedef {{image: (id: string) => string|null, photo: string|null,
+ * @typedef {{image: (id: string) => string|null, photo: (tag: string) => HTMLElement,
  *   open: (product: Object, similar: boolean) => void, choose: (product: Object) => void,
  *   back: (() => void)|null}} Actions what the view shows and calls
  */
@@ -19,12 +19,17 @@ export function productCard(product, actions, { note, kicker, confidence = null,
     el(
       "div.hero",
       {},
-      imageOf(product, actions, "large"),
+      el(
+        "div.pair",
+        {},
+        kind === "opened" ? null : actions.photo("canvas.image.large.asked"),
+        imageOf(product, actions, "large"),
+      ),
       el(
         "div.summary",
         {},
         el(`p.kicker.${kind}`, {}, kicker),
-        el("h2", { id: "heading", tabindex: "-1" }, product.name),
+        el("h2", { id: "heading", tabindex: "-1" }, el("bdi", {}, product.name)),
         confidence === null ? null : meter(confidence, note),
         confidence === null && note ? el("p.note", {}, note) : null,
       ),
@@ -34,8 +39,8 @@ export function productCard(product, actions, { note, kicker, confidence = null,
 }
 
 /** An ambiguous answer: a few products to choose from. */
-export function choiceCard(answer, actions) {
-  const why = say.ambiguousWhy(answer.candidates.length);
+export function choiceCard(answer, actions, fused) {
+  const why = [say.ambiguousWhy({ count: answer.candidates.length }), fused].filter(Boolean).join(" ");
   return [
     verdict("ambiguous", answer.candidates.length === 1 ? say.perhaps : say.ambiguous, why, actions.photo),
     el(
@@ -49,9 +54,9 @@ export function choiceCard(answer, actions) {
 }
 
 /** An unknown answer: the nearest products, for information. */
-export function unknownCard(answer, actions) {
+export function unknownCard(answer, actions, fused) {
   return [
-    verdict("unknown", say.unknown, say.unknownWhy, actions.photo),
+    verdict("unknown", say.unknown, [say.unknownWhy, fused].filter(Boolean).join(" "), actions.photo),
     carousel(say.nearest, answer.matches, actions),
   ];
 }
@@ -65,21 +70,26 @@ export function carousel(title, products, actions) {
       {},
       el(
         "button.card",
-        { type: "button", "aria-label": say.open(product.name), onclick: () => actions.open(product) },
+        { type: "button", "aria-label": say.open({ name: product.name }), onclick: () => actions.open(product) },
         imageOf(product, actions, "small"),
-        el("span.name", {}, product.name),
-        product.attributes.price ? el("span.price", {}, product.attributes.price) : null,
+        el("span.name", {}, el("bdi", {}, product.name)),
+        priceLine(product),
       ),
     ),
   );
   return el("div.carousel", {}, el("h3", {}, title), el("ul", { tabindex: "0", "aria-label": title }, ...cards));
 }
 
+function priceLine({ attributes }) {
+  const price = priceOf(attributes);
+  return price && el("span.price", {}, el("bdi", {}, price));
+}
+
 function verdict(kind, title, why, photo) {
   return el(
     "div.verdict",
     {},
-    photo ? el("img.yours", { src: photo, alt: say.yourPhoto }) : null,
+    photo("canvas.yours"),
     el(
       "div",
       {},
@@ -90,12 +100,13 @@ function verdict(kind, title, why, photo) {
 }
 
 function row(product, actions, onclick) {
-  const shown = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
-  return rowOf(product, actions, onclick, shown.map(([, value]) => value).join(" · "));
+  const shown = shownAttributes(product.attributes);
+  const values = shown.map(([, value]) => el("bdi", {}, value));
+  return rowOf(product, actions, onclick, ...values.flatMap((value) => [" · ", value]).slice(1));
 }
 
-/** A product in a list of rows. */
-export function rowOf(product, actions, onclick, note) {
+/** A product in a list of rows. @param {...(string|Node)} note below its name */
+export function rowOf(product, actions, onclick, ...note) {
   return el(
     "button.row",
     { type: "button", onclick },
@@ -103,14 +114,14 @@ export function rowOf(product, actions, onclick, note) {
     el(
       "span.texts",
       {},
-      el("span.name", {}, product.name),
-      el("span.note", {}, note),
+      el("span.name", {}, el("bdi", {}, product.name)),
+      el("span.note", {}, ...note),
     ),
   );
 }
 
 /** The image, or a tinted square with the first letter. */
-function imageOf(product, actions, size) {
+export function imageOf(product, actions, size) {
   const src = actions.image(product.id);
   if (src) return el(`img.image.${size}`, { src, alt: "", decoding: "async" });
   const tint = [...product.name].reduce((sum, character) => sum + character.codePointAt(0), 0) % TINTS;
@@ -119,24 +130,24 @@ function imageOf(product, actions, size) {
 }
 
 function meter(confidence, note) {
+  const { word, often } = likely(confidence);
   const filled = el("span");
   filled.style.width = `${100 * Math.min(Math.max(confidence, 0), 1)}%`;
   return el(
     "div.meter",
     {},
     el("span.bar", { "aria-hidden": "true" }, filled),
-    el("p", {}, el("strong", {}, say.confidence(confidence)), " ", el("span.note", {}, note)),
+    el("p", {}, el("strong", {}, word), " ", el("span.note", {}, [often, note].filter(Boolean).join(" "))),
   );
 }
 
 function attributeList(attributes) {
-  const shown = Object.entries(attributes).filter(([key]) => !HIDDEN.has(key));
+  const shown = shownAttributes(attributes);
   if (!shown.length) return null;
-  const label = (key) => key.charAt(0).toUpperCase() + key.slice(1).replaceAll("_", " ");
   return el(
     "dl.attributes",
     {},
-    ...shown.map(([key, value]) => el("div", {}, el("dt", {}, label(key)), el("dd", {}, value))),
+    ...shown.map(([key, value]) => el("div", {}, el("dt", {}, labelOf(key)), el("dd", {}, el("bdi", {}, value)))),
   );
 }
 
