@@ -306,3 +306,20 @@ def test_a_catalog_made_for_the_report_is_built_first(run: Run, tmp_path: Path) 
             assert main(shlex.split(line)[1:]) == 0, line
     grown = Catalog.open(tmp_path / "report" / "store.catalog")
     assert set(grown.ids) == set(photos.labels)
+
+
+def test_the_command_calibrates_and_is_not_proposed_again(run: Run, tmp_path: Path) -> None:
+    """The unknown things lie in a folder without labels, as people have them."""
+    path, out = tmp_path / "store.catalog", tmp_path / "report"
+    photos, things = DEMO / "photos.csv", DEMO / "unknown"
+    words = ["catalog", "build", DEMO / "studio.csv", "--adapt", "off", "--out", path]
+    assert run(*words)[0] == 0
+    sources = Sources(out=out, queries=str(photos), catalog=str(path), unknowns=str(things))
+    command = shlex.split(sources.calibrate())[1:]
+    assert main([*command, "--force"]) == 0  # whether it helps this store or not
+    assert Catalog.open(path).calibration.basis == "measured"
+    words = ["--catalog", path, "--queries", photos, "--unknowns", things, "--out", out]
+    assert run("evaluate", *words)[0] == 0
+    again = json.loads((out / "report.json").read_text())
+    assert not [item for item in again["advice"] if "calibrate" in item["title"]]
+    assert again["trials"]["calibration"] is None
