@@ -1,6 +1,6 @@
 /** How answers and products look. */
 
-import { priceOf, shownAttributes } from "./attributes.js";
+import { priceOf, shownAttributes } from "./languages/attributes.js";
 import { el, symbol } from "./dom.js";
 import { labelOf, likely, say } from "./languages/strings.js";
 
