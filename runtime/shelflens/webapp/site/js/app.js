@@ -170,7 +170,7 @@ function photoView(tag) {
   const view = el(tag, { role: "img", "aria-label": say.yourPhoto });
   const scale = Math.min(1, 400 / Math.max(still.width, still.height));
   [view.width, view.height] = [still.width, still.height].map((side) => Math.max(1, Math.round(side * scale)));
-  view.getContext("2d").drawImage(still, 0, 0, view.width, view.height);
+  view.getContext("2d", { willReadFrequently: true }).drawImage(still, 0, 0, view.width, view.height);
   return view;
 }
 
