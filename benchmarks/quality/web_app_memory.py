@@ -5,7 +5,7 @@
 opens the web app of the demo store in Chromium with a fake camera, and presses the shutter 2,000
 times: 1,000 answers shown, with their pictures and similar products. After each 100 it collects
 garbage and prints MiB: the page's JavaScript heap, its elements, and what the browser's processes
-for it hold (proportional set size, Linux). Fails where the last hundred holds more than a tenth
+for it hold alone (Linux). Fails where the last hundred holds more than a tenth
 more than the third did. Three minutes.
 """
 
@@ -45,7 +45,7 @@ PRESS = """async (count) => {
 
 
 def process_bytes() -> int:
-    """Proportional set size of all renderers of this script's browser."""
+    """Memory of this script's browser's renderers that no other process shares."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -56,7 +56,7 @@ def process_bytes() -> int:
             lines = (folder / "smaps_rollup").read_text().splitlines()
         except OSError:  # gone meanwhile
             continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
     return total
 
 
