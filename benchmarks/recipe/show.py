@@ -191,7 +191,7 @@ def screenshot(running: Browser, folder: Path) -> Image.Image:
 
 
 def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
-    """Four screens of the web app: ready, a match, look-alikes, and a match in the dark look."""
+    """Four screens of the web app: ready, a match, look-alikes, and a match, dark and in Arabic."""
     (folder / "page-store").mkdir()
     store = store_with_family_pack(folder / "page-store")
     images = store / "products.csv"
@@ -204,7 +204,10 @@ def phone(running: Browser, camera: Path, folder: Path) -> Image.Image:
         write_camera_video(photo or SCANNED, camera)
         dark = scheme == "dark"
         context = running.new_context(
-            viewport=PHONE, permissions=["camera"], color_scheme="dark" if dark else "light"
+            viewport=PHONE,
+            permissions=["camera"],
+            color_scheme="dark" if dark else "light",
+            locale="ar" if dark else "en",
         )
         page = context.new_page()
         page.goto(host.url)

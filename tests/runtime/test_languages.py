@@ -20,6 +20,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = [
     *sorted((SITE / "js").glob("*.js")),
+    FOLDER / "attributes.js",
     *sorted(path for path in FORM.glob("*.js") if path.name != "enter.js"),
 ]
 MARKUP = [SITE / "index.html", FORM / "index.html", FORM / "edit.html"]
@@ -247,4 +248,8 @@ def test_a_probability_is_said_in_words() -> None:
 
 
 def test_the_files_are_those_that_the_languages_name() -> None:
-    assert {path.stem for path in Path(FOLDER).glob("*.js")} == {*LANGUAGES, "strings"}
+    assert {path.stem for path in Path(FOLDER).glob("*.js")} == {
+        *LANGUAGES,
+        "attributes",
+        "strings",
+    }

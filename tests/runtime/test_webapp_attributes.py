@@ -11,7 +11,7 @@ from tests.runtime.test_webapp_js import JS, node
 pytestmark = pytest.mark.browser
 
 SHOW = f"""
-import {{ priceOf, shownAttributes }} from "{JS}/attributes.js";
+import {{ priceOf, shownAttributes }} from "{JS}/languages/attributes.js";
 out = given.map(([attributes, tag]) => shownAttributes(attributes, tag));
 """
 

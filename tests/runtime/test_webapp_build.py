@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -149,3 +150,12 @@ def test_the_web_app_is_complete_and_repeatable(built: Path, tmp_path: Path) -> 
     again = build(built, tmp_path / "web-app", images=STUDIO, title='A "<b>" & co')
     assert (again / "sw.js").read_text() == worker
     assert [path.name for path in tmp_path.iterdir()] == ["web-app"]
+
+
+@pytest.mark.browser
+def test_it_stays_small(built: Path, tmp_path: Path) -> None:
+    """What a phone loads: our scripts, texts and style, and all there is."""
+    folder = build(built, tmp_path / "web-app")
+    own = [folder / "index.html", folder / "app.css", *(folder / "js").rglob("*.js")]
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in own) < 90_000
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 6_500_000

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from shelflens.webapp.build import build
 from tests.support.axe import axe_source, check
@@ -28,6 +35,7 @@ pytestmark = pytest.mark.browser
 GRANOLA = DEMO / "photos" / "granola-honey-almond-halren-1.jpg"
 COCOA = DEMO / "photos" / "hot-cocoa-caramel-pomoro-1.jpg"
 LATTE = DEMO / "unknown" / "cold-brew-oat-latte-minta-1.jpg"
+SMALL: ViewportSize = {"width": 320, "height": 640}
 NAME = "Halren Granola Honey & Almond"
 
 ASKS = """
@@ -252,7 +260,7 @@ def test_accessible_and_within_the_screen_in_each_language(
     expect(html).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
 
     def look(where: str) -> None:
-        for viewport in (PHONE, DESKTOP, {"width": 320, "height": 640}):
+        for viewport in (PHONE, DESKTOP, SMALL):
             page.set_viewport_size(viewport)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
             check(page, axe, f"{language} {where} {viewport['width']}")

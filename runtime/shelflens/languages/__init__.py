@@ -1,4 +1,6 @@
-"""Texts of the pages for browsers, one file per language, and `strings.js`, which chooses one.
+"""Texts of the pages for browsers, one file per language.
+
+`strings.js` chooses one; `attributes.js` writes prices and amounts as its speakers do.
 
 The web app (`webapp`) and the server's pages (`serve`) carry these files as they are.
 """
@@ -13,5 +15,5 @@ LANGUAGES = ("en", "de", "es", "fr", "ar")
 
 def scripts() -> dict[str, bytes]:
     """Name and content of each file that a page needs beside its own scripts."""
-    names = ["strings.js", *(f"{code}.js" for code in LANGUAGES)]
+    names = ["attributes.js", "strings.js", *(f"{code}.js" for code in LANGUAGES)]
     return {name: (FOLDER / name).read_bytes() for name in names}

@@ -1,5 +1,6 @@
 // The photo form of `shelflens serve`: sends the chosen photos, shows the answer.
 
+import { shownAttributes } from "./languages/attributes.js";
 import { anyOf, labelOf, likely, localise, say } from "./languages/strings.js";
 
 const form = document.querySelector("form");
@@ -35,11 +36,13 @@ function item(match) {
     made.append(image);
   }
   const text = element("div");
-  text.append(element("strong", match.name));
-  const attributes = Object.entries(match.attributes)
-    .filter(([key]) => key !== "name" && key !== "picture")
-    .map(([key, value]) => `${labelOf(key)} ${value}`);
-  text.append(element("span", attributes.join(" · "), "soft"));
+  const name = element("strong");
+  name.append(element("bdi", match.name));
+  const attributes = element("span", undefined, "soft");
+  for (const [key, value] of shownAttributes(match.attributes)) {
+    attributes.append(attributes.hasChildNodes() ? " · " : "", `${labelOf(key)} `, element("bdi", value));
+  }
+  text.append(name, attributes);
   made.append(text, element("span", match.score.toFixed(2), "soft"));
   return made;
 }

@@ -3,6 +3,7 @@
 import { openAdd, takeShots } from "./edit_add.js";
 import { byId, button, el, picture } from "./edit_dom.js";
 import { report } from "./edit_page.js";
+import { priceOf } from "./languages/attributes.js";
 import { server } from "./edit_server.js";
 import { likely, say } from "./languages/strings.js";
 
@@ -54,7 +55,7 @@ function row(match, photo, first) {
   confirm.setAttribute("aria-label", say.edit.thisIsItLong({ name: match.name }));
   return el(
     "li", {}, picture(match),
-    el("div", {}, el("strong", {}, el("bdi", {}, match.name)), el("span.soft", {}, match.attributes.price ?? "")),
+    el("div", {}, el("strong", {}, el("bdi", {}, match.name)), el("span.soft", {}, el("bdi", {}, priceOf(match.attributes) ?? ""))),
     el("div.actions", {}, confirm),
   );
 }

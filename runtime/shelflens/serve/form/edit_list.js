@@ -3,6 +3,7 @@
 import { openAdd } from "./edit_add.js";
 import { byId, button, el, line, picture } from "./edit_dom.js";
 import { report } from "./edit_page.js";
+import { shownAttributes } from "./languages/attributes.js";
 import { server } from "./edit_server.js";
 import { labelOf, say } from "./languages/strings.js";
 
@@ -37,7 +38,7 @@ export function searchSoon() {
 }
 
 function row(product) {
-  const shownTexts = Object.entries(product.attributes).filter(([key]) => !HIDDEN.has(key));
+  const values = shownAttributes(product.attributes).map(([, text]) => el("bdi", {}, text));
   const { name } = product;
   const act = (tag, text, long, work) => {
     const made = button(tag, text, work);
@@ -52,7 +53,7 @@ function row(product) {
       "div",
       {},
       el("strong", {}, el("bdi", {}, product.name)),
-      el("span.soft", {}, shownTexts.map(([, text]) => text).join(" · ")),
+      el("span.soft", {}, ...values.flatMap((value) => [" · ", value]).slice(1)),
       el("br"),
       el("span.soft", {}, say.edit.images({ count: product.images + product.confirmed })),
       product.few ? el("span.badge", {}, ` · ${say.edit.few}`) : null,

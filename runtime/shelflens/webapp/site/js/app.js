@@ -164,14 +164,15 @@ function keep(bitmap) {
   photoCopy = new Promise((resolve) => still.toBlob(resolve, "image/jpeg", 0.8));
 }
 
-/** A small picture of that photo. @param {string} tag as in `el` */
-function photoView(tag) {
-  const still = byId("still");
-  const view = el(tag, { role: "img", "aria-label": say.yourPhoto });
-  const scale = Math.min(1, 400 / Math.max(still.width, still.height));
-  [view.width, view.height] = [still.width, still.height].map((side) => Math.max(1, Math.round(side * scale)));
-  view.getContext("2d").drawImage(still, 0, 0, view.width, view.height);
-  return view;
+/** A picture of that photo, which fills itself in. @param {string} classes after dots */
+function photoView(classes) {
+  const image = el(`img${classes}`, { alt: say.yourPhoto });
+  photoCopy.then((blob) => {
+    if (!blob) return;
+    image.onload = () => URL.revokeObjectURL(image.src);
+    image.src = URL.createObjectURL(blob);
+  });
+  return image;
 }
 
 /** One frame of the camera, answered. @param {Object} [before] the answer to photos of the same thing */

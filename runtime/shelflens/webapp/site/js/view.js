@@ -1,13 +1,13 @@
 /** How answers and products look. */
 
-import { priceOf, shownAttributes } from "./attributes.js";
+import { priceOf, shownAttributes } from "./languages/attributes.js";
 import { el, symbol } from "./dom.js";
 import { labelOf, likely, say } from "./languages/strings.js";
 
 const TINTS = 5;
 
 /**
- * @typedef {{image: (id: string) => string|null, photo: (tag: string) => HTMLElement,
+ * @typedef {{image: (id: string) => string|null, photo: (classes: string) => HTMLElement,
  *   open: (product: Object, similar: boolean) => void, choose: (product: Object) => void,
  *   back: (() => void)|null}} Actions what the view shows and calls
  */
@@ -22,7 +22,7 @@ export function productCard(product, actions, { note, kicker, confidence = null,
       el(
         "div.pair",
         {},
-        kind === "opened" ? null : actions.photo("canvas.image.large.asked"),
+        kind === "opened" ? null : actions.photo(".image.large.asked"),
         imageOf(product, actions, "large"),
       ),
       el(
@@ -89,7 +89,7 @@ function verdict(kind, title, why, photo) {
   return el(
     "div.verdict",
     {},
-    photo("canvas.yours"),
+    photo(".yours"),
     el(
       "div",
       {},

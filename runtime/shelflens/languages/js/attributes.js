@@ -1,6 +1,6 @@
 /** Attributes as people read them: prices with their currency and amounts with their unit, by Intl. */
 
-import { locale } from "./languages/strings.js";
+import { locale } from "./strings.js";
 
 const HIDDEN = new Set(["name", "picture"]); // shown elsewhere
 const NUMBER = /^([0-9]+)(?:([.,])([0-9]+))?$/;
