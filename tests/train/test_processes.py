@@ -78,11 +78,11 @@ def assert_alike(run: Path, alone: Path) -> None:
         json.loads((folder / "metrics.json").read_text())["history"] for folder in (run, alone)
     )
     assert [entry["epoch"] for entry in ours] == [1, 2]
-    for one, several in zip(theirs, ours, strict=True):
-        assert several["loss"] == pytest.approx(one["loss"], rel=LOSS)
-        assert several["val_recall_at_1"] == one["val_recall_at_1"]
-    names, expected = (sorted(path.name for path in folder.iterdir()) for folder in (run, alone))
-    assert names == expected
+    for expected, entry in zip(theirs, ours, strict=True):
+        assert entry["loss"] == pytest.approx(expected["loss"], rel=LOSS)
+        assert entry["val_recall_at_1"] == expected["val_recall_at_1"]
+    files, files_alone = (sorted(path.name for path in x.iterdir()) for x in (run, alone))
+    assert files == files_alone
     assert len(list((run / "state").glob("last-*.h5"))) == 1
 
 

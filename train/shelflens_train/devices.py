@@ -71,8 +71,17 @@ def join_processes() -> None:
         keras.distribution.initialize()
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"{values[_VARIABLES[2]]}: {_first_line(error)}; see {_HOW}") from error
+    _meet()
     if not is_chief():
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115, until the process ends
+
+
+def _meet() -> None:
+    """Let the processes find each other now: later, one that comes 30 seconds after another, which
+    has more photos to read, would be given up (Gloo, on CPUs)."""
+    from jax.experimental import multihost_utils
+
+    multihost_utils.sync_global_devices("shelflens train")
 
 
 def data_parallel(batch: int) -> AbstractContextManager[Any]:

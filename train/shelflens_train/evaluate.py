@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,23 +38,25 @@ class Retrieval:
 
 
 def embed(
-    model: keras.Model, items: Sequence[LabelledImage], bank: PhotoBank, *, progress: str = ""
+    model: keras.Model,
+    items: Sequence[LabelledImage],
+    bank: PhotoBank,
+    *,
+    progress: str = "embedding",
 ) -> NDArray[np.float32]:
     """Embed photos with a Keras model, in blocks of 32: float32 [n, dim].
 
     The next blocks are decoded on all cores meanwhile. `progress` names the line that is shown.
     """
     blocks: list[NDArray[np.float32]] = []
-    with on_this_process(), ExitStack() as stack:
-        bar = stack.enter_context(Progress(progress, len(items))) if progress else None
+    with on_this_process(), Progress(progress, len(items)) as bar:
         for pixels in bank.blocks([item.path for item in items], _BLOCK):
             # One shape for every block: a second shape would be compiled anew.
             padded = np.zeros((_BLOCK, *pixels.shape[1:]), np.float32)
             padded[: len(pixels)] = pixels
             found = keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)]
             blocks.append(found)
-            if bar:
-                bar.update(min(len(blocks) * _BLOCK, len(items)))
+            bar.update(min(len(blocks) * _BLOCK, len(items)))
     return np.concatenate(blocks).astype(np.float32)
 
 
