@@ -155,7 +155,7 @@ def ending_together() -> Iterator[None]:
                 "again with --resume"
             ) from error
         raise
-    jax.distributed.shutdown()
+    jax.distributed.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _first_line(error: Exception) -> str:
