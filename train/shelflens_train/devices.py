@@ -149,7 +149,8 @@ def ending_together() -> Iterator[None]:
     except BaseException as error:
         # JAX would wait for the others for minutes, and then abort; what is run last comes first.
         atexit.register(os._exit, 1)
-        if isinstance(error, jax.errors.JaxRuntimeError):
+        # What Gloo says comes as a ValueError where no program of JAX was running.
+        if isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error):
             raise ShelfLensError(
                 f"another process of this training ended ({_first_line(error)[:160]}); start all "
                 "again with --resume"
@@ -158,5 +159,5 @@ def ending_together() -> Iterator[None]:
     jax.distributed.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from shelflens.calibration.fit import UNKNOWN_SHARE, fit_posterior
 from shelflens.calibration.scores import ScoredPhotos, score_photos
 from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
+from shelflens.errors import DataError
 from shelflens.evaluation.measure.metrics import error_curve, recall_at_k
 from shelflens.progress import Progress
 from shelflens_train.devices import on_this_process
@@ -33,8 +35,9 @@ class Retrieval:
     """Best score of each query's own product."""
     impostor: NDArray[np.float32]
     """Best score among the other products: what the query would get, were its own not there."""
-    photos: ScoredPhotos
-    """The scores of each query's first products, with its own product enrolled and left out."""
+    photos: ScoredPhotos | None
+    """The scores of each query's first products, with its own product enrolled and left out; None
+    of a network that has learnt nothing, whose scores are all alike."""
 
 
 def embed(
@@ -79,11 +82,14 @@ def retrieve(
         ranked.append([matches[0].id])
         genuine.append(next(match.score for match in matches if match.id == product))
         impostor.append(next(match.score for match in matches if match.id != product))
+    scored = None
+    with suppress(DataError):
+        scored = score_photos(catalog, queries, query_products)
     return Retrieval(
         recall_at_k(ranked, query_products),
         np.array(genuine, np.float32),
         np.array(impostor, np.float32),
-        score_photos(catalog, queries, query_products),
+        scored,
     )
 
 
@@ -113,8 +119,9 @@ def default_calibration(found: Retrieval) -> dict[str, Any]:
         `threshold`, a cosine similarity, and the coefficients of `posterior`.
     """
     _, threshold = error_curve(found.genuine, found.impostor).equal
-    photos = found.photos
-    posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, Posterior())
+    photos, posterior = found.photos, Posterior()
+    if photos is not None:
+        posterior = fit_posterior(photos.known, photos.not_enrolled, UNKNOWN_SHARE, posterior)
     return {"threshold": round(threshold, 4), "posterior": asdict(posterior)}
 
 
