@@ -78,11 +78,11 @@ def assert_alike(run: Path, alone: Path) -> None:
         json.loads((folder / "metrics.json").read_text())["history"] for folder in (run, alone)
     )
     assert [entry["epoch"] for entry in ours] == [1, 2]
-    for one, several in zip(theirs, ours, strict=True):
-        assert several["loss"] == pytest.approx(one["loss"], rel=LOSS)
-        assert several["val_recall_at_1"] == one["val_recall_at_1"]
-    names, expected = (sorted(path.name for path in folder.iterdir()) for folder in (run, alone))
-    assert names == expected
+    for expected, entry in zip(theirs, ours, strict=True):
+        assert entry["loss"] == pytest.approx(expected["loss"], rel=LOSS)
+        assert entry["val_recall_at_1"] == expected["val_recall_at_1"]
+    files, files_alone = (sorted(path.name for path in x.iterdir()) for x in (run, alone))
+    assert files == files_alone
     assert len(list((run / "state").glob("last-*.h5"))) == 1
 
 
@@ -149,9 +149,10 @@ def test_processes_share_each_batch(photos: Path) -> None:
         pixels, labels = made[2]
         return pixels, labels
 
-    whole, parts = batch((0, 1)), [batch((index, 2)) for index in range(2)]
-    for every, shared in zip(whole, zip(*parts, strict=True), strict=True):
-        assert np.array_equal(every, np.concatenate(shared))
+    pixels, labels = batch((0, 1))
+    parts = [batch((index, 2)) for index in range(2)]
+    assert np.array_equal(pixels, np.concatenate([part[0] for part in parts]))
+    assert np.array_equal(labels, np.concatenate([part[1] for part in parts]))
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,17 @@ def join_processes() -> None:
         keras.distribution.initialize()
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"{values[_VARIABLES[2]]}: {_first_line(error)}; see {_HOW}") from error
+    _meet()
     if not is_chief():
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115, until the process ends
+
+
+def _meet() -> None:
+    """Let the processes find each other now: later, one that comes 30 seconds after another, which
+    has more photos to read, would be given up (Gloo, on CPUs)."""
+    from jax.experimental import multihost_utils
+
+    multihost_utils.sync_global_devices("shelflens train")
 
 
 def data_parallel(batch: int) -> AbstractContextManager[Any]:
@@ -140,14 +149,15 @@ def ending_together() -> Iterator[None]:
     except BaseException as error:
         # JAX would wait for the others for minutes, and then abort; what is run last comes first.
         atexit.register(os._exit, 1)
-        if isinstance(error, jax.errors.JaxRuntimeError):
+        # What Gloo says comes as a ValueError where no program of JAX was running.
+        if isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error):
             raise ShelfLensError(
                 f"another process of this training ended ({_first_line(error)[:160]}); start all "
                 "again with --resume"
             ) from error
         raise
-    jax.distributed.shutdown()
+    jax.distributed.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
