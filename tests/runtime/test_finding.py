@@ -180,6 +180,15 @@ def test_average_precision_is_the_area_in_plain_loops(
         assert value == 0
 
 
+def test_a_region_in_a_crowd_is_neither_right_nor_wrong() -> None:
+    box, behind, part = (0.1, 0.1, 0.5, 0.9), (0.6, 0.1, 0.8, 0.3), (0.1, 0.1, 0.5, 0.3)
+    found = [[Region(behind, 0.9), Region(part, 0.8), Region(box, 0.7)]]
+    assert average_precision(found, [[box]]) == pytest.approx(1 / 3)
+    assert average_precision(found, [[box]], crowds=[[]]) == pytest.approx(1 / 3)
+    # A part of the product stays wrong; what stands behind does not count.
+    assert average_precision(found, [[box]], crowds=[[(0, 0, 1, 1)]]) == pytest.approx(1 / 2)
+
+
 def test_mask_iou_counts_cells() -> None:
     found = np.array([[0.9, 0.6], [0.1, 0.2]], np.float32)
     shown = np.array([[1, 0], [1, 0]], np.float32)

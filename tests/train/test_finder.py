@@ -20,6 +20,7 @@ from shelflens_train.finder.targets import BOX_LEVEL, boxes_of, mirrored, target
 
 keras = pytest.importorskip("keras")
 
+from shelflens_train.finder.fit import SceneBatches, seen_again  # noqa: E402
 from shelflens_train.finder.network import (  # noqa: E402
     decoder_of,
     finder_loss,
@@ -52,6 +53,18 @@ def test_products_are_cut_out_by_alpha_or_by_their_ground(tmp_path: Path) -> Non
     assert found["plain"].image.size == pytest.approx((60, 60), abs=4)
     assert found["noise"].is_whole
     assert np.asarray(found["noise"].image)[..., 3].min() == 255
+
+
+def test_a_scene_is_stretched_as_photos_are() -> None:
+    square = Props([CutOut(Image.new("RGBA", (60, 60), "#20a040"), is_whole=True)], [])
+    ratios = set()
+    for seed in range(60):
+        scene = make_scene(square, np.random.default_rng(seed), 96)
+        for x0, y0, x1, y1 in boxes_of(scene).tolist():
+            if min(x0, y0) > 0 and max(x1, y1) < 1:
+                ratios.add(round((x1 - x0) / (y1 - y0), 1))
+    assert min(ratios) <= 0.8
+    assert max(ratios) >= 1.2
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -96,6 +109,37 @@ def test_mirrored_targets_are_those_of_the_mirrored_scene() -> None:
     assert made[..., 0] == pytest.approx(wanted[..., 0])
     for first, second in zip(regions_of(made[..., :6]), regions_of(wanted[..., :6]), strict=True):
         assert first.box == pytest.approx(second.box, abs=0.05)
+
+
+def test_each_scene_of_a_span_is_seen_in_every_pass() -> None:
+    config = FinderConfig((), "", "", 3, finder_size=64, span=12, passes=3, finder_batch=4)
+    first, again = (SceneBatches(props(), config, 1) for _ in range(2))
+    assert len(first) == 9
+    shares = []
+    for index in range(9):
+        pixels, targets = first[index]
+        assert pixels.shape == (4, 64, 64, 3)
+        assert targets.shape == (4, 16, 16, 7)
+        assert np.array_equal(pixels, again[index][0])
+        shares.append(targets[..., 0].mean((1, 2)))
+    passes = np.sort(np.reshape(shares, (3, 12)), axis=1)
+    assert passes[0] == pytest.approx(passes[1])
+    assert passes[0] == pytest.approx(passes[2])
+    assert not np.array_equal(shares[0], shares[3])
+
+
+def test_scenes_seen_again_still_fit_their_targets() -> None:
+    scene = exact_scene()
+    pixels = np.repeat(100.0 * (scene.owners > 0)[None, ..., None], 3, -1).astype(np.float32)
+    stacked, wanted = np.repeat(pixels, 8, 0), np.repeat(targets_of(scene)[None], 8, 0)
+    changed, targets = seen_again(stacked, wanted, np.random.default_rng(2))
+    flipped = 0
+    for image, target in zip(changed, targets, strict=True):
+        shown = (image[..., 0] > image.mean()).reshape(24, 4, 24, 4).mean((1, 3))
+        assert shown == pytest.approx(target[..., 0])
+        flipped += not np.array_equal(target[..., 0], wanted[0, ..., 0])
+    assert 0 < flipped < 8
+    assert len({float(image.max()) for image in changed}) == 8
 
 
 def test_the_loss_is_small_for_the_truth_and_larger_for_less() -> None:
@@ -149,7 +193,7 @@ def test_settings_out_of_range_are_named(options: dict[str, float], words: str) 
 def _words(folder: Path, run: Path, *more: str) -> list[str]:
     small = "--synthetic 0 --finder-size 64 --scenes 16 --first-epochs 1 --span 16 --val-scenes 6"
     words = f"train {folder} --task finder --out {run} --backgrounds {folder} --finder-weights none"
-    return [*words.split(), *small.split(), *more]
+    return [*words.split(), *small.split(), "--passes", "2", "--finder-batch", "8", *more]
 
 
 def call(*words: str) -> tuple[int, str, str]:

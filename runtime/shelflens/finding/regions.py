@@ -90,13 +90,18 @@ def without_overlap(regions: Sequence[Region], *, limit: float = MAX_OVERLAP) ->
     return kept
 
 
-def iou(first: Box, second: Box) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
+def intersection(first: Box, second: Box) -> float:
+    """Area that two boxes share, 0 where they do not touch."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
-    if width <= 0 or height <= 0:
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def iou(first: Box, second: Box) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    both = intersection(first, second)
+    if both <= 0:
         return 0.0
-    both = width * height
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
     return min(1.0, both / (sum(areas) - both))
 

@@ -13,7 +13,7 @@ from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.finding.answers import embed_regions
 from shelflens.finding.finder import Finder
-from shelflens.finding.regions import Box, Region
+from shelflens.finding.regions import Box, Region, intersection
 from shelflens.model.embedder import Embedder
 from shelflens.model.image import load_image
 
@@ -101,10 +101,8 @@ def merged(regions: Sequence[Region]) -> list[Region]:
 
 def inside(first: Box, second: Box) -> float:
     """Intersection of two boxes as a share of the smaller."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return width * height / max(min(areas), 1e-9) if width > 0 and height > 0 else 0.0
+    return intersection(first, second) / max(min(areas), 1e-9)
 
 
 def rows_of(regions: Sequence[Region]) -> list[list[Region]]:
