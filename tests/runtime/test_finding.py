@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shelflens import Catalog, DataError, Embedder, Match
+from shelflens import Catalog, DataError, Embedder, Match, ModelCard
 from shelflens.catalog.answer import Answer
 from shelflens.commands import finding
 from shelflens.commands import shelf as shelf_command
@@ -33,6 +33,8 @@ from shelflens.finding.regions import (
     without_overlap,
 )
 from shelflens.finding.shelf import Facing, all_tiles, find_facings, merged, rows_of
+from shelflens.finding.tiles import find_closely
+from shelflens.model.card import FINDER
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.support.colour_finder import cells_of, colour_finder
 
@@ -225,6 +227,54 @@ def test_facings_are_found_once_and_in_rows() -> None:
     assert rows[0][0].box == pytest.approx((0.433, 0.1, 0.567, 0.4), abs=0.02)
     assert rows[1][0].box[0] < rows[1][1].box[0]
     assert merged(regions * 2) == merged(regions)
+
+
+class FixedFinder:
+    """Finds the same boxes whatever it is shown: those of the whole picture, then of each tile."""
+
+    def __init__(self, *found: list[Region]) -> None:
+        self._found = iter(found)
+        self.card = ModelCard("fixed", "fixed-0", 32, 6, task=FINDER)
+
+    def find(self, photo: object, *, min_score: float) -> list[Region]:
+        return [region for region in next(self._found) if region.score >= min_score]
+
+
+def closely(*found: list[Region]) -> list[Region]:
+    finder = FixedFinder(*found, *[[] for _ in range(5 - len(found))])
+    return find_closely(finder, np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
+
+
+def test_small_products_are_found_in_tiles() -> None:
+    small, unsure = Region((0.2, 0.2, 0.5, 0.5), 0.6), Region((0.6, 0.6, 0.9, 0.9), 0.2)
+    (region,) = closely([], [], [small, unsure])
+    assert region.box == pytest.approx((0.52, 0.12, 0.7, 0.3))
+    assert region.score == 0.6
+
+
+def test_a_product_found_in_the_whole_picture_is_not_taken_apart() -> None:
+    carton = Region((0.1, 0.1, 0.45, 0.5), 0.5)
+    lid, unsure = Region((0.2, 0.2, 0.5, 0.35), 0.9), Region((0.1, 0.1, 0.45, 0.5), 0.28)
+    assert closely([carton], [lid]) == [carton]
+    assert [each.score for each in closely([unsure], [lid])] == [0.9]
+
+
+def test_what_a_tile_cuts_or_a_product_fills_is_left_to_the_whole_picture() -> None:
+    cut, large = Region((0.7, 0.3, 0.995, 0.6), 0.9), Region((0.1, 0.1, 0.9, 0.9), 0.9)
+    assert closely([], [cut, large]) == []
+    at_the_edge = Region((0.0, 0.3, 0.3, 0.6), 0.9)  # of the picture too
+    assert len(closely([], [at_the_edge])) == 1
+
+
+def test_looking_closely_finds_each_product_once() -> None:
+    picture = np.full((480, 640, 3), 128, np.uint8)
+    picture[20:80, 30:90], picture[200:260, 300:360], picture[300:460, 420:620] = RED, BLUE, GREEN
+    regions = find_closely(colour_finder([RED, BLUE, GREEN]), picture)
+    wanted = [(30 / 640, 20 / 480, 90 / 640, 80 / 480), (300 / 640, 200 / 480, 0.5625, 260 / 480)]
+    wanted.append((420 / 640, 300 / 480, 620 / 640, 460 / 480))
+    assert len(regions) == 3
+    for box in wanted:
+        assert max(iou(box, region.box) for region in regions) > 0.8
 
 
 def facing(product: str, row: int, position: int = 1, decision: str = "match") -> Facing:
