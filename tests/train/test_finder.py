@@ -15,6 +15,7 @@ from shelflens import DataError
 from shelflens.finding.regions import iou, regions_of
 from shelflens_train.finder.config import FinderConfig
 from shelflens_train.finder.cutouts import CutOut, read_cut_out
+from shelflens_train.finder.outlined import part_of, read_outlined
 from shelflens_train.finder.scenes import Props, Scene, make_scene
 from shelflens_train.finder.targets import BOX_LEVEL, boxes_of, mirrored, targets_of
 
@@ -76,6 +77,57 @@ def test_scenes_know_which_pixel_shows_which_product(seed: int) -> None:
     assert scene.owners.max() <= len(scene.areas)
     for number, area in enumerate(scene.areas, 1):
         assert (scene.owners == number).sum() <= area
+
+
+def outlined_table(folder: Path, *rows: str) -> Path:
+    Image.new("RGB", (200, 100), "#446688").save(folder / "a.png")
+    table = folder / "outlined.csv"
+    table.write_text("\n".join(["photo,outline", *rows]) + "\n")
+    return table
+
+
+def test_outlined_photos_are_scenes(tmp_path: Path) -> None:
+    table = outlined_table(
+        tmp_path,
+        'a.png,"0.1,0.2 0.5,0.2 0.5,0.8 0.1,0.8"',
+        'a.png,"0.4,0.4 0.9,0.4 0.9,0.9 0.4,0.9"',
+    )
+    (photo,) = read_outlined(table)
+    assert photo.owners.shape == (100, 200)
+    assert photo.areas == pytest.approx([80 * 60, 100 * 50], rel=0.05)
+    whole = Scene(photo.pixels, photo.owners, photo.areas)
+    assert sorted(np.unique(whole.owners).tolist()) == [0, 1, 2]
+    for seed in range(10):
+        part = part_of(photo, np.random.default_rng(seed), 64)
+        assert part.pixels.shape == (64, 64, 3)
+        assert part.owners.shape == (64, 64)
+        for number, area in enumerate(part.areas, 1):
+            # What lies outside of the part still counts as of the product.
+            assert (part.owners == number).sum() <= 1.1 * area
+    scene = part_of(photo, np.random.default_rng(3), 64)
+    again = part_of(photo, np.random.default_rng(3), 64)
+    assert np.array_equal(scene.owners, again.owners)
+    assert 1 <= len(boxes_of(scene)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "no rows below the heading"),
+        (['a.png,"0.1,0.2 0.5,0.2"'], "line 2: outline '0.1,0.2 0.5,0.2'; expected three corners"),
+        (['a.png,"0,0 1,0 1,2"'], "as shares from 0 to 1"),
+        (['a.png,"0,0 nan,0 1,1"'], "as shares from 0 to 1"),
+        (["a.png,"], "line 2: outline ''"),
+        (['gone.png,"0,0 1,0 1,1"'], "line 2: "),
+    ],
+)
+def test_outlines_that_cannot_be_used_are_refused_in_a_line(
+    tmp_path: Path, rows: list[str], words: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        read_outlined(outlined_table(tmp_path, *rows))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def exact_scene() -> Scene:

@@ -23,6 +23,12 @@ class FinderConfig:
     backgrounds: tuple[str, ...] = option(
         (), "DATASET of pictures for behind the products", group=GROUP
     )
+    outlined: str = option(
+        "",
+        "CSV of photos with products outlined by hand: columns photo and outline (corners x,y as "
+        "shares, a row for each product)",
+        group=GROUP,
+    )
     synthetic: int = option(
         260, "products to render beside those of DATASET (as `synthesize` does)", group=GROUP
     )

@@ -17,6 +17,7 @@ from shelflens.progress import Progress
 from shelflens_train.batchnorm_folding import FoldedNetwork
 from shelflens_train.finder.config import FinderConfig
 from shelflens_train.finder.network import finder_loss, finder_network, freeze_backbone
+from shelflens_train.finder.outlined import SHARE, part_of
 from shelflens_train.finder.scenes import Props, make_scene
 from shelflens_train.finder.settle import kept_features, settle
 from shelflens_train.finder.targets import CHANNELS, STRIDE, mirrored, targets_of
@@ -63,7 +64,11 @@ class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _make(self, number: int) -> None:
         rng = np.random.default_rng([self._config.seed, self._span, number, 0])
-        scene = make_scene(self._props, rng, self._config.finder_size)
+        photos, side = self._props.outlined, self._config.finder_size
+        if photos and rng.random() < SHARE:
+            scene = part_of(photos[int(rng.integers(len(photos)))], rng, side)
+        else:
+            scene = make_scene(self._props, rng, side)
         self._pixels[number], self._targets[number] = scene.pixels, targets_of(scene)
         self._made[number] = True
 

@@ -49,9 +49,16 @@ class Props:
     Args:
         cut_outs: The products.
         backgrounds: RGB pictures that show none of them.
+        outlined: Photos in which products were outlined (`outlined`).
     """
 
-    def __init__(self, cut_outs: Sequence[CutOut], backgrounds: Sequence[Image.Image]) -> None:
+    def __init__(
+        self,
+        cut_outs: Sequence[CutOut],
+        backgrounds: Sequence[Image.Image],
+        outlined: Sequence[Scene] = (),
+    ) -> None:
+        self.outlined = outlined
         self._outlined = [each.image for each in cut_outs if not each.is_whole]
         self._whole = [each.image for each in cut_outs if each.is_whole]
         self._backgrounds = backgrounds
