@@ -20,7 +20,7 @@ from shelflens.commands import shelf as shelf_command
 from shelflens.finding import answers
 from shelflens.finding.answers import answer_every, answer_main, parts_of
 from shelflens.finding.crop import crop
-from shelflens.finding.finder import find_products
+from shelflens.finding.finder import BUNDLED_FINDER, Finder, find_products
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.planogram import compare, read_planogram
 from shelflens.finding.regions import (
@@ -344,6 +344,32 @@ def test_each_product_of_a_picture_is_answered(embedder: Embedder) -> None:
     assert set(values["ms"]) == {"decode", "find", "embed", "match", "total"}
     main = answer_main(finder, embedder, catalog, picture, "p", k=1)
     assert main.timed.answer.matches[0].id == "blue"
+
+
+def test_the_bundled_finder_keeps_its_promises() -> None:
+    finder = Finder.open(threads=1)
+    assert BUNDLED_FINDER.stat().st_size <= 1.5 * 2**20
+    assert (finder.card.task, finder.card.variant) == (FINDER, "int8")
+    for word in ("Apache-2.0", "MIT", "CC BY 4.0", "AFL-3.0"):
+        assert word in finder.card.license
+    assert find_products(np.full((60, 90, 3), 128, np.uint8)) == []
+
+
+def test_the_bundled_finder_finds_demo_products_at_a_third_of_the_width() -> None:
+    demo = BUNDLED_MODEL.parent / "demo"
+    y, x = np.mgrid[0:480, 0:640]
+    ground = np.stack([90 + y / 8, 110 + x / 10, 120 + 0 * x], -1).astype(np.uint8)
+    found = []
+    for number, path in enumerate(sorted((demo / "photos").glob("*.jpg"))[:12]):
+        with Image.open(path) as opened:
+            product = opened.convert("RGB").resize((210, 210))
+        picture = ground.copy()
+        top, left = 40 + 20 * number, 30 + 30 * number
+        picture[top : top + 210, left : left + 210] = np.asarray(product)
+        box = (left / 640, top / 480, (left + 210) / 640, (top + 210) / 480)
+        main = main_region(find_products(picture))
+        found.append(main is not None and iou(main.box, box) >= 0.5)
+    assert np.mean(found) >= 0.75
 
 
 def test_nothing_found_is_an_answer(embedder: Embedder) -> None:

@@ -49,7 +49,7 @@ def add_finder(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--finder",
         metavar="FILE",
-        help=".tflite from shelflens export of a finder; none is bundled yet",
+        help=".tflite from shelflens export of a finder (default: the bundled one)",
     )
 
 
@@ -57,7 +57,7 @@ def open_finder(args: argparse.Namespace, trust: Trust | None = None) -> Finder:
     """The finder that the arguments ask for.
 
     Raises:
-        ModelError, EngineError, FileNotFoundError: as `Finder.open`; none is bundled.
+        ModelError, EngineError, FileNotFoundError: as `Finder.open`.
     """
     from shelflens.finding.finder import Finder
 

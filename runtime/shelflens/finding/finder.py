@@ -51,16 +51,11 @@ class Finder:
             check: Called with a given file and its bytes before anything else looks at them.
 
         Raises:
-            ModelError: not a finder of ours, or damaged; none is bundled.
+            ModelError: not a finder of ours, or damaged.
             EngineError: no engine here runs it.
             FileNotFoundError: no such file.
             ShelfLensError: what `check` raises.
         """
-        if model is None and not BUNDLED_FINDER.exists():
-            raise ModelError(
-                "no finder is bundled with this version; give one, with --finder FILE at the "
-                "command line; shelflens train --task finder and shelflens export make it"
-            )
         if model is None:
             opened = open_engine(BUNDLED_FINDER, engine=engine, threads=threads, task=FINDER)
         else:
