@@ -22,8 +22,9 @@ from shelflens.model.image import Photo, load_image, load_reduced
 SURE = 0.45
 """Score from which the main region is asked with; chosen on the official validation photos of
 Grocery."""
-LARGE = 0.75
-"""Share of the picture from which a region is the picture."""
+LARGE = 0.4
+"""Share of the picture from which the whole is asked alone: from 0.75 instead, three shots of
+household objects found 0.014 less in the crops."""
 DETAIL = 3
 """A product at a third of the width still gets all the pixels that the embedder takes."""
 
