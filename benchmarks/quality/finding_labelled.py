@@ -22,6 +22,7 @@ from shelflens.errors import DataError
 from shelflens.finding.finder import Finder
 from shelflens.finding.metrics import average_precision
 from shelflens.finding.regions import Box, iou, main_region, regions_of
+from shelflens.finding.tiles import find_closely
 from shelflens.model.image import load_image
 from shelflens.progress import Progress
 
@@ -72,21 +73,20 @@ def read_labels(labels: Path = LABELS, photos: Path = GROCERY) -> list[Labelled]
 def labelled(finder: Finder) -> dict[str, Any]:
     """AP50 on these photos, and how often the main region is a product that has a box."""
     photos = read_labels()
-    ranked, mains = [], 0
+    once, closely, mains = [], [], 0
     with Progress("labelled", len(photos)) as bar:
         for number, photo in enumerate(photos, 1):
             cells = finder.cells(load_image(photo.path, size=finder.card.size))
-            ranked.append(regions_of(cells, min_score=RANKED))
+            once.append(regions_of(cells, min_score=RANKED))
+            closely.append(find_closely(finder, load_image(photo.path), min_score=RANKED))
             main = main_region(regions_of(cells))
             mains += main is not None and any(iou(main.box, box) >= 0.5 for box in photo.products)
             bar.update(number)
+    wanted, crowds = [photo.products for photo in photos], [photo.crowds for photo in photos]
     return {
         "photos": len(photos),
-        "products": sum(len(photo.products) for photo in photos),
-        "box AP50": average_precision(
-            ranked,
-            [photo.products for photo in photos],
-            crowds=[photo.crowds for photo in photos],
-        ),
+        "products": sum(map(len, wanted)),
+        "box AP50, whole photo": average_precision(once, wanted, crowds=crowds),
+        "box AP50, with tiles": average_precision(closely, wanted, crowds=crowds),
         "main region is a product": mains / len(photos),
     }
