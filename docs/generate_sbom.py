@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[1]
 EXTRAS = ("onnx", "fast", "serve", "heif", "camera", "sign")
 """Of the runtime: what a device may have."""
 
-MODEL, LOCK = "shelflens/data/model.tflite", "shelflens/webapp/package-lock.json"
+MODELS = ("shelflens/data/model.tflite", "shelflens/data/finder.tflite")
+LOCK = "shelflens/webapp/package-lock.json"
 
 
 def sbom(wheel: Path) -> dict[str, Any]:
@@ -42,7 +43,8 @@ def sbom(wheel: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         document = _environment(wheel, Path(folder))
     with zipfile.ZipFile(wheel) as archive:
-        ours = [_model(archive.read(MODEL)), *_web_app(json.loads(archive.read(LOCK)))]
+        models = [_model(name, archive.read(name)) for name in MODELS]
+        ours = [*models, *_web_app(json.loads(archive.read(LOCK)))]
     document["components"] = sorted(
         [*document["components"], *ours], key=lambda component: str(component["name"]).lower()
     )
@@ -77,14 +79,14 @@ def _environment(wheel: Path, folder: Path) -> dict[str, Any]:
     return document
 
 
-def _model(content: bytes) -> dict[str, Any]:
-    card = tflite_card(content, Path(MODEL))
+def _model(file: str, content: bytes) -> dict[str, Any]:
+    card = tflite_card(content, Path(file))
     return {
         "type": "machine-learning-model",
         "bom-ref": f"model:{card.name}",
         "name": card.name,
         "version": card.created,
-        "description": f"The bundled model, {MODEL}: {card.variant}, space {card.space}",
+        "description": f"A bundled model, {file}: {card.variant}, space {card.space}",
         "hashes": [_sha256(content)],
         "licenses": [{"license": {"name": card.license}}],
     }

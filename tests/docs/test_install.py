@@ -139,9 +139,10 @@ def test_the_sbom_names_what_the_wheel_brings(wheel: Path, tmp_path: Path) -> No
         if component["type"] == "library":
             assert re.fullmatch(r"pkg:(pypi|npm)/\S+@\S+", component["purl"]), name
             assert component["version"]
-    (model,) = (each for each in found.values() if each["type"] == "machine-learning-model")
-    content = (ROOT / "runtime" / "shelflens" / "data" / "model.tflite").read_bytes()
-    assert model["hashes"][0]["content"] == hashlib.sha256(content).hexdigest()
+    for name, file in (("shelflens-products", "model"), ("shelflens-finder", "finder")):
+        content = (ROOT / "runtime" / "shelflens" / "data" / f"{file}.tflite").read_bytes()
+        assert found[name]["type"] == "machine-learning-model"
+        assert found[name]["hashes"][0]["content"] == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).parts[-3])

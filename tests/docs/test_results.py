@@ -38,7 +38,8 @@ WITHOUT_OPTIONS = {
     "benchmarks.quality.throttled", "benchmarks.recipe.commands", "benchmarks.recipe.install",
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
     "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.run_folder",
-    "benchmarks.quality.finding_scenes",
+    "benchmarks.quality.finding_labelled", "benchmarks.quality.finding_scenes",
+    "benchmarks.quality.finding_sheet",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = (

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shelflens import Catalog, DataError, Embedder, Match
+from shelflens import Catalog, DataError, Embedder, Match, ModelCard
 from shelflens.catalog.answer import Answer
 from shelflens.commands import finding
 from shelflens.commands import shelf as shelf_command
 from shelflens.finding import answers
 from shelflens.finding.answers import answer_every, answer_main, parts_of
 from shelflens.finding.crop import crop
-from shelflens.finding.finder import find_products
+from shelflens.finding.finder import BUNDLED_FINDER, Finder, find_products
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.planogram import compare, read_planogram
 from shelflens.finding.regions import (
@@ -33,6 +33,8 @@ from shelflens.finding.regions import (
     without_overlap,
 )
 from shelflens.finding.shelf import Facing, all_tiles, find_facings, merged, rows_of
+from shelflens.finding.tiles import find_closely
+from shelflens.model.card import FINDER
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.support.colour_finder import cells_of, colour_finder
 
@@ -180,6 +182,15 @@ def test_average_precision_is_the_area_in_plain_loops(
         assert value == 0
 
 
+def test_a_region_in_a_crowd_is_neither_right_nor_wrong() -> None:
+    box, behind, part = (0.1, 0.1, 0.5, 0.9), (0.6, 0.1, 0.8, 0.3), (0.1, 0.1, 0.5, 0.3)
+    found = [[Region(behind, 0.9), Region(part, 0.8), Region(box, 0.7)]]
+    assert average_precision(found, [[box]]) == pytest.approx(1 / 3)
+    assert average_precision(found, [[box]], crowds=[[]]) == pytest.approx(1 / 3)
+    # A part of the product stays wrong; what stands behind does not count.
+    assert average_precision(found, [[box]], crowds=[[(0, 0, 1, 1)]]) == pytest.approx(1 / 2)
+
+
 def test_mask_iou_counts_cells() -> None:
     found = np.array([[0.9, 0.6], [0.1, 0.2]], np.float32)
     shown = np.array([[1, 0], [1, 0]], np.float32)
@@ -216,6 +227,54 @@ def test_facings_are_found_once_and_in_rows() -> None:
     assert rows[0][0].box == pytest.approx((0.433, 0.1, 0.567, 0.4), abs=0.02)
     assert rows[1][0].box[0] < rows[1][1].box[0]
     assert merged(regions * 2) == merged(regions)
+
+
+class FixedFinder:
+    """Finds the same boxes whatever it is shown: those of the whole picture, then of each tile."""
+
+    def __init__(self, *found: list[Region]) -> None:
+        self._found = iter(found)
+        self.card = ModelCard("fixed", "fixed-0", 32, 6, task=FINDER)
+
+    def find(self, photo: object, *, min_score: float) -> list[Region]:
+        return [region for region in next(self._found) if region.score >= min_score]
+
+
+def closely(*found: list[Region]) -> list[Region]:
+    finder = FixedFinder(*found, *[[] for _ in range(5 - len(found))])
+    return find_closely(finder, np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
+
+
+def test_small_products_are_found_in_tiles() -> None:
+    small, unsure = Region((0.2, 0.2, 0.5, 0.5), 0.6), Region((0.6, 0.6, 0.9, 0.9), 0.2)
+    (region,) = closely([], [], [small, unsure])
+    assert region.box == pytest.approx((0.52, 0.12, 0.7, 0.3))
+    assert region.score == 0.6
+
+
+def test_a_product_found_in_the_whole_picture_is_not_taken_apart() -> None:
+    carton = Region((0.1, 0.1, 0.45, 0.5), 0.5)
+    lid, unsure = Region((0.2, 0.2, 0.5, 0.35), 0.9), Region((0.1, 0.1, 0.45, 0.5), 0.28)
+    assert closely([carton], [lid]) == [carton]
+    assert [each.score for each in closely([unsure], [lid])] == [0.9]
+
+
+def test_what_a_tile_cuts_or_a_product_fills_is_left_to_the_whole_picture() -> None:
+    cut, large = Region((0.7, 0.3, 0.995, 0.6), 0.9), Region((0.1, 0.1, 0.9, 0.9), 0.9)
+    assert closely([], [cut, large]) == []
+    at_the_edge = Region((0.0, 0.3, 0.3, 0.6), 0.9)  # of the picture too
+    assert len(closely([], [at_the_edge])) == 1
+
+
+def test_looking_closely_finds_each_product_once() -> None:
+    picture = np.full((480, 640, 3), 128, np.uint8)
+    picture[20:80, 30:90], picture[200:260, 300:360], picture[300:460, 420:620] = RED, BLUE, GREEN
+    regions = find_closely(colour_finder([RED, BLUE, GREEN]), picture)
+    wanted = [(30 / 640, 20 / 480, 90 / 640, 80 / 480), (300 / 640, 200 / 480, 0.5625, 260 / 480)]
+    wanted.append((420 / 640, 300 / 480, 620 / 640, 460 / 480))
+    assert len(regions) == 3
+    for box in wanted:
+        assert max(iou(box, region.box) for region in regions) > 0.8
 
 
 def facing(product: str, row: int, position: int = 1, decision: str = "match") -> Facing:
@@ -285,6 +344,32 @@ def test_each_product_of_a_picture_is_answered(embedder: Embedder) -> None:
     assert set(values["ms"]) == {"decode", "find", "embed", "match", "total"}
     main = answer_main(finder, embedder, catalog, picture, "p", k=1)
     assert main.timed.answer.matches[0].id == "blue"
+
+
+def test_the_bundled_finder_keeps_its_promises() -> None:
+    finder = Finder.open(threads=1)
+    assert BUNDLED_FINDER.stat().st_size <= 1.5 * 2**20
+    assert (finder.card.task, finder.card.variant) == (FINDER, "int8")
+    for word in ("Apache-2.0", "MIT", "CC BY 4.0", "AFL-3.0"):
+        assert word in finder.card.license
+    assert find_products(np.full((60, 90, 3), 128, np.uint8)) == []
+
+
+def test_the_bundled_finder_finds_demo_products_at_a_third_of_the_width() -> None:
+    demo = BUNDLED_MODEL.parent / "demo"
+    y, x = np.mgrid[0:480, 0:640]
+    ground = np.stack([90 + y / 8, 110 + x / 10, 120 + 0 * x], -1).astype(np.uint8)
+    found = []
+    for number, path in enumerate(sorted((demo / "photos").glob("*.jpg"))[:12]):
+        with Image.open(path) as opened:
+            product = opened.convert("RGB").resize((210, 210))
+        picture = ground.copy()
+        top, left = 40 + 20 * number, 30 + 30 * number
+        picture[top : top + 210, left : left + 210] = np.asarray(product)
+        box = (left / 640, top / 480, (left + 210) / 640, (top + 210) / 480)
+        main = main_region(find_products(picture))
+        found.append(main is not None and iou(main.box, box) >= 0.5)
+    assert np.mean(found) >= 0.75
 
 
 def test_nothing_found_is_an_answer(embedder: Embedder) -> None:

@@ -15,11 +15,13 @@ from shelflens import DataError
 from shelflens.finding.regions import iou, regions_of
 from shelflens_train.finder.config import FinderConfig
 from shelflens_train.finder.cutouts import CutOut, read_cut_out
+from shelflens_train.finder.outlined import part_of, read_outlined
 from shelflens_train.finder.scenes import Props, Scene, make_scene
 from shelflens_train.finder.targets import BOX_LEVEL, boxes_of, mirrored, targets_of
 
 keras = pytest.importorskip("keras")
 
+from shelflens_train.finder.fit import SceneBatches, seen_again  # noqa: E402
 from shelflens_train.finder.network import (  # noqa: E402
     decoder_of,
     finder_loss,
@@ -54,6 +56,18 @@ def test_products_are_cut_out_by_alpha_or_by_their_ground(tmp_path: Path) -> Non
     assert np.asarray(found["noise"].image)[..., 3].min() == 255
 
 
+def test_a_scene_is_stretched_as_photos_are() -> None:
+    square = Props([CutOut(Image.new("RGBA", (60, 60), "#20a040"), is_whole=True)], [])
+    ratios = set()
+    for seed in range(60):
+        scene = make_scene(square, np.random.default_rng(seed), 96)
+        for x0, y0, x1, y1 in boxes_of(scene).tolist():
+            if min(x0, y0) > 0 and max(x1, y1) < 1:
+                ratios.add(round((x1 - x0) / (y1 - y0), 1))
+    assert min(ratios) <= 0.8
+    assert max(ratios) >= 1.2
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_scenes_know_which_pixel_shows_which_product(seed: int) -> None:
     scene = make_scene(props(), np.random.default_rng(seed), 96)
@@ -63,6 +77,57 @@ def test_scenes_know_which_pixel_shows_which_product(seed: int) -> None:
     assert scene.owners.max() <= len(scene.areas)
     for number, area in enumerate(scene.areas, 1):
         assert (scene.owners == number).sum() <= area
+
+
+def outlined_table(folder: Path, *rows: str) -> Path:
+    Image.new("RGB", (200, 100), "#446688").save(folder / "a.png")
+    table = folder / "outlined.csv"
+    table.write_text("\n".join(["photo,outline", *rows]) + "\n")
+    return table
+
+
+def test_outlined_photos_are_scenes(tmp_path: Path) -> None:
+    table = outlined_table(
+        tmp_path,
+        'a.png,"0.1,0.2 0.5,0.2 0.5,0.8 0.1,0.8"',
+        'a.png,"0.4,0.4 0.9,0.4 0.9,0.9 0.4,0.9"',
+    )
+    (photo,) = read_outlined(table)
+    assert photo.owners.shape == (100, 200)
+    assert photo.areas == pytest.approx([80 * 60, 100 * 50], rel=0.05)
+    whole = Scene(photo.pixels, photo.owners, photo.areas)
+    assert sorted(np.unique(whole.owners).tolist()) == [0, 1, 2]
+    for seed in range(10):
+        part = part_of(photo, np.random.default_rng(seed), 64)
+        assert part.pixels.shape == (64, 64, 3)
+        assert part.owners.shape == (64, 64)
+        for number, area in enumerate(part.areas, 1):
+            # What lies outside of the part still counts as of the product.
+            assert (part.owners == number).sum() <= 1.1 * area
+    scene = part_of(photo, np.random.default_rng(3), 64)
+    again = part_of(photo, np.random.default_rng(3), 64)
+    assert np.array_equal(scene.owners, again.owners)
+    assert 1 <= len(boxes_of(scene)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "no rows below the heading"),
+        (['a.png,"0.1,0.2 0.5,0.2"'], "line 2: outline '0.1,0.2 0.5,0.2'; expected three corners"),
+        (['a.png,"0,0 1,0 1,2"'], "as shares from 0 to 1"),
+        (['a.png,"0,0 nan,0 1,1"'], "as shares from 0 to 1"),
+        (["a.png,"], "line 2: outline ''"),
+        (['gone.png,"0,0 1,0 1,1"'], "line 2: "),
+    ],
+)
+def test_outlines_that_cannot_be_used_are_refused_in_a_line(
+    tmp_path: Path, rows: list[str], words: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        read_outlined(outlined_table(tmp_path, *rows))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def exact_scene() -> Scene:
@@ -96,6 +161,37 @@ def test_mirrored_targets_are_those_of_the_mirrored_scene() -> None:
     assert made[..., 0] == pytest.approx(wanted[..., 0])
     for first, second in zip(regions_of(made[..., :6]), regions_of(wanted[..., :6]), strict=True):
         assert first.box == pytest.approx(second.box, abs=0.05)
+
+
+def test_each_scene_of_a_span_is_seen_in_every_pass() -> None:
+    config = FinderConfig((), "", "", 3, finder_size=64, span=12, passes=3, finder_batch=4)
+    first, again = (SceneBatches(props(), config, 1) for _ in range(2))
+    assert len(first) == 9
+    shares = []
+    for index in range(9):
+        pixels, targets = first[index]
+        assert pixels.shape == (4, 64, 64, 3)
+        assert targets.shape == (4, 16, 16, 7)
+        assert np.array_equal(pixels, again[index][0])
+        shares.append(targets[..., 0].mean((1, 2)))
+    passes = np.sort(np.reshape(shares, (3, 12)), axis=1)
+    assert passes[0] == pytest.approx(passes[1])
+    assert passes[0] == pytest.approx(passes[2])
+    assert not np.array_equal(shares[0], shares[3])
+
+
+def test_scenes_seen_again_still_fit_their_targets() -> None:
+    scene = exact_scene()
+    pixels = np.repeat(100.0 * (scene.owners > 0)[None, ..., None], 3, -1).astype(np.float32)
+    stacked, wanted = np.repeat(pixels, 8, 0), np.repeat(targets_of(scene)[None], 8, 0)
+    changed, targets = seen_again(stacked, wanted, np.random.default_rng(2))
+    flipped = 0
+    for image, target in zip(changed, targets, strict=True):
+        shown = (image[..., 0] > image.mean()).reshape(24, 4, 24, 4).mean((1, 3))
+        assert shown == pytest.approx(target[..., 0])
+        flipped += not np.array_equal(target[..., 0], wanted[0, ..., 0])
+    assert 0 < flipped < 8
+    assert len({float(image.max()) for image in changed}) == 8
 
 
 def test_the_loss_is_small_for_the_truth_and_larger_for_less() -> None:
@@ -149,7 +245,7 @@ def test_settings_out_of_range_are_named(options: dict[str, float], words: str) 
 def _words(folder: Path, run: Path, *more: str) -> list[str]:
     small = "--synthetic 0 --finder-size 64 --scenes 16 --first-epochs 1 --span 16 --val-scenes 6"
     words = f"train {folder} --task finder --out {run} --backgrounds {folder} --finder-weights none"
-    return [*words.split(), *small.split(), *more]
+    return [*words.split(), *small.split(), "--passes", "2", "--finder-batch", "8", *more]
 
 
 def call(*words: str) -> tuple[int, str, str]:

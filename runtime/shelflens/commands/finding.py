@@ -25,15 +25,21 @@ WAYS = ("one", "all", "off")
 NOTHING = "no product found"
 
 
-def add_find(parser: argparse.ArgumentParser) -> None:
-    """Declare --find and --finder."""
+def add_find(parser: argparse.ArgumentParser, *, every: bool = True) -> None:
+    """Declare --find and --finder.
+
+    Args:
+        parser: Of a command.
+        every: Whether the command can answer for each product of a picture.
+    """
     group = parser.add_argument_group("finding the product in the picture")
     group.add_argument(
         "--find",
-        choices=WAYS,
+        choices=WAYS if every else ("one", "off"),
         default="off",
-        help="one: cut the main product out; all: an answer for each product; off (default): the "
-        "photo as it is",
+        help="one: cut the main product out; "
+        + ("all: an answer for each product; " if every else "it is followed while it is there; ")
+        + "off (default): the photo as it is",
     )
     add_finder(group)
 
@@ -43,7 +49,7 @@ def add_finder(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--finder",
         metavar="FILE",
-        help=".tflite from shelflens export of a finder; none is bundled yet",
+        help=".tflite from shelflens export of a finder (default: the bundled one)",
     )
 
 
@@ -51,7 +57,7 @@ def open_finder(args: argparse.Namespace, trust: Trust | None = None) -> Finder:
     """The finder that the arguments ask for.
 
     Raises:
-        ModelError, EngineError, FileNotFoundError: as `Finder.open`; none is bundled.
+        ModelError, EngineError, FileNotFoundError: as `Finder.open`.
     """
     from shelflens.finding.finder import Finder
 

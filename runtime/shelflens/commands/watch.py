@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shelflens.catalog.reload import Reloader
 from shelflens.commands.arguments import (
@@ -18,6 +19,7 @@ from shelflens.commands.arguments import (
     positive,
 )
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.finding import add_find, open_finder
 from shelflens.commands.lookup import contradiction, words_of
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import CameraError, DataError, UsageError
@@ -31,6 +33,10 @@ from shelflens.watch.reporting import Reporting
 from shelflens.watch.session import Session, Stop
 from shelflens.watch.sources import PICAMERA, STDIN, is_camera, is_path, open_source
 from shelflens.watch.throttle import RateLimiter
+
+if TYPE_CHECKING:  # a camera without --find starts without these
+    from shelflens.finding.follow import Follow
+    from shelflens.signing.trust import Trust
 
 HELP = "Recognise what is held in front of a camera, once per product shown."
 EXAMPLES = (
@@ -69,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_catalog(parser)
     add_model(parser)
     add_trust(parser)
+    add_find(parser, every=False)
     parser.add_argument("-k", type=positive, default=5, help="matches of an answer (default: 5)")
     add_barcode(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per answer per line")
@@ -137,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
     watcher = Watcher(
         reloader.catalog, reloader.embedder,
         frame_filter=frame_filter, k=args.k, barcodes=args.barcode == "auto",
+        follow=_follow(args, trust),
     )  # fmt: skip
     output = Output(words_of, contradiction, as_json=args.json, bell=args.bell)
     notifier, rate_limiter, stop = Notifier(), RateLimiter(speed.max_fps, speed.hot_fps), Stop()
@@ -176,6 +184,14 @@ def run(args: argparse.Namespace) -> int:
     return 130 if stop.signal == signal.SIGINT else 0
 
 
+def _follow(args: argparse.Namespace, trust: Trust | None) -> Follow | None:
+    if args.find == "off":
+        return None
+    from shelflens.finding.follow import Follow
+
+    return Follow(open_finder(args, trust))
+
+
 def _open_frames(args: argparse.Namespace) -> Frames:
     return open_source(args.source, fps=args.fps, loop=args.loop, size=args.size)
 
@@ -195,7 +211,7 @@ def unit_of(args: argparse.Namespace, *, planned: Sequence[Path] = ()) -> str:
     if args.source == STDIN:
         raise UsageError("--print-unit: a service has no standard input; name a camera")
     source = args.source if is_path(args.source) else None
-    files = [args.catalog, args.model, source, *(args.trust or ())]
+    files = [args.catalog, args.model, args.finder, source, *(args.trust or ())]
     paths = [Path(path).absolute() for path in files if path is not None]
     program = Path(sys.executable).absolute()
     words = [str(program), "-m", "shelflens", "watch", *command_words(args)]
@@ -224,7 +240,7 @@ def command_words(args: argparse.Namespace) -> list[str]:
             continue
         if name == "size":
             value = f"{value[0]}x{value[1]}"
-        if name in ("catalog", "model") or (name == "source" and is_path(value)):
+        if name in ("catalog", "model", "finder") or (name == "source" and is_path(value)):
             value = str(Path(value).absolute())
         if name == "exec":
             import shlex

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shelflens.errors import ModelError
 from shelflens.files import Check
-from shelflens.finding.regions import CELL_NUMBERS, Region, regions_of
+from shelflens.finding.regions import CELL_NUMBERS, MIN_SCORE, Region, regions_of
 from shelflens.model.card import FINDER, ModelCard
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.model.engines import Engine, open_engine
@@ -51,16 +51,11 @@ class Finder:
             check: Called with a given file and its bytes before anything else looks at them.
 
         Raises:
-            ModelError: not a finder of ours, or damaged; none is bundled.
+            ModelError: not a finder of ours, or damaged.
             EngineError: no engine here runs it.
             FileNotFoundError: no such file.
             ShelfLensError: what `check` raises.
         """
-        if model is None and not BUNDLED_FINDER.exists():
-            raise ModelError(
-                "no finder is bundled with this version; give one, with --finder FILE at the "
-                "command line; shelflens train --task finder and shelflens export make it"
-            )
         if model is None:
             opened = open_engine(BUNDLED_FINDER, engine=engine, threads=threads, task=FINDER)
         else:
@@ -84,13 +79,18 @@ class Finder:
         found: NDArray[np.float32] = self._engine.run(pixels[np.newaxis])[0]
         return found.reshape((self._grid, self._grid, CELL_NUMBERS))
 
-    def find(self, photo: Photo) -> list[Region]:
+    def find(self, photo: Photo, *, min_score: float = MIN_SCORE) -> list[Region]:
         """The products of a photo, surest first; none is an answer.
+
+        Args:
+            photo: As `load_image` takes it.
+            min_score: Of a region.
 
         Raises:
             PhotoError, OSError: as `load_image`.
         """
-        return regions_of(self.cells(load_image(photo, size=self.card.size)))
+        cells = self.cells(load_image(photo, size=self.card.size))
+        return regions_of(cells, min_score=min_score)
 
 
 def find_products(photo: Photo, *, finder: Finder | None = None) -> list[Region]:

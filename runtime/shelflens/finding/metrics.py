@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.finding.regions import Box, Region, iou
+from shelflens.finding.regions import Box, Region, intersection, iou
 
 
 def mask_iou(found: NDArray[np.float32], shown: NDArray[np.float32]) -> float:
@@ -22,7 +22,11 @@ def mask_iou(found: NDArray[np.float32], shown: NDArray[np.float32]) -> float:
 
 
 def average_precision(
-    found: Sequence[Sequence[Region]], wanted: Sequence[Sequence[Box]], *, limit: float = 0.5
+    found: Sequence[Sequence[Region]],
+    wanted: Sequence[Sequence[Box]],
+    *,
+    limit: float = 0.5,
+    crowds: Sequence[Sequence[Box]] | None = None,
 ) -> float:
     """Area under the curve of precision against recall (AP50 with an IoU of 0.5).
 
@@ -34,6 +38,9 @@ def average_precision(
         found: Of each picture, the regions.
         wanted: Of each picture, the boxes that are there.
         limit: IoU from which a region counts as right.
+        crowds: Of each picture, where products are that have no box of their own, as in COCO (Lin
+            et al., ECCV 2014): a region that lies there, and for less than half in a box, counts
+            neither as right nor as wrong.
 
     Returns:
         0 to 1; 0 where there is no box.
@@ -54,8 +61,17 @@ def average_precision(
         hit = best is not None and overlaps[best] >= limit
         if hit and best is not None:
             taken[picture].add(best)
+        elif crowds is not None and _in_crowd(region.box, crowds[picture], wanted[picture]):
+            continue
         right.append(hit)
     hits = np.cumsum(right)
     precision = hits / np.arange(1, len(hits) + 1)
     smooth = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(smooth * np.asarray(right)) / total) if len(right) else 0.0
+
+
+def _in_crowd(box: Box, crowds: Sequence[Box], wanted: Sequence[Box]) -> bool:
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return any(intersection(box, crowd) >= 0.5 * area for crowd in crowds) and all(
+        intersection(box, labelled) < 0.5 * area for labelled in wanted
+    )

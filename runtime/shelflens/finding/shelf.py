@@ -14,8 +14,8 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.finding.answers import embed_regions
 from shelflens.finding.finder import Finder
 from shelflens.finding.regions import Box, Region
+from shelflens.finding.tiles import find_in, inside
 from shelflens.model.embedder import Embedder
-from shelflens.model.image import load_image
 
 LEVELS = (1, 2, 3)
 """The picture is looked at whole, and in tiles of a half and of a third of its sides."""
@@ -23,8 +23,6 @@ OVERLAP = 0.5
 """Of neighbouring tiles, as a share of a tile: a facing cut by one lies whole in the next."""
 INSIDE = 0.6
 """Share of the smaller of two boxes inside the other from which they are of one facing."""
-EDGE = 0.02
-"""A box that ends this near the inner edge of a tile, as a share of it, was cut by it."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,7 @@ def find_facings(
     tiles = all_tiles()
     found: list[Region] = []
     for number, tile in enumerate(tiles, 1):
-        part = load_image(_cut(pixels, tile), size=finder.card.size)
-        found += [
-            _in_picture(region, tile) for region in finder.find(part) if not _is_cut(region, tile)
-        ]
+        found += find_in(finder, pixels, tile)
         if on_tile is not None:
             on_tile(number, len(tiles))
     return merged(found)
@@ -97,14 +92,6 @@ def merged(regions: Sequence[Region]) -> list[Region]:
         if all(inside(region.box, better.box) < INSIDE for better in kept):
             kept.append(region)
     return kept
-
-
-def inside(first: Box, second: Box) -> float:
-    """Intersection of two boxes as a share of the smaller."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return width * height / max(min(areas), 1e-9) if width > 0 and height > 0 else 0.0
 
 
 def rows_of(regions: Sequence[Region]) -> list[list[Region]]:
@@ -154,27 +141,3 @@ def read_shelf(
             if on_facing is not None:
                 on_facing(len(facings), len(regions))
     return facings
-
-
-def _cut(pixels: NDArray[np.uint8], tile: Box) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    x0, y0 = (min(int(a * b), b - 1) for a, b in ((tile[0], width), (tile[1], height)))
-    x1, y1 = max(x0 + 1, round(tile[2] * width)), max(y0 + 1, round(tile[3] * height))
-    return pixels[y0:y1, x0:x1]
-
-
-def _in_picture(region: Region, tile: Box) -> Region:
-    (left, top, right, bottom), (x, y, end, _) = region.box, tile
-    size = end - x
-    box = (x + left * size, y + top * size, x + right * size, y + bottom * size)
-    return Region(box, region.score)
-
-
-def _is_cut(region: Region, tile: Box) -> bool:
-    left, top, right, bottom = region.box
-    return (
-        (left < EDGE and tile[0] > 0)
-        or (top < EDGE and tile[1] > 0)
-        or (right > 1 - EDGE and tile[2] < 1 - 1e-9)
-        or (bottom > 1 - EDGE and tile[3] < 1 - 1e-9)
-    )

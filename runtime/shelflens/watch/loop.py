@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ from shelflens.watch.focus import Focus
 from shelflens.watch.frame_filter import FrameFilter, downscale
 from shelflens.watch.ring_buffer import RingBuffer
 from shelflens.watch.scene import Scene, State
+
+if TYPE_CHECKING:  # a camera without --find starts without these
+    from shelflens.finding.follow import Follow
+    from shelflens.finding.regions import Region
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Sighting:
     """From that frame's arrival to the answer."""
     coded: CodedAnswer | None = None
     """Where a barcode decided."""
+    region: Region | None = None
+    """Where the product was found in that frame, if it was looked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; `id` and `name` are null unless the decision is `match`."""
@@ -69,6 +75,7 @@ class Sighting:
             "id": best.id if best else None,
             "name": best.name if best else None,
             **self.answer.to_dict(),
+            **({} if self.region is None else {"region": self.region.to_dict()}),
             **(self.coded.to_dict() if self.coded is not None else {}),
         }
 
@@ -84,6 +91,7 @@ class Watcher:
         frame_filter: FrameFilter | None = None,
         k: int = 5,
         barcodes: bool = True,
+        follow: Follow | None = None,
     ) -> None:
         """Start with an empty scene.
 
@@ -95,6 +103,8 @@ class Watcher:
             barcodes: Whether those of products decide, where the catalog has them and zxing-cpp is
                 here. They are looked for in the first photo of a burst only: that takes ten times
                 what an embedding does, and a still product shows no other code.
+            follow: Looks for the product in each photo of a burst; its crop is embedded beside the
+                whole.
 
         Raises:
             SpaceError: model and catalog do not fit.
@@ -106,6 +116,7 @@ class Watcher:
         self._focus, self._empty = Focus(frame_filter.sharp), EmptyScene()
         self._burst: list[NDArray[np.float32]] = []
         self._barcodes, self._numbers = barcodes, list[str]()
+        self._follow = follow
         self._at = 0.0
         self.state: State = "moving"
         """What the last frame was."""
@@ -149,7 +160,10 @@ class Watcher:
             self._numbers.clear()
         if new:
             self._burst.append(self._embedder.embed_pixels(pixels[np.newaxis])[0])
-            if self._barcodes and len(self._burst) == 1 and reads_barcodes(self._catalog):
+            if self._follow is not None:
+                crops = self._follow.crops(frame.photo, self._embedder.card.size)
+                self._burst += [self._embedder.embed(crop) for crop in crops]
+            if self._barcodes and self._scene.taken == 1 and reads_barcodes(self._catalog):
                 self._numbers = _barcodes_in(frame.photo)
         sighting = self._answer(start) if self._scene.ready else None
         self.work.add((time.perf_counter() - start) * 1e3)
@@ -163,7 +177,7 @@ class Watcher:
         answer = fuse(self._catalog, self._burst, self._k)
         coded = answer_by_barcode(self._catalog, self._numbers, answer, self._burst[0])
         answer = answer if coded is None else coded.answer
-        scene, count = self._scene, len(self._burst)
+        scene, count = self._scene, self._scene.taken
         still = (self._at - scene.since) * 1e3
         threshold = self._catalog.calibration.threshold
         embedding = np.mean(self._burst, axis=0)
@@ -176,7 +190,8 @@ class Watcher:
             return None
         spent = (time.perf_counter() - start) * 1e3
         self.latency.add(spent)
-        return Sighting(answer, self.frames, self._at, count, still, spent, coded)
+        region = None if self._follow is None else self._follow.region
+        return Sighting(answer, self.frames, self._at, count, still, spent, coded, region)
 
     def _is_empty_again(self, answer: Answer, embedding: NDArray[np.float32]) -> bool:
         if answer.decision == "unknown":

@@ -23,6 +23,12 @@ class FinderConfig:
     backgrounds: tuple[str, ...] = option(
         (), "DATASET of pictures for behind the products", group=GROUP
     )
+    outlined: str = option(
+        "",
+        "CSV of photos with products outlined by hand: columns photo and outline (corners x,y as "
+        "shares, a row for each product)",
+        group=GROUP,
+    )
     synthetic: int = option(
         260, "products to render beside those of DATASET (as `synthesize` does)", group=GROUP
     )
@@ -35,10 +41,12 @@ class FinderConfig:
     scenes: int = option(6000, "scenes that the decoder is trained on first", group=GROUP)
     first_epochs: int = option(12, "passes over these", group=GROUP)
     span: int = option(2000, "then, scenes between two checkpoints", group=GROUP)
+    # Making a scene costs as much as a step on it, and one that is seen again teaches as well.
+    passes: int = option(4, "times that each of these is seen", group=GROUP)
     spans: int = option(10, "spans with all but the finest features trained", group=GROUP)
-    finder_batch: int = option(16, "scenes per step", group=GROUP)
+    finder_batch: int = option(32, "scenes per step", group=GROUP)
     first_rate: float = option(1e-3, "highest learning rate of the decoder alone", group=GROUP)
-    rate: float = option(3e-4, "highest learning rate of the others; it falls to 0", group=GROUP)
+    rate: float = option(7e-4, "highest learning rate of the others; it falls to 0", group=GROUP)
     val_scenes: int = option(400, "scenes that the result is measured on", group=GROUP)
 
     def __post_init__(self) -> None:
@@ -46,7 +54,15 @@ class FinderConfig:
             raise DataError(
                 f"--finder-size: expected a multiple of 32 from 64 to 512, got {self.finder_size}"
             )
-        for name in ("span", "scenes", "finder_batch", "first_rate", "rate", "val_scenes"):
+        for name in (
+            "span",
+            "passes",
+            "scenes",
+            "finder_batch",
+            "first_rate",
+            "rate",
+            "val_scenes",
+        ):
             if getattr(self, name) <= 0:
                 raise DataError(f"--{name.replace('_', '-')}: expected more than 0")
         for name in ("first_epochs", "spans", "synthetic"):

@@ -17,9 +17,10 @@ from shelflens.progress import Progress
 from shelflens_train.batchnorm_folding import FoldedNetwork
 from shelflens_train.finder.config import FinderConfig
 from shelflens_train.finder.network import finder_loss, finder_network, freeze_backbone
+from shelflens_train.finder.outlined import SHARE, part_of
 from shelflens_train.finder.scenes import Props, make_scene
 from shelflens_train.finder.settle import kept_features, settle
-from shelflens_train.finder.targets import mirrored, targets_of
+from shelflens_train.finder.targets import CHANNELS, STRIDE, mirrored, targets_of
 
 FINEST = "block_2_add"
 """Layers up to here stay as they were: they see edges and colours, and cost the largest share."""
@@ -27,33 +28,61 @@ _WEIGHTS = "last-{:04d}.weights.h5"
 
 
 class SceneBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """New scenes in every span, the same ones in every run with the same seed.
+    """The scenes of a span, the same ones in every run with the same seed.
 
-    The second half of a span shows the first half mirrored: a scene costs as much as a step.
+    They are made once and seen `config.passes` times, each time in another order, mirrored or not,
+    and in another light: making a scene costs as much as a step on it.
     """
 
     def __init__(self, props: Props, config: FinderConfig, span: int) -> None:
-        super().__init__(workers=2, max_queue_size=8)
+        super().__init__(workers=1)
         self._props, self._config, self._span = props, config, span
-        self._half = -(-len(self) // 2)
-        self._made: dict[int, tuple[NDArray[np.uint8], NDArray[np.float32]]] = {}
+        side, cells = config.finder_size, config.finder_size // STRIDE
+        self._pixels = np.zeros((config.span, side, side, 3), np.uint8)
+        self._targets = np.zeros((config.span, cells, cells, CHANNELS), np.float16)
+        self._made = np.zeros(config.span, bool)
 
     def __len__(self) -> int:
+        return self._config.passes * self._per_pass
+
+    @property
+    def _per_pass(self) -> int:
         return self._config.span // self._config.finder_batch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        made = self._made.pop(index - self._half, None)
-        if made is not None:
-            return made[0][:, :, ::-1].astype(np.float32), mirrored(made[1])
-        scenes = []
-        for number in range(self._config.finder_batch):
-            rng = np.random.default_rng([self._config.seed, self._span, index, number])
-            scenes.append(make_scene(self._props, rng, self._config.finder_size))
-        pixels = np.stack([scene.pixels for scene in scenes])
-        targets = np.stack([targets_of(scene) for scene in scenes])
-        if index < self._half:
-            self._made[index] = pixels, targets
-        return pixels.astype(np.float32), targets
+        turn, step = divmod(index, self._per_pass)
+        rng = np.random.default_rng([self._config.seed, self._span, turn])
+        order = rng.permutation(self._config.span)
+        batch = self._config.finder_batch
+        chosen = order[step * batch : (step + 1) * batch]
+        for number in chosen[~self._made[chosen]].tolist():
+            self._make(number)
+        rng = np.random.default_rng([self._config.seed, self._span, turn, step])
+        return seen_again(
+            self._pixels[chosen].astype(np.float32), self._targets[chosen].astype(np.float32), rng
+        )
+
+    def _make(self, number: int) -> None:
+        rng = np.random.default_rng([self._config.seed, self._span, number, 0])
+        photos, side = self._props.outlined, self._config.finder_size
+        if photos and rng.random() < SHARE:
+            scene = part_of(photos[int(rng.integers(len(photos)))], rng, side)
+        else:
+            scene = make_scene(self._props, rng, side)
+        self._pixels[number], self._targets[number] = scene.pixels, targets_of(scene)
+        self._made[number] = True
+
+
+def seen_again(
+    pixels: NDArray[np.float32], targets: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scenes mirrored by chance, each in another light: float32 [n, s, s, 3], [n, g, g, 7]."""
+    flipped = rng.random(len(pixels)) < 0.5
+    pixels = np.where(flipped[:, None, None, None], pixels[:, :, ::-1], pixels)
+    targets = np.where(flipped[:, None, None, None], mirrored(targets), targets)
+    gain = rng.uniform(0.75, 1.3, (len(pixels), 1, 1, 1))
+    shift = rng.uniform(-15, 15, (len(pixels), 1, 1, 1))
+    return np.clip(pixels * gain + shift, 0, 255).astype(np.float32), targets
 
 
 def fit(network: keras.Model, props: Props, config: FinderConfig, run: Path) -> dict[str, Any]:
@@ -90,13 +119,16 @@ def _fit_all(
 ) -> None:
     learner = FoldedNetwork(network, finder_network(config.finder_size, weights=None))
     freeze_backbone(learner.model, until=FINEST)
-    learner.model.compile(
-        keras.optimizers.Adam(1e-6, global_clipnorm=1.0), loss=finder_loss, jit_compile=False
+    steps = len(SceneBatches(props, config, 0))
+    # After each span the weights become their moving average over its last fifty steps or so.
+    adam = keras.optimizers.Adam(
+        1e-6, global_clipnorm=1.0, use_ema=True, ema_momentum=0.98, ema_overwrite_frequency=steps
     )
+    learner.model.compile(adam, loss=finder_loss, jit_compile=False)
     for span in range(len(history["spans"]), config.spans):
         begin = time.perf_counter()
-        batches, steps = SceneBatches(props, config, span), _Steps(config, span)
-        logs = learner.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[steps])
+        batches, rates = SceneBatches(props, config, span), _Steps(config, span, steps)
+        logs = learner.model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[rates])
         rate = len(batches) * config.finder_batch / (time.perf_counter() - begin)
         loss = float(logs.history["loss"][0])
         history["spans"].append({"loss": loss, "scenes_per_second": rate})
@@ -115,11 +147,10 @@ def _keep(network: keras.Model, history: dict[str, Any], state: Path) -> None:
 class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the rate of each step, shows progress."""
 
-    def __init__(self, config: FinderConfig, span: int) -> None:
+    def __init__(self, config: FinderConfig, span: int, steps: int) -> None:
         super().__init__()
-        self._config, self._span = config, span
-        self._steps = config.span // config.finder_batch
-        self._bar = Progress(f"span {span + 1}/{config.spans}", self._steps, unit="steps")
+        self._config, self._span, self._steps = config, span, steps
+        self._bar = Progress(f"span {span + 1}/{config.spans}", steps, unit="steps")
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """A short warm-up, then down along a cosine."""

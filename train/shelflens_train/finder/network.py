@@ -41,7 +41,7 @@ def finder_network(size: int, *, weights: str | None) -> keras.Model:
     x = _joined(x, middle, 64, "middle")
     x = _separable(_separable(x, 3, "middle_a"), 3, "middle_b")
     x = _joined(x, fine, 32, "fine")
-    x = _separable(_separable(x, 3, "fine_a"), 3, "fine_b")
+    x = _separable(x, 3, "fine_a")
     bias = keras.initializers.Constant([0.0, -3.0, -1.5, -1.5, -1.5, -1.5])
     x = layers.Conv2D(OUTPUTS, 1, bias_initializer=bias, name="cells")(x)
     x = layers.Activation("sigmoid", name="shares")(x)
@@ -98,7 +98,7 @@ def finder_loss(wanted: Any, found: Any) -> Any:
     size = ops.maximum(wanted[..., 2:4] + wanted[..., 4:6], 0.05)
     off = ops.abs(found[..., 2:] - wanted[..., 2:6]) / ops.concatenate([size, size], -1)
     boxes = ops.sum(weight * (box + ops.sum(off, -1)), (1, 2)) / total
-    return 2 * focal + dice + 0.5 * centre + boxes
+    return 2 * focal + dice + centre + boxes
 
 
 def _giou_loss(found: Any, wanted: Any) -> Any:

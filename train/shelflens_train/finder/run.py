@@ -31,6 +31,7 @@ from shelflens_train.finder.config import FinderConfig
 from shelflens_train.finder.cutouts import CutOut, read_cut_out, synthetic_cut_outs
 from shelflens_train.finder.fit import fit
 from shelflens_train.finder.network import finder_network
+from shelflens_train.finder.outlined import read_outlined
 from shelflens_train.finder.scenes import Props, Scene, make_scene
 from shelflens_train.finder.targets import boxes_of, targets_of
 
@@ -66,7 +67,8 @@ def train_finder(config: FinderConfig, run: Path, *, resume: bool = False) -> di
     keep_memory()
     keras.utils.set_random_seed(config.seed)
     network = _starting_network(config)
-    props = Props(*_props(config))
+    outlined = read_outlined(Path(config.outlined)) if config.outlined else []
+    props = Props(*_props(config), outlined)
     run.mkdir(parents=True, exist_ok=True)
     write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     history = fit(network, props, config, run)
@@ -144,6 +146,7 @@ def _card(
         training={
             "data": [Path(each).name for each in config.data],
             "backgrounds": [Path(each).name for each in config.backgrounds],
+            "outlined": Path(config.outlined).name,
             "scenes": config.scenes * (config.first_epochs > 0) + config.span * config.spans,
         },
         metrics={key: figures[key] for key in ("mask_iou", "box_ap50")},

@@ -21,8 +21,12 @@ from shelflens_train.geometry import rectangle, warp
 
 Pixels = NDArray[np.uint8]
 
-ALONE, SEVERAL, SHELF = 0.42, 0.28, 0.22
+ALONE, SEVERAL, SHELF = 0.36, 0.34, 0.24
 """Shares of the scenes; the rest shows no product."""
+HELD = 0.06
+"""Share of the scenes in which a hand holds a product in front of a shelf; part of `SHELF`."""
+STRETCHES = (0.75, 1.0, 1.33)
+"""Width by height of what a square shows: a finder sees photos stretched to a square."""
 WHOLE_SHARE = 0.15
 """How often a product is a whole picture."""
 
@@ -45,9 +49,16 @@ class Props:
     Args:
         cut_outs: The products.
         backgrounds: RGB pictures that show none of them.
+        outlined: Photos in which products were outlined (`outlined`).
     """
 
-    def __init__(self, cut_outs: Sequence[CutOut], backgrounds: Sequence[Image.Image]) -> None:
+    def __init__(
+        self,
+        cut_outs: Sequence[CutOut],
+        backgrounds: Sequence[Image.Image],
+        outlined: Sequence[Scene] = (),
+    ) -> None:
+        self.outlined = outlined
         self._outlined = [each.image for each in cut_outs if not each.is_whole]
         self._whole = [each.image for each in cut_outs if each.is_whole]
         self._backgrounds = backgrounds
@@ -82,7 +93,7 @@ def make_scene(props: Props, rng: np.random.Generator, side: int) -> Scene:
         rng: All chance comes from it.
         side: Of the picture, pixels.
     """
-    scene = _Canvas(props.background(rng, side))
+    scene = _Canvas(props.background(rng, side), stretch=float(rng.choice(STRETCHES)))
     draw = rng.random()
     for _ in range(int(rng.integers(0, 3))):
         if rng.random() < 0.5:
@@ -93,16 +104,20 @@ def make_scene(props: Props, rng: np.random.Generator, side: int) -> Scene:
         _several(scene, props, rng)
     elif draw < ALONE + SEVERAL + SHELF:
         _shelf(scene, props, rng)
-    if draw < ALONE + SEVERAL and rng.random() < 0.3:
-        _hand(scene, rng)
+    is_held = ALONE + SEVERAL <= draw < ALONE + SEVERAL + HELD
+    if is_held:
+        _one(scene, props, rng, smallest=0.5)
+    if is_held or (draw < ALONE + SEVERAL and rng.random() < 0.3):
+        _hand(scene, rng, only=len(scene.areas) if is_held else 0)
     pixels = as_photographed(scene.image, rng)
     return Scene(pixels, scene.owners, scene.areas)
 
 
 class _Canvas:
-    def __init__(self, background: Image.Image) -> None:
+    def __init__(self, background: Image.Image, *, stretch: float) -> None:
         self.image = background
         self.side = background.width
+        self.stretch = stretch
         self.owners = np.zeros((self.side, self.side), np.uint8)
         self.areas: list[int] = []
 
@@ -123,9 +138,9 @@ class _Canvas:
         self.owners[np.asarray(mask) > 127] = 0
 
 
-def _one(scene: _Canvas, props: Props, rng: np.random.Generator) -> None:
-    longest = float(rng.uniform(0.22, 1.0)) * scene.side
-    thing = _varied(props.product(rng), longest, rng)
+def _one(scene: _Canvas, props: Props, rng: np.random.Generator, *, smallest: float = 0.22) -> None:
+    longest = float(rng.uniform(smallest, 1.0)) * scene.side
+    thing = _varied(props.product(rng), longest, scene.stretch, rng)
     left, top = (
         round(float(rng.uniform(-0.05, 1.05)) * (scene.side - length)) for length in thing.size
     )
@@ -137,7 +152,7 @@ def _several(scene: _Canvas, props: Props, rng: np.random.Generator) -> None:
     around = 0.9 / math.sqrt(count)
     for _ in range(count):
         longest = float(rng.uniform(0.5, 1.15)) * around * scene.side
-        thing = _varied(props.product(rng), longest, rng)
+        thing = _varied(props.product(rng), longest, scene.stretch, rng)
         for _ in range(8):
             left, top = (int(rng.integers(0, max(1, scene.side - size))) for size in thing.size)
             hidden = scene.owners[top : top + thing.height, left : left + thing.width] > 0
@@ -162,7 +177,7 @@ def _shelf(scene: _Canvas, props: Props, rng: np.random.Generator) -> None:
             tall = high * float(rng.uniform(0.55, 0.9))
             product = props.product(rng)
             scale = tall / product.height
-            shape = (max(2, round(product.width * scale)), max(2, round(tall)))
+            shape = (max(2, round(product.width * scale / scene.stretch)), max(2, round(tall)))
             if shape[0] > 1.4 * high or shape[0] < 3:
                 continue
             facing = product.resize(shape, Image.Resampling.BILINEAR)
@@ -174,8 +189,10 @@ def _shelf(scene: _Canvas, props: Props, rng: np.random.Generator) -> None:
                 left += float(rng.uniform(0.2, 1.0)) * high
 
 
-def _varied(product: Image.Image, longest: float, rng: np.random.Generator) -> Image.Image:
-    """A product turned, seen askew, lit, with its longer side at a length."""
+def _varied(
+    product: Image.Image, longest: float, stretch: float, rng: np.random.Generator
+) -> Image.Image:
+    """A product turned, seen askew, lit, with its longer side at a length, stretched."""
     if rng.random() < 0.5:
         width, height = product.size
         jitter = (
@@ -189,8 +206,11 @@ def _varied(product: Image.Image, longest: float, rng: np.random.Generator) -> I
         angle = float(rng.uniform(-limit, limit))
         product = product.rotate(angle, Image.Resampling.BILINEAR, expand=True)
     product = product.crop(product.getchannel("A").getbbox() or (0, 0, *product.size))
-    scale = longest / max(product.size)
-    shape = (max(3, round(product.width * scale)), max(3, round(product.height * scale)))
+    scale = longest / max(product.width / stretch, product.height)
+    shape = (
+        max(3, round(product.width * scale / stretch)),
+        max(3, round(product.height * scale)),
+    )
     return _relit(product.resize(shape, Image.Resampling.BILINEAR), rng, 0.35)
 
 
@@ -225,9 +245,9 @@ def _clutter(scene: _Canvas, props: Props, rng: np.random.Generator) -> None:
     scene.cover(props.background(rng, scene.side), mask)
 
 
-def _hand(scene: _Canvas, rng: np.random.Generator) -> None:
-    """Four fingers from an edge of the picture over the edge of a product."""
-    rows, columns = np.nonzero(scene.owners)
+def _hand(scene: _Canvas, rng: np.random.Generator, *, only: int = 0) -> None:
+    """Four fingers from an edge of the picture over the edge of a product, of any or `only` it."""
+    rows, columns = np.nonzero(scene.owners == only if only else scene.owners)
     if not len(rows):
         return
     pick = int(rng.integers(len(rows)))
