@@ -48,5 +48,7 @@ def test_what_does_not_fit_is_said() -> None:
         starting_network(BackboneSpec(alpha=0.5), "bundled")
     with pytest.raises(ModelError, match="embeddings of 256 dimensions, asked for 512"):
         starting_network(BackboneSpec(dim=512), "bundled")
+    with pytest.raises(ModelError, match="mobilenet_v2_pruned has no ImageNet weights"):
+        starting_network(BackboneSpec("mobilenet_v2_pruned"), "imagenet")
     with pytest.raises(FileNotFoundError):
         starting_network(BackboneSpec(), "nowhere.tflite")
