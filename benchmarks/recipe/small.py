@@ -100,8 +100,8 @@ def chosen(table: Table, seed: int) -> NDArray[np.int64]:
     used = np.isin(table.domain, list(SHARES))
     families = np.unique(table.family[used])
     order = np.random.default_rng(seed).permutation(len(families))
-    place = order[np.searchsorted(families, table.family[used])]
-    rows = np.flatnonzero(used)[np.argsort(place, kind="stable")][:LIMIT]
+    rank = order[np.searchsorted(families, table.family[used])]
+    rows = np.flatnonzero(used)[np.argsort(rank, kind="stable")][:LIMIT]
     return np.sort(rows)
 
 

@@ -87,7 +87,8 @@ def distilled(
     last = time.perf_counter()
     for step in range(config.steps):
         if step % 2 == 0 and (fresh := next(views, None)) is not None:
-            kept.append(tuple(np.asarray(part) for part in prepare(fresh)))
+            seen, wanted = prepare(fresh)
+            kept.append((np.asarray(seen), np.asarray(wanted)))
         first, second = (kept[i] for i in generator.integers(len(kept), size=2))
         half = config.batch // 2
         rows = [generator.permutation(config.batch)[:half] for _ in range(2)]
@@ -121,7 +122,8 @@ def _rest(params: Params, shared: Any, frozen: int) -> Any:
 def _loss(params: Params, seen: Any, wanted: Any, *, config: DistilConfig) -> Any:
     """The two losses of a batch: of cosines, of similarities within the batch."""
     given = _rest(params, seen.astype(jnp.float32), config.frozen)
-    cosine, relation = 0.0, 0.0
+    cosine: Any = 0.0
+    relation: Any = 0.0
     for length, weight in PREFIXES.items():
         ours, theirs = unit(given[:, :length]), unit(wanted[:, :length])
         cosine += weight * (1 - (ours * theirs).sum(axis=1)).mean()

@@ -31,7 +31,7 @@ from shelflens_train.general.params import HEAD, Params
 
 BATCH = 64
 POSITIONS = 60_000
-"""Places of the feature maps that a projection is fitted on."""
+"""Positions of the feature maps that a projection is fitted on."""
 RIDGE, HEAD_RIDGE = 1e-3, 3e-2
 """Shares of the mean variance of the channels."""
 LAST = "Conv_1"
@@ -90,11 +90,13 @@ def pruned(params: Params, views: NDArray[np.uint8], widths: Mapping[str, int]) 
         run = partial(blocks, params, start=index, stop=index + 1, dtype=jnp.float32)
         after = _batched(run, whole)
         if name in widths:
-            places = _places(after.shape, generator)
-            inner = _picked(partial(inside, params, index=index, dtype=jnp.float32), seen, places)
-            wanted = _at(after, places)
+            positions = _positions(after.shape, generator)
+            inner = _picked(
+                partial(inside, params, index=index, dtype=jnp.float32), seen, positions
+            )
+            wanted = _at(after, positions)
             if BLOCKS[index][0] == 1 and seen.shape[-1] == after.shape[-1]:
-                wanted = wanted - _at(seen, places)
+                wanted = wanted - _at(seen, positions)
             kept, kernel, shift = chosen_channels(inner, wanted, widths[name], ridge=RIDGE)
             for part in (f"{name}_expand", f"{name}_depthwise"):
                 narrow[part] = _kept(params[part], kept)
@@ -127,23 +129,23 @@ def _batched(function: Any, rows: Any) -> Floats:
     return np.concatenate(parts)
 
 
-def _places(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Of each image, so many places of the map that all images have `POSITIONS`."""
+def _positions(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Of each image, so many positions of the map that all images have `POSITIONS`."""
     count, total = shape[0], shape[1] * shape[2]
     each = min(total, max(4, POSITIONS // count))
     return np.stack([generator.choice(total, each, replace=False) for _ in range(count)])
 
 
-def _at(maps: Floats, places: NDArray[np.int64]) -> Floats:
+def _at(maps: Floats, positions: NDArray[np.int64]) -> Floats:
     flat = maps.reshape(len(maps), -1, maps.shape[-1])
-    return np.take_along_axis(flat, places[..., np.newaxis], 1).reshape(-1, maps.shape[-1])
+    return np.take_along_axis(flat, positions[..., np.newaxis], 1).reshape(-1, maps.shape[-1])
 
 
-def _picked(function: Any, rows: Floats, places: NDArray[np.int64]) -> Floats:
+def _picked(function: Any, rows: Floats, positions: NDArray[np.int64]) -> Floats:
     compiled = jax.jit(function)
     return np.concatenate(
         [
-            _at(np.asarray(compiled(rows[at : at + BATCH])), places[at : at + BATCH])
+            _at(np.asarray(compiled(rows[at : at + BATCH])), positions[at : at + BATCH])
             for at in range(0, len(rows), BATCH)
         ]
     )
