@@ -62,7 +62,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     scratch = args.out / "textures.npy"
     pixels = decoded([files[row] for row in rows], scratch, workers=2)
-    views = drawn(pixels, table, rows, args.views, args.seed)
+    views = drawn_views(pixels, table, rows, args.views, args.seed)
     from shelflens_train.backbones import PRUNED  # TensorFlow loads with it
 
     start = pruned(teacher, views[:FITTED_ON], PRUNED)
@@ -105,7 +105,9 @@ def chosen(table: Table, seed: int) -> NDArray[np.int64]:
     return np.sort(rows)
 
 
-def drawn(pixels: Pixels, table: Table, rows: NDArray[np.int64], count: int, seed: int) -> Pixels:
+def drawn_views(
+    pixels: Pixels, table: Table, rows: NDArray[np.int64], count: int, seed: int
+) -> Pixels:
     """Views as of the general training, uint8 [count, SIDE, SIDE, 3]; count a multiple of 128."""
     identity, family = (
         np.unique(column[rows], return_inverse=True)[1] for column in (table.identity, table.family)

@@ -65,7 +65,7 @@ def test_of_two_equal_channels_one_is_kept() -> None:
     generator = np.random.default_rng(2)
     seen = generator.normal(size=(300, 4)).astype(np.float32)
     seen[:, 1] = seen[:, 0]
-    wanted = seen[:, [0, 2]] * np.float32([5, 1])
+    wanted = seen[:, [0, 2]] * np.array([5, 1], np.float32)
     kept, _, _ = chosen_channels(seen, wanted, 2, ridge=1e-6)
     assert len({0, 1} & set(kept.tolist())) == 1
     assert 2 in kept

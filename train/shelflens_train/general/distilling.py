@@ -10,7 +10,7 @@ whole embedding and for its Matryoshka prefixes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from shelflens_train.general.network import BLOCKS, blocks, embeddings, pooled, stem, trained_names
 from shelflens_train.general.objective import unit
-from shelflens_train.general.params import Params
+from shelflens_train.general.params import HEAD, Params, refitted_head
 
 PREFIXES = {256: 1.0, 128: 0.5, 64: 0.5}
 """First numbers of the embedding -> weight in the loss."""
+HEAD_RIDGE = 0.03
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def distilled(
         every: Steps between reports.
 
     Returns:
-        The running mean of the weights.
+        The running mean of the weights, with a head fitted anew to all views taken.
     """
     still = [name for name in start if name not in trained_names(start, config.frozen)]
     fixed = {name: start[name] for name in still}
@@ -103,7 +104,32 @@ def distilled(
             losses = [_loss(now, *pair, config=config) for pair in judged]
             took, last = time.perf_counter() - last, time.perf_counter()
             report(step + 1, now, np.mean(losses, axis=0), every * config.batch / took)
-    return {**start, **jax.tree.map(np.asarray, state["mean"])}
+    small: Params = {**start, **jax.tree.map(np.asarray, state["mean"])}
+    return {**small, HEAD: fitted_head(small, kept, config.frozen)}
+
+
+def fitted_head(
+    params: Params, kept: Sequence[tuple[NDArray[Any], NDArray[Any]]], frozen: int
+) -> dict[str, NDArray[np.float32]]:
+    """The head that gives the teacher's directions by least squares.
+
+    Args:
+        params: The small network.
+        kept: Of each batch, what block `frozen` reads and the teacher's embeddings.
+        frozen: As in `DistilConfig`.
+    """
+
+    @jax.jit
+    def pooled_of(shared: Any) -> Any:
+        x = blocks(params, shared.astype(jnp.float32), frozen, len(BLOCKS), dtype=jnp.float32)
+        return pooled(params, x, dtype=jnp.float32)
+
+    features = np.concatenate([np.asarray(pooled_of(shared)) for shared, _ in kept])
+    wanted = np.concatenate([vectors for _, vectors in kept])
+    lengths = np.linalg.norm(wanted, axis=1, keepdims=True)
+    wanted = wanted / lengths * lengths.mean()
+    nothing = np.zeros_like(params[HEAD]["kernel"])
+    return refitted_head(nothing, features, wanted, ridge=HEAD_RIDGE)
 
 
 def _prepared(teacher: Params, pixels: Any, *, frozen: int) -> tuple[Any, Any]:
