@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--synthetic", type=Path, required=True)
     parser.add_argument("--model", nargs="+", required=True, metavar="NAME=WHAT")
     parser.add_argument("--saw", nargs="*", default=[], metavar="NAME=DOMAIN,DOMAIN")
+    parser.add_argument("--dims", nargs="*", type=int, default=[], help="prefixes to measure too")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     saw = {name: tuple(seen.split(",")) for name, seen in _pairs(args.saw)}
@@ -65,9 +66,13 @@ def main() -> None:
     }
     for name, what in _pairs(args.model):
         embed = embedder_of(what)
-        report["models"][name] = {
-            shop.name: figures(shop, embedded(embed, shop, name, args.cache)) for shop in shops
-        }
+        vectors = {shop.name: embedded(embed, shop, name, args.cache) for shop in shops}
+        for dim in [None, *args.dims]:
+            shown = name if dim is None else f"{name}, first {dim}"
+            saw.setdefault(shown, saw.get(name, ()))
+            report["models"][shown] = {
+                shop.name: figures(shop, prefix(vectors[shop.name], dim)) for shop in shops
+            }
     args.out.mkdir(parents=True, exist_ok=True)
     text = table(report)
     (args.out / "domains.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -120,6 +125,12 @@ def embedded(embed: Embed, shop: Domain, name: str, cache: Path) -> Vectors:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{shop.name}.npy", vectors)
     return vectors
+
+
+def prefix(vectors: Vectors, dim: int | None) -> Vectors:
+    """The first `dim` numbers (None: all) as embeddings of length 1."""
+    shortened: Vectors = unit(vectors[:, :dim])
+    return shortened
 
 
 def figures(shop: Domain, vectors: Vectors) -> dict[str, float]:

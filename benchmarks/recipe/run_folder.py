@@ -65,28 +65,53 @@ def make_run(
         run: The run folder.
         share: Of the end in the backbone; 1 keeps it as it is.
     """
-    files, table = read_textures(textures)
-    used = np.isin(table.domain, list(SHARES))
+    files, _ = read_textures(textures)
     images = _on_white(files)
-    dim = trained[HEAD]["kernel"].shape[1]
-    end = _network(trained, dim)
+    end = network_with(trained)
     wanted = _features(end, images) @ trained[HEAD]["kernel"] + trained[HEAD]["shift"]
     params = mixed(start, trained, share)
-    seen = _features(_network(params, dim), images)
+    seen = _features(network_with(params), images)
     head = refitted_head(params[HEAD]["kernel"], seen, wanted, ridge=RIDGE)
-    network = _network(shortened({**params, HEAD: head}, LENGTH), LENGTH)
+    write(shortened({**params, HEAD: head}, LENGTH), textures, store, run)
+
+
+def write(
+    params: Params,
+    textures: Path,
+    store: Path,
+    run: Path,
+    *,
+    name: str = NAME,
+    backbone: str = "mobilenet_v2",
+    license_text: str = LICENSE,
+) -> None:
+    """Write the run folder of a network that is finished.
+
+    Args:
+        params: Its weights.
+        textures: What it was trained on, as `benchmarks.recipe.textures` writes them.
+        store: The synthetic store trained on.
+        run: The run folder.
+        name: In the card, and of the space.
+        backbone: As in `BACKBONES`.
+        license_text: Of the weights, for the card.
+    """
+    _, table = read_textures(textures)
+    used = np.isin(table.domain, list(SHARES))
+    network = network_with(params, backbone)
     photos = labelled_photos(store)
     order = np.random.default_rng(0).permutation(len(photos))
     chosen = [photos[index] for index in order[:CATEGORIES_ON]]
     vectors = _embedded(network, (path for path, _, _ in chosen))
     axes = category_axes(vectors, [category for _, _, category in chosen])
+    dim = params[HEAD]["kernel"].shape[1]
     card = ModelCard(
-        name=NAME,
-        space=space_of(network, NAME),
+        name=name,
+        space=space_of(network, name),
         size=SIZE,
-        dim=LENGTH,
-        backbone="mobilenet_v2 1",
-        license=LICENSE,
+        dim=dim,
+        backbone=f"{backbone} 1",
+        license=license_text,
         training={
             "data": list(SHARES),
             "products": len(np.unique(table.identity[used])),
@@ -100,7 +125,7 @@ def make_run(
         for number, (path, product, _) in enumerate(chosen[:GATE_PHOTOS])
     ]
     run.mkdir(parents=True, exist_ok=True)
-    config = TrainConfig(data=tuple(SHARES), size=SIZE, dim=LENGTH, name=NAME)
+    config = TrainConfig(data=tuple(SHARES), backbone=backbone, size=SIZE, dim=dim, name=name)
     write_text(run / "config.json", json.dumps(to_dict(config), indent=2) + "\n")
     photos_table = "\n".join(["path,product,split", *rows]) + "\n"
     write_run(run, network, card, {"history": []}, photos_table)
@@ -121,8 +146,10 @@ def labelled_photos(store: Path) -> list[Labelled]:
     return found
 
 
-def _network(params: Params, dim: int) -> keras.Model:
-    network = embedding_network(BackboneSpec(size=SIZE, dim=dim), side=SIZE)
+def network_with(params: Params, backbone: str = "mobilenet_v2") -> keras.Model:
+    """The Keras network of some weights, at the size it is used at."""
+    dim = params[HEAD]["kernel"].shape[1]
+    network = embedding_network(BackboneSpec(backbone, size=SIZE, dim=dim), side=SIZE)
     put_into(network, params)
     return network
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.train
     [
         ("mobilenet_v3_small", {"alpha": 0.75}),
         ("mobilenet_v3_large", {"alpha": 0.75, "minimalistic": True}),
+        ("mobilenet_v2_pruned", {}),
         ("vgg16", {}),
         ("resnet50", {}),
         ("inception_v3", {"size": 128}),

@@ -10,6 +10,17 @@ import numpy as np
 
 from shelflens_train.spec import BackboneSpec
 
+PRUNED = {
+    **{f"block_{index}": 160 for index in (7, 8, 9)},
+    **{f"block_{index}": 208 for index in (10, 11, 12)},
+    **{"block_13": 240, "block_14": 320, "block_15": 320, "block_16": 400, "Conv_1": 512},
+}
+"""Channels of mobilenet_v2_pruned: inside each block, and of the last convolution.
+
+What runs between the blocks is as wide as in MobileNetV2, so its weights are a start for the
+pruned one (`benchmarks.recipe.small`). Four fifths of MobileNetV2's weights lie in these layers.
+"""
+
 
 def embedding_network(
     spec: BackboneSpec, *, weights: str | None = None, side: int | None = None
@@ -61,6 +72,8 @@ def _backbone(
     unit_range = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")
     if spec.name == "mobilenet_v2":
         return unit_range, nets.MobileNetV2(alpha=spec.alpha, **options)
+    if spec.name == "mobilenet_v2_pruned":
+        return unit_range, _pruned(nets.MobileNetV2(**options | {"weights": None}))
     if spec.name in ("mobilenet_v3_small", "mobilenet_v3_large"):
         small = spec.name == "mobilenet_v3_small"
         build = nets.MobileNetV3Small if small else nets.MobileNetV3Large
@@ -71,6 +84,19 @@ def _backbone(
         return unit_range, nets.InceptionV3(**options)
     network = (nets.VGG16 if spec.name == "vgg16" else nets.ResNet50)(**options)
     return _caffe_scaling(), network
+
+
+def _pruned(network: keras.Model) -> keras.Model:
+    """MobileNetV2 with the channels of `PRUNED`; random weights."""
+    widths = {name if name == "Conv_1" else f"{name}_expand": n for name, n in PRUNED.items()}
+
+    def narrowed(layer: Any) -> Any:
+        config = layer.get_config()
+        if layer.name in widths:
+            config["filters"] = widths[layer.name]
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(network, clone_function=narrowed)
 
 
 def _caffe_scaling() -> Callable[[Any], Any]:

@@ -8,6 +8,7 @@ from shelflens import ModelCard
 
 BACKBONES = (
     "mobilenet_v2",
+    "mobilenet_v2_pruned",
     "mobilenet_v3_small",
     "mobilenet_v3_large",
     "vgg16",
@@ -23,7 +24,7 @@ class BackboneSpec:
     name: str = "mobilenet_v2"
     """One of `BACKBONES`."""
     alpha: float = 1.0
-    """Width multiplier of a MobileNet; the others ignore it."""
+    """Width multiplier of a MobileNet; the pruned one has 1, the others ignore it."""
     minimalistic: bool = False
     """MobileNetV3 without squeeze-and-excite and hard-swish."""
     size: int = 192

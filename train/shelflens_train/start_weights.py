@@ -43,6 +43,11 @@ def starting_network(spec: BackboneSpec, weights: str) -> keras.Model:
         return network
     if weights != "imagenet" and not path.exists():
         raise FileNotFoundError(2, "no such weights file or run folder", str(path))
+    if spec.name == "mobilenet_v2_pruned":
+        raise ModelError(
+            f"weights {weights!r}: {spec.name} has no ImageNet weights; expected an int8 .tflite "
+            "of it, a run folder, or none"
+        )
     try:
         with _impatient():
             return embedding_network(spec, weights=weights, side=spec.size)

@@ -36,28 +36,71 @@ def features(params: Params, images: Any, *, frozen: int = 0, dtype: Any = jnp.b
         dtype: Of what is kept and multiplied; sums and the residual stream are float32.
 
     Returns:
-        float32 [n, 1280].
+        float32 [n, 1280], fewer of a pruned network.
     """
+    x = stem(params, images, dtype=dtype)
+    x = blocks(params, x, 0, len(BLOCKS), frozen=frozen, dtype=dtype)
+    return pooled(params, x, dtype=dtype)
+
+
+def stem(params: Params, images: Any, *, dtype: Any = jnp.bfloat16) -> Any:
+    """The first convolution: float32 [n, s, s, 3] in 0..255 -> [n, s/2, s/2, 32]."""
     x = (images / 127.5 - 1.0).astype(dtype)
-    x = _relu6(_full(x, params["Conv1"], stride=2)).astype(dtype)
-    for index, (stride, expands) in enumerate(BLOCKS):
+    return _relu6(_full(x, params["Conv1"], stride=2)).astype(dtype)
+
+
+def blocks(
+    params: Params,
+    x: Any,
+    start: int,
+    stop: int,
+    *,
+    frozen: int = 0,
+    dtype: Any = jnp.bfloat16,
+) -> Any:
+    """Some of the inverted residual blocks, from `start` to before `stop`.
+
+    Args:
+        params: As in `features`.
+        x: float32 [n, h, w, c], what the block before gives.
+        start: First block.
+        stop: Block after the last.
+        frozen: As in `features`.
+        dtype: As in `features`.
+    """
+    for index in range(start, stop):
         if frozen and index == frozen:
             x = lax.stop_gradient(x)
-        name, start = block_name(index), x
-        if expands:
-            x = _relu6(_pointwise(x.astype(dtype), params[f"{name}_expand"], dtype)).astype(dtype)
-        x = _relu6(_depthwise(x, params[f"{name}_depthwise"], stride)).astype(dtype)
-        x = _pointwise(x, params[f"{name}_project"])
-        if stride == 1 and start.shape[-1] == x.shape[-1] and index:
-            x = start + x
+        before = x
+        x = projected(params, inside(params, x, index, dtype=dtype), index)
+        if index and BLOCKS[index][0] == 1 and before.shape[-1] == x.shape[-1]:
+            x = before + x
+    return x
+
+
+def inside(params: Params, x: Any, index: int, *, dtype: Any = jnp.bfloat16) -> Any:
+    """What a block's projection reads: expanded, convolved depthwise, cut to 0..6."""
+    (stride, expands), name = BLOCKS[index], block_name(index)
+    if expands:
+        x = _relu6(_pointwise(x.astype(dtype), params[f"{name}_expand"], dtype)).astype(dtype)
+    return _relu6(_depthwise(x, params[f"{name}_depthwise"], stride)).astype(dtype)
+
+
+def projected(params: Params, x: Any, index: int) -> Any:
+    """A block's last convolution, before the residual is added."""
+    return _pointwise(x, params[f"{block_name(index)}_project"])
+
+
+def pooled(params: Params, x: Any, *, dtype: Any = jnp.bfloat16) -> Any:
+    """The last convolution, and its mean over the image: float32 [n, h, w, 320] -> [n, f]."""
     x = _relu6(_pointwise(x.astype(dtype), params["Conv_1"]))
     return jnp.mean(x, axis=(1, 2))
 
 
-def embeddings(params: Params, pooled: Any) -> Any:
-    """The linear head, not yet of unit length: float32 [n, 1280] -> [n, dim]."""
+def embeddings(params: Params, seen: Any) -> Any:
+    """The linear head, not yet of unit length: float32 [n, f] -> [n, dim]."""
     head = params["embedding"]
-    return pooled @ head["kernel"] + head["shift"]
+    return seen @ head["kernel"] + head["shift"]
 
 
 def trained_names(params: Params, frozen: int) -> list[str]:
