@@ -97,6 +97,7 @@ def fit(
                 initial_epoch=start,
                 epochs=stop,
                 verbose=0,
+                shuffle=False,  # they come shuffled; a resumed run has them in the same order
                 callbacks=[monitor, *_tensorboard(run)],
             )
     if is_chief():
