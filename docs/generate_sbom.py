@@ -110,7 +110,9 @@ def _web_app(lock: dict[str, Any]) -> list[dict[str, Any]]:
             "description": "Fetched by shelflens page build into web apps; not in the wheel",
         }
         if "license" in package:
-            component["licenses"] = [{"license": {"id": package["license"]}}]
+            terms = package["license"]
+            alone = {"license": {"id": terms}}
+            component["licenses"] = [{"expression": terms} if " " in terms else alone]
         found.append(component)
     return found
 
