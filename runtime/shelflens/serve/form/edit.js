@@ -36,6 +36,7 @@ byId("tabs").onclick = ({ target }) => {
   else if (target.dataset.tab) openTab(target.dataset.tab);
 };
 byId("shutter").onclick = async () => {
+  await startCamera(); // pressed before it showed anything
   if (cameraOn()) await take([await takePhoto()]);
 };
 byId("file").onchange = async () => {

@@ -6,12 +6,18 @@ import { say } from "./languages/strings.js";
 const video = byId("video");
 const SMALL = 448; // pixels of the longer side of what the server checks while one aims
 let stream = null;
+let starting = null; // while it is asked for, and until it shows something
 
 /** Whether it runs. */
 export const cameraOn = () => stream !== null && video.videoWidth > 0;
 
 /** Start it, or say why not; photos can be chosen then. */
-export async function startCamera() {
+export function startCamera() {
+  starting ??= start().finally(() => (starting = null));
+  return starting;
+}
+
+async function start() {
   if (stream) return;
   let problem = "";
   if (!navigator.mediaDevices?.getUserMedia) problem = say.cameraInsecure;
