@@ -22,11 +22,14 @@ from numpy.typing import NDArray
 
 from shelflens_train.general.network import BLOCKS, blocks, embeddings, pooled, stem, trained_names
 from shelflens_train.general.objective import unit
+from shelflens_train.general.optimizer import stepped, with_depthwise_held
 from shelflens_train.general.params import HEAD, Params, refitted_head
 
 PREFIXES = {256: 1.0, 128: 0.5, 64: 0.5}
 """First numbers of the embedding -> weight in the loss."""
 HEAD_RIDGE = 0.03
+MAX_NORM = 3.0
+"""Of the gradients of a step."""
 
 
 @dataclass(frozen=True)
@@ -174,25 +177,11 @@ def _step(
     """One step of Adam, relative to the size of each layer's weights."""
 
     def loss_of(trained: Params) -> Any:
-        params = {**fixed, **trained}
-        for name in trained:
-            if "depthwise" in name:  # held still
-                kernel = jax.lax.stop_gradient(params[name]["kernel"])
-                params[name] = {**params[name], "kernel": kernel}
+        params = with_depthwise_held(fixed, trained)
         return _loss(params, seen, wanted, config=config).sum()
 
     grads = jax.grad(loss_of)(state["params"])
-    norm = jnp.sqrt(sum(jnp.sum(part**2) for part in jax.tree.leaves(grads)))
-    grads = jax.tree.map(lambda part: part * jnp.minimum(1.0, 3.0 / (norm + 1e-9)), grads)
-    first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["first"], grads)
-    second = jax.tree.map(lambda v, g: 0.98 * v + 0.02 * g * g, state["second"], grads)
-
-    def moved(weight: Any, m: Any, v: Any) -> Any:
-        size = jnp.sqrt(jnp.mean(weight**2)) + 1e-3
-        m, v = m / (1 - 0.9 ** (count + 1)), v / (1 - 0.98 ** (count + 1))
-        return weight - rate * size * m / (jnp.sqrt(v) + 1e-8)
-
-    new = jax.tree.map(moved, state["params"], first, second)
-    keep = jnp.minimum(config.averaging, (count + 1) / (count + 10))
-    mean = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, state["mean"], new)
-    return {"params": new, "mean": mean, "first": first, "second": second}
+    new, rest = stepped(
+        state, state["params"], grads, rate, count, clip=MAX_NORM, averaging=config.averaging
+    )
+    return {"params": new, **rest}

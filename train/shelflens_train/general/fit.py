@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from shelflens_train.general.batches import Batches
 from shelflens_train.general.network import Params, embeddings, features, trained_names
 from shelflens_train.general.objective import contrast, order_kept
+from shelflens_train.general.optimizer import stepped, with_depthwise_held
 from shelflens_train.general.scene import render
 
 AHEAD = 6
 """Batches that are made ahead."""
+MAX_NORM = 5.0
+"""Of the gradients of a step."""
 CHUNKS = 4
 """Views are drawn in so many parts, for memory."""
 
@@ -88,11 +91,7 @@ def step_of(
     trained_keys = trained_names(state["params"], config.frozen)
 
     def loss_of(trained: Params) -> tuple[Any, Any]:
-        params = {**state["params"], **trained}
-        for name in trained:
-            if "depthwise" in name:  # held still
-                kernel = jax.lax.stop_gradient(params[name]["kernel"])
-                params[name] = {**params[name], "kernel": kernel}
+        params = with_depthwise_held(state["params"], trained)
         vectors = embeddings(
             params, features(params, images.astype(jnp.float32), frozen=config.frozen)
         )
@@ -102,26 +101,10 @@ def step_of(
 
     trained = {name: state["params"][name] for name in trained_keys}
     grads, losses = jax.grad(loss_of, has_aux=True)(trained)
-    norm = jnp.sqrt(sum(jnp.sum(part**2) for part in jax.tree.leaves(grads)))
-    grads = jax.tree.map(lambda part: part * jnp.minimum(1.0, 5.0 / (norm + 1e-9)), grads)
-    first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["first"], grads)
-    second = jax.tree.map(lambda v, g: 0.98 * v + 0.02 * g * g, state["second"], grads)
-
-    def moved(weight: Any, m: Any, v: Any) -> Any:
-        size = jnp.sqrt(jnp.mean(weight**2)) + 1e-3
-        m, v = m / (1 - 0.9 ** (count + 1)), v / (1 - 0.98 ** (count + 1))
-        return weight - rate * size * m / (jnp.sqrt(v) + 1e-8)
-
-    new = jax.tree.map(moved, trained, first, second)
-    keep = jnp.minimum(config.averaging, (count + 1) / (count + 10))
-    mean = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, state["mean"], new)
-    new_state = {
-        "params": {**state["params"], **new},
-        "mean": mean,
-        "first": first,
-        "second": second,
-    }
-    return new_state, losses
+    new, rest = stepped(
+        state, trained, grads, rate, count, clip=MAX_NORM, averaging=config.averaging
+    )
+    return {"params": {**state["params"], **new}, **rest}, losses
 
 
 def averaged(state: State) -> Params:
