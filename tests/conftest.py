@@ -8,8 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import numpy as np
@@ -19,6 +20,9 @@ from PIL import Image
 
 from shelflens.cli import main
 from shelflens.model.embedder import BUNDLED_MODEL
+
+if TYPE_CHECKING:  # only the browser tests have it
+    from playwright.sync_api import Browser, Playwright
 
 ROOT = Path(__file__).parent.parent
 # A test's first example loads what it needs, and machines are shared: seconds prove nothing.
@@ -146,3 +150,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("install"):  # independent, and each takes a minute
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, running."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
+    """A headless Chromium whose fake camera shows the file that the module's `camera` names."""
+    from tests.support.browser_host import browser
+
+    with browser(playwright, camera) as running:
+        yield running

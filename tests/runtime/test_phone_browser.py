@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from playwright.sync_api import Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Error, Page, Playwright
 
 from shelflens.serve import authority, phone
 from shelflens.webapp.build import build
@@ -44,12 +44,6 @@ def shop(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop
     page = build(built, root / "page", images=DEMO / "studio.csv", title="Corner Shop")
     with open_shop(built, root / "files", "--web-app", page) as shop:
         yield shop
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running_playwright:
-        yield running_playwright
 
 
 @pytest.fixture(scope="module")

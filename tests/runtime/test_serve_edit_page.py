@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageFilter
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from shelflens import Catalog
 from tests.support.axe import axe_source, check
-from tests.support.browser_host import DEMO, DESKTOP, PHONE, browser, write_camera_video
+from tests.support.browser_host import DEMO, DESKTOP, PHONE, write_camera_video
 from tests.support.server_process import Server, running
 
 pytestmark = pytest.mark.browser
@@ -28,21 +28,9 @@ NAME = "Müsli “Honig & Mandel”"
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows."""
     return write_camera_video(FRONT, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
-
-
-@pytest.fixture(scope="module")
-def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
-    with browser(playwright, camera) as started:
-        yield started
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from shelflens import Embedder
 from shelflens.cli import main
@@ -73,21 +73,9 @@ def host(site: Path) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows."""
     return write_camera_video(GRANOLA, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
-
-
-@pytest.fixture(scope="module")
-def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
-    with browser(playwright, camera) as running:
-        yield running
 
 
 @pytest.fixture

@@ -10,10 +10,8 @@ import pytest
 from playwright.sync_api import (
     Browser,
     Page,
-    Playwright,
     ViewportSize,
     expect,
-    sync_playwright,
 )
 
 from shelflens.webapp.build import build
@@ -23,7 +21,6 @@ from tests.support.browser_host import (
     DESKTOP,
     PHONE,
     Host,
-    browser,
     restart_camera,
     state,
     store_with_family_pack,
@@ -74,21 +71,9 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows."""
     return write_camera_video(GRANOLA, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
-
-
-@pytest.fixture(scope="module")
-def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
-    with browser(playwright, camera) as running:
-        yield running
 
 
 @pytest.fixture

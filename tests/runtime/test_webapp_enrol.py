@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from shelflens import Catalog, Embedder
 from shelflens.serve.photo_check import sharpness
@@ -22,7 +22,6 @@ from tests.support.browser_host import (
     DESKTOP,
     PHONE,
     Host,
-    browser,
     state,
     write_camera_video,
 )
@@ -57,21 +56,9 @@ def host(store: Path) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the fake camera shows."""
     return write_camera_video(FRONT, tmp_path_factory.mktemp("camera") / "camera.mjpeg")
-
-
-@pytest.fixture(scope="module")
-def chrome(playwright: Playwright, camera: Path) -> Iterator[Browser]:
-    with browser(playwright, camera) as running:
-        yield running
 
 
 @pytest.fixture
