@@ -145,11 +145,15 @@ def _train(photos: Path, out: Path) -> None:
     assert (out / "metrics.json").exists(), done.stderr
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let `--dist loadfile` keep the order of `pytest_collection_modifyitems`."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With pytest-xdist's loadgroup a file stays on one worker: its fixtures are made once."""
-    for item in items:
-        if not item.get_closest_marker("install"):  # independent, and each takes a minute
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    """On several workers (`pytest -n`), the files that take minutes begin first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.get_closest_marker("train") is None)
 
 
 @pytest.fixture(scope="module")

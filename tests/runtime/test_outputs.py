@@ -114,6 +114,19 @@ def test_building_again_keeps_what_was_confirmed(run: Run, shop: Path) -> None:
     assert Catalog.open("s.catalog").row_count == 2
 
 
+def test_building_again_keeps_what_was_added(run: Run, shop: Path) -> None:
+    words = ["catalog", "build", "shop.csv", "--out", "s.catalog"]
+    assert run(*words)[0] == 0
+    (shop / "more.csv").write_text("path,product\nc.jpg,new\nc.jpg,a\n")
+    assert run("catalog", "add", "s.catalog", "more.csv")[0] == 0
+    status, _, err = run(*words)
+    assert status == 1
+    assert "holds 1 products that shop.csv has not (new) and 1 more images of its products" in err
+    assert Catalog.open("s.catalog").row_count == 4
+    assert run(*words, "--force")[0] == 0
+    assert Catalog.open("s.catalog").row_count == 2
+
+
 def test_the_summary_names_what_is_missing_and_double(run: Run, shop: Path) -> None:
     (shop / "more.csv").write_text("path,product\na.jpg,a\na.jpg,twin\nnone.jpg,lost\n")
     status, _, err = run("catalog", "build", "more.csv", "--out", "s.catalog")

@@ -38,7 +38,7 @@ def started(command: list[str], port: int, home: Path) -> Iterator[None]:
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
     try:
-        for _ in range(200):
+        for _ in range(1200):
             if process.poll() is not None:
                 raise AssertionError(log.read_text())
             try:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-
-GROUP = re.compile(r"@tests/\S+$")
-"""What pytest-xdist appends to a test's name."""
 
 ALLOWED = {
     "test_systemd_takes_the_unit[picamera]": "no systemd-analyze here; its text is tested too",
@@ -33,7 +29,7 @@ def skipped(report: Path) -> dict[str, str]:
     if not cases:
         raise LookupError(f"{report}: no test ran")
     return {
-        GROUP.sub("", case.get("name", "?")): (case.find("skipped").get("message") or "")  # type: ignore[union-attr]
+        case.get("name", "?"): (case.find("skipped").get("message") or "")  # type: ignore[union-attr]
         for case in cases
         if case.find("skipped") is not None
     }

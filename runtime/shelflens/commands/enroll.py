@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from shelflens.commands.outputs import check_file, holds, is_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import CatalogError, DataError
+from shelflens.ingest.reading import listed
 from shelflens.model.embedder import Embedder
 
 
@@ -30,7 +32,8 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace a catalog that holds confirmed photos or a measured calibration",
+        help="replace a catalog also when it holds what the dataset does not: confirmed photos, a "
+        "measured calibration, products added since",
     )
     add_dataset(parser)
     add_adapt(parser)
@@ -61,7 +64,7 @@ def build(args: argparse.Namespace) -> int:
     inputs = [*dataset.paths, *([args.model] if args.model else [])]
     check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
     if not args.force:
-        _keep_what_was_measured(args.out)
+        _require_nothing_lost(args.out, dataset, args.data)
     skipped = Skipped()
     with _spread_out(open_model(args), args.ray) as embedder:
         catalog, images, vectors, how, left_out = build_reported(
@@ -92,7 +95,7 @@ def _check_report(args: argparse.Namespace) -> None:
         check_file(args.report, inputs=[args.data], is_ours=ours, example="report.csv")
 
 
-def _keep_what_was_measured(out: Path) -> None:
+def _require_nothing_lost(out: Path, dataset: Dataset, source: str) -> None:
     """Refuse to drop what building again cannot bring back."""
     try:
         old = Catalog.open(out)
@@ -101,6 +104,13 @@ def _keep_what_was_measured(out: Path) -> None:
     confirmed = old.provenance.confirmed
     held = [f"{confirmed} confirmed photos"] if confirmed else []
     held += ["a measured calibration"] if old.calibration.basis == MEASURED else []
+    images = Counter(dataset.labels)
+    if added := [product_id for product_id in old.ids if product_id not in images]:
+        held.append(f"{len(added)} products that {source} has not ({listed(added)})")
+    numbers = old.provenance.of_rows(old.row_count).tolist()
+    enrolled = Counter(key for key, number in zip(old.row_ids, numbers, strict=True) if not number)
+    more = sum((Counter({key: enrolled[key] for key in images}) - images).values())
+    held += [f"{more} more images of its products"] if more else []
     if held:
         raise CatalogError(
             f"{out}: holds {' and '.join(held)}, which building again would drop; "

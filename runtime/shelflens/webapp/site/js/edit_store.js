@@ -47,26 +47,48 @@ const stored = (name, make) =>
     throw new WebAppError(full ? say.edit.full : say.edit.noStorage);
   });
 
+// A private window of Safari stores bytes, and refuses blobs.
+const packed = async (blob) => blob && { type: blob.type, bytes: await blob.arrayBuffer() };
+const unpacked = (photo) => (photo?.bytes ? new Blob([photo.bytes], { type: photo.type }) : photo);
+
 /** All changes, the oldest first; none where the browser stores nothing. @returns {Promise<Edit[]>} */
-export const storedEdits = () => act("edits", "readonly", (store) => store.getAll()).catch(() => []);
+export const storedEdits = () =>
+  act("edits", "readonly", (store) => store.getAll()).then(
+    (edits) => edits.map((edit) => ({ ...edit, picture: unpacked(edit.picture) })),
+    () => [],
+  );
 
 /** The key of the newest change, 0 for none. @returns {Promise<number>} */
 export const newestKey = () =>
   act("edits", "readonly", (store) => store.getAllKeys()).then((keys) => keys.at(-1) ?? 0, () => 0);
 
 /** @param {Edit} edit @returns {Promise<number>} its key */
-export const appendEdit = (edit) => stored("edits", (store) => store.add(edit));
+export async function appendEdit(edit) {
+  const record = { ...edit, picture: await packed(edit.picture) };
+  return stored("edits", (store) => store.add(record));
+}
 
 /** @param {number} key */
 export const removeEdit = (key) => stored("edits", (store) => store.delete(key));
 
 /** @returns {Promise<Draft|null>} */
-export const storedDraft = () =>
-  act("drafts", "readonly", (store) => store.get("new")).then((draft) => draft ?? null, () => null);
+export async function storedDraft() {
+  const draft = await act("drafts", "readonly", (store) => store.get("new")).catch(() => null);
+  if (!draft) return null;
+  return { ...draft, shots: draft.shots.map((shot) => ({ ...shot, blob: unpacked(shot.blob) })) };
+}
+
+let drafts = Promise.resolve(); // in the order of the calls
+
+const inTurn = (write) => (drafts = drafts.then(write).then(() => true, () => false));
 
 /** @param {Draft} draft @returns {Promise<boolean>} whether it is stored */
 export const storeDraft = (draft) =>
-  act("drafts", "readwrite", (store) => store.put(draft, "new")).then(() => true, () => false);
+  inTurn(async () => {
+    const pack = async (shot) => ({ ...shot, blob: await packed(shot.blob) });
+    const record = { ...draft, shots: await Promise.all(draft.shots.map(pack)) };
+    return act("drafts", "readwrite", (store) => store.put(record, "new"));
+  });
 
-export const forgetDraft = () =>
-  act("drafts", "readwrite", (store) => store.delete("new")).then(() => true, () => false);
+/** @returns {Promise<boolean>} whether it is gone */
+export const forgetDraft = () => inTurn(() => act("drafts", "readwrite", (store) => store.delete("new")));

@@ -1,4 +1,4 @@
-"""The web app in a real Firefox: open, scan, add a product, network off, scan again."""
+"""The web app in a real Firefox and WebKit: open, scan, add a product, network off, scan again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shelflens import Embedder
 from shelflens.webapp.build import build
 from tests.support.axe import axe_source
 from tests.support.browser_host import DEMO, PHONE, Host, store_with_family_pack
-from tests.support.firefox import Firefox, running_firefox
+from tests.support.webdriver import ENGINES, Window, running_firefox
 
 pytestmark = pytest.mark.browser
 
@@ -32,14 +32,14 @@ def host(tmp_path: Path) -> Iterator[Host]:
     running.stop()
 
 
-def choose(page: Firefox, photo: Path) -> None:
+def choose(page: Window, photo: Path) -> None:
     """Scan a photo from a file."""
     page.run("document.querySelector('#file').hidden = false")
     page.type("#file", str(photo))
     page.run("document.querySelector('#file').hidden = true")
 
 
-def accessible(page: Firefox, where: str) -> None:
+def accessible(page: Window, where: str) -> None:
     """Fail on what axe finds."""
     page.run(f"{axe_source()}; window.axe ??= axe;")
     found = page.run(
@@ -50,8 +50,9 @@ def accessible(page: Firefox, where: str) -> None:
     assert not found, f"{where}: {json.dumps(found, indent=1)}"
 
 
-def test_open_scan_add_and_scan_again_with_the_network_off(host: Host, tmp_path: Path) -> None:
-    with running_firefox(intl__accept_languages="en") as page:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_open_scan_add_and_scan_again_with_the_network_off(engine: str, host: Host) -> None:
+    with ENGINES[engine]() as page:
         page.size(PHONE["width"] + 110, PHONE["height"])
         page.open(host.url)
         page.state("ready")
@@ -74,7 +75,7 @@ def test_open_scan_add_and_scan_again_with_the_network_off(host: Host, tmp_path:
         page.state("adding")
         choose(page, GRANOLA)
         page.wait("document.querySelectorAll('.shots li').length === 2")
-        page.type("#text-name", "Cocoa of Firefox")
+        page.type("#text-name", "Cocoa of another engine")
         page.click("form .main")
         page.wait("document.querySelector('#said').textContent.includes('is in the catalog')")
         page.wait("navigator.serviceWorker.controller !== null")
@@ -87,26 +88,28 @@ def test_open_scan_add_and_scan_again_with_the_network_off(host: Host, tmp_path:
         assert page.run("return document.querySelector('#heading').textContent")
 
 
-def test_arabic_runs_right_to_left_and_vectors_are_those_of_python(
-    host: Host, tmp_path: Path
-) -> None:
-    embedder = Embedder.open()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_vectors_are_those_of_python(engine: str, host: Host, tmp_path: Path) -> None:
     photo = tmp_path / "page" / "photo.png"  # the same pixels: no lossy decoder between
     Image.open(GRANOLA).save(photo)
-    with running_firefox(intl__accept_languages="ar, en") as page:
+    with ENGINES[engine]() as page:
         page.open(host.url)
         page.state("ready")
-        assert page.run("return [document.documentElement.lang, document.documentElement.dir]") == [
-            "ar",
-            "rtl",
-        ]
-        choose(page, photo)
-        page.state("answered")
-        accessible(page, "Arabic match")
         vector = page.run(
             "const still = await (await fetch(arguments[0])).blob();"
             "const own = window.shelflens.client;"
             "return Array.from(await own.vector(still))",
             photo.name,
         )
-        assert float(np.array(vector, np.float32) @ embedder.embed(photo)) > 0.999
+        assert float(np.array(vector, np.float32) @ Embedder.open().embed(photo)) > 0.999
+
+
+def test_arabic_runs_right_to_left(host: Host) -> None:
+    with running_firefox("ar,en") as page:
+        page.open(host.url)
+        page.state("ready")
+        html = "document.documentElement"
+        assert page.run(f"return [{html}.lang, {html}.dir]") == ["ar", "rtl"]
+        choose(page, GRANOLA)
+        page.state("answered")
+        accessible(page, "Arabic match")
