@@ -13,8 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -267,4 +267,7 @@ def running_webkit() -> Iterator[WebKit]:
         yield WebKit(port, found[0])
 
 
-ENGINES = {"firefox": running_firefox, "webkit": running_webkit}
+ENGINES: dict[str, Callable[[], AbstractContextManager[Window]]] = {
+    "firefox": running_firefox,
+    "webkit": running_webkit,
+}
