@@ -231,7 +231,7 @@ def test_a_token_becomes_a_cookie_and_opens_the_door(server: Server, folder: Pat
     status, headers, body = ask(server, folder, "GET", "/", sec_fetch_mode="navigate")
     assert status == 401
     assert headers["www-authenticate"].startswith("Bearer")
-    assert b"Scan the QR code" in body
+    assert b'data-say="enter.hint"' in body
     assert "default-src 'self'" in headers["content-security-policy"]
     assert ask(server, folder, "GET", "/enter")[0] == 200
     status, headers, _ = ask(server, folder, "POST", "/session", authorization="Bearer " + "x" * 22)
@@ -250,7 +250,7 @@ def test_a_token_becomes_a_cookie_and_opens_the_door(server: Server, folder: Pat
     wrong = f"{COOKIE}={'x' * 22}"
     status, _, body = ask(server, folder, "GET", "/", cookie=wrong, sec_fetch_mode="navigate")
     assert status == 401
-    assert b"Scan the QR code" in body
+    assert b'data-say="enter.hint"' in body
     status, headers, body = ask(server, folder, "GET", "/catalog", cookie=wrong)
     assert (status, headers["content-type"]) == (401, "application/problem+json")
     # Another site's page may not use the cookie.

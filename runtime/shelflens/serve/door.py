@@ -11,8 +11,9 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shelflens import languages
 from shelflens.serve.response import SECURITY
-from shelflens.serve.static_files import FORM
+from shelflens.serve.static_files import FORM, TYPES
 
 COOKIE = "__Host-shelflens"
 """With this prefix a browser takes it only over HTTPS, from this host, for all paths (RFC 6265bis).
@@ -20,7 +21,10 @@ COOKIE = "__Host-shelflens"
 COOKIE_S = 400 * 86_400
 """As long as browsers keep any cookie."""
 
-OPEN_FILES = {"/enter.js": "text/javascript", "/enter.css": "text/css"}
+OPEN_FILES = {
+    f"/enter/{name}": FORM / name for name in ("enter.js", "localise.js", "style.css")
+} | {f"/enter/languages/{name}": languages.FOLDER / name for name in languages.scripts()}
+"""What the page that asks for the token loads: no secret."""
 
 
 class Door:
@@ -40,12 +44,9 @@ class Door:
             if scope["path"] == "/enter":
                 await self._door(200)(scope, receive, send)
                 return
-            if scope["path"] in OPEN_FILES:
-                file = "style.css" if scope["path"].endswith(".css") else "enter.js"
+            if path := OPEN_FILES.get(scope["path"]):
                 shown = {**SECURITY, "cache-control": "no-cache"}
-                response = FileResponse(
-                    FORM / file, headers=shown, media_type=OPEN_FILES[scope["path"]]
-                )
+                response = FileResponse(path, headers=shown, media_type=TYPES[path.suffix])
                 await response(scope, receive, send)
                 return
         wanted = _with_token(scope, headers)

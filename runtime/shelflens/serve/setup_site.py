@@ -12,22 +12,24 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shelflens import languages
 from shelflens.serve.authority import Pair
 from shelflens.serve.connections import Connections
 from shelflens.serve.phone import Phone
 from shelflens.serve.protocol import LimitedProtocol
 from shelflens.serve.qr_code import svg
 from shelflens.serve.response import SECURITY
-from shelflens.serve.static_files import FORM
+from shelflens.serve.static_files import FORM, TYPES
 
 CERTIFICATE_PATH = "/shelflens.crt"
 
@@ -50,7 +52,7 @@ class _Secured:
 
 
 def setup_app(authority: Pair, page_link: str) -> Starlette:
-    """The application: one page, its style, and the certificate.
+    """The application: one page, its style and texts, and the certificate.
 
     Args:
         authority: What phones are to trust.
@@ -72,14 +74,20 @@ def setup_app(authority: Pair, page_link: str) -> Starlette:
         headers = {"cache-control": "no-store"}
         return Response(authority.der, headers=headers, media_type="application/x-x509-ca-cert")
 
-    async def style(_: Request) -> Response:
-        return FileResponse(FORM / "style.css", media_type="text/css")
+    def file(path: Path) -> Route:
+        async def send(_: Request) -> Response:
+            return FileResponse(path, media_type=TYPES[path.suffix])
 
+        return Route(f"/{path.name}", send)
+
+    scripts = [file(languages.FOLDER / name) for name in languages.scripts()]
     return Starlette(
         routes=[
             Route("/", index),
             Route(CERTIFICATE_PATH, certificate),
-            Route("/style.css", style),
+            file(FORM / "style.css"),
+            file(FORM / "localise.js"),
+            Mount("/languages", routes=scripts),
         ],
         middleware=[Middleware(_Secured)],
     )

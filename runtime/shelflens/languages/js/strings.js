@@ -76,12 +76,18 @@ export function likely(probability) {
   return { word, often: sure.often({ right }) };
 }
 
-/** Give the page its language and direction, and fill in the texts that its elements name. */
+/**
+ * Give the page its language and direction, and fill in the texts that its elements name; values of
+ * a text are the element's other data attributes: <p data-say="trust.apple2" data-name="Shop">.
+ */
 export function localise(page) {
   page.documentElement.lang = locale;
   page.documentElement.dir = say.direction;
   for (const element of page.querySelectorAll("[data-say]")) {
-    element.textContent = textOf(element.dataset.say);
+    element.textContent = textOf(element.dataset.say, element.dataset);
+  }
+  for (const image of page.querySelectorAll("[data-say-alt]")) {
+    image.alt = textOf(image.dataset.sayAlt, image.dataset);
   }
   for (const element of page.querySelectorAll("[data-say-label]")) {
     element.setAttribute("aria-label", textOf(element.dataset.sayLabel));
@@ -89,7 +95,10 @@ export function localise(page) {
 }
 
 /** The text with a path such as "edit.save". */
-const textOf = (path) => path.split(".").reduce((texts, key) => texts[key], say);
+function textOf(path, values) {
+  const text = path.split(".").reduce((texts, key) => texts[key], say);
+  return typeof text === "function" ? text(values) : text;
+}
 
 /** An attribute's name for people: "price" -> "Price". @param {string} key */
 export function labelOf(key) {

@@ -1,11 +1,12 @@
 // The token of a link's fragment, or a typed one, becomes the cookie of this server.
-"use strict";
+
+import { localise, say } from "./languages/strings.js";
 
 const field = document.getElementById("token");
 const said = document.getElementById("answer");
 const editing = `${location.pathname}/`.startsWith("/edit/");
 
-function say(text, kind) {
+function show(text, kind) {
   const line = document.createElement("p");
   line.textContent = text;
   line.className = kind;
@@ -13,7 +14,7 @@ function say(text, kind) {
 }
 
 async function enter(token) {
-  say("Opening …", "soft");
+  show(say.enter.opening, "soft");
   try {
     const headers = { authorization: `Bearer ${token}` };
     const response = await fetch(editing ? "/edit/session" : "/session", { method: "POST", headers });
@@ -22,14 +23,14 @@ async function enter(token) {
       else location.reload();
       return;
     }
-    const { got, detail } = await response.json();
-    if (response.status !== 401) say(detail, "error");
-    else if (got === "the token to look up") say("That is the token to look up. Editing needs another.", "error");
-    else say(editing ? "The token is wrong." : "The token is wrong, or was changed. Scan the code again.", "error");
+    const { got } = await response.json();
+    const wrong = editing ? say.enter.wrong : say.enter.changed;
+    if (response.status === 429) show(say.enter.busy, "error");
+    else if (response.status !== 401) show(say.serve.noServer, "error");
+    else show(got === "the token to look up" ? say.enter.lookUpToken : wrong, "error");
   } catch (error) {
     // A token with characters that no header may have is a TypeError too.
-    const wrong = /[^\x21-\x7e]/.test(token);
-    say(wrong ? "The token is wrong." : "The server cannot be reached.", "error");
+    show(/[^\x21-\x7e]/.test(token) ? say.enter.wrong : say.serve.noServer, "error");
   }
   field.focus();
 }
@@ -39,7 +40,8 @@ document.querySelector("form").addEventListener("submit", (event) => {
   enter(field.value.trim());
 });
 
-if (editing) document.getElementById("hint").textContent = "Type the token of those who may edit.";
+localise(document);
+if (editing) document.getElementById("hint").textContent = say.enter.hintEditing;
 
 const token = location.hash.slice(1);
 if (token) {
