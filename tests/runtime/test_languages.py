@@ -140,7 +140,7 @@ def test_every_text_that_is_named_exists_and_is_used(texts: dict[str, dict[str, 
         code = path.read_text(encoding="utf-8")
         if "const text = say.edit;" in code:
             code = re.sub(r"\btext\.(?=\w+)", "say.edit.", code)
-        code = re.sub(r"\bsure\.(?=\w+)", "say.sure.", code)
+        code = re.sub(r"\b(sure|refused)\.(?=\w+)", r"say.\1.", code)
         code = code.replace("say[decision]", "say.unknown say.ambiguous")
         used |= {found.rstrip(".") for found in re.findall(r"\bsay\.([\w.]+)", code)}
     for path in MARKUP:
@@ -257,6 +257,22 @@ def test_a_probability_is_said_in_words() -> None:
     ]
     assert said[0]["often"] == "About 99 of 100 answers like this are right."  # never 100
     assert said[-1]["often"] == "About 1 of 100 answers like this are right."
+
+
+def test_a_refusal_of_the_server_is_said_in_the_language() -> None:
+    taken = {"what": "name", "detail": "name: expected a name that no product has"}
+    code = (
+        'Object.defineProperty(globalThis, "navigator", { value: { languages: given[0] } });\n'
+        f'const {{ refusal }} = await import("{modules()}/languages/strings.js");\n'
+        "out = [[409, given[1]], [404, null], [418, null]].map((pair) => refusal(...pair));"
+    )
+    german = node(code, [["de-AT"], taken])
+    assert german[0] == (
+        f"So heißt schon ein Produkt. Wählen Sie einen anderen Namen. (\u2066{taken['detail']}\u2069)"
+    )
+    assert german[1].startswith("Dieses Produkt gibt es nicht mehr.")
+    assert german[2].startswith("Der Server hat versagt.")
+    assert node(code, [["en"], taken])[0] == taken["detail"]
 
 
 def test_the_files_are_those_that_the_languages_name() -> None:

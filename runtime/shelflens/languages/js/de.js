@@ -215,6 +215,17 @@ export default {
     removeLong: "{name} löschen",
   },
 
+  refused: {
+    taken: "So heißt schon ein Produkt. Wählen Sie einen anderen Namen.",
+    changed: "Inzwischen hat jemand anders das geändert. Sehen Sie es sich noch einmal an; nichts wurde geändert.",
+    gone: "Dieses Produkt gibt es nicht mehr. Sehen Sie noch einmal in die Liste.",
+    tooMuch: "Das ist zu groß oder zu lang. Senden Sie weniger davon.",
+    unusable: "Der Server kann dieses Foto oder diesen Text nicht verwenden. Nichts wurde geändert.",
+    busy: "Der Server ist beschäftigt. Versuchen Sie es gleich noch einmal.",
+    full: "Auf dem Server ist kein Platz mehr. Nichts wurde geändert.",
+    fault: "Der Server hat versagt. Lassen Sie jemanden danach sehen; nichts wurde geändert.",
+  },
+
   enter: {
     title: "Diese Seite ist für Ihr Geschäft",
     token: "Token",
@@ -225,7 +236,6 @@ export default {
     lookUpToken: "Das ist das Token zum Nachsehen. Zum Ändern gibt es ein anderes.",
     wrong: "Das Token ist falsch.",
     changed: "Das Token ist falsch oder wurde geändert. Scannen Sie den Code noch einmal.",
-    busy: "Zu viele Versuche. Warten Sie eine Minute und versuchen Sie es noch einmal.",
   },
 
   bring: {

@@ -224,6 +224,17 @@ export default {
     removeLong: "Delete {name}",
   },
 
+  refused: {
+    taken: "A product has this name already. Choose another name.",
+    changed: "Somebody else has changed this meanwhile. Look at it again; nothing was changed.",
+    gone: "This product is not there any more. Look at the list again.",
+    tooMuch: "That is too large or too long. Send less of it.",
+    unusable: "The server cannot use this photo or text. Nothing was changed.",
+    busy: "The server is busy. Try again in a moment.",
+    full: "The server has no space left. Nothing was changed.",
+    fault: "The server has failed. Let somebody look at it; nothing was changed.",
+  },
+
   enter: {
     title: "This page is for your shop",
     token: "Token",
@@ -234,7 +245,6 @@ export default {
     lookUpToken: "That is the token to look up. Editing needs another.",
     wrong: "The token is wrong.",
     changed: "The token is wrong, or was changed. Scan the code again.",
-    busy: "Too many tries. Wait a minute, then try again.",
   },
 
   bring: {

@@ -231,6 +231,17 @@ export default {
     removeLong: "Eliminar {name}",
   },
 
+  refused: {
+    taken: "Ya hay un producto con ese nombre. Elija otro nombre.",
+    changed: "Otra persona lo ha cambiado entretanto. Mírelo de nuevo; no se ha cambiado nada.",
+    gone: "Ese producto ya no está. Mire de nuevo la lista.",
+    tooMuch: "Es demasiado grande o demasiado largo. Envíe menos.",
+    unusable: "El servidor no puede usar esta foto o este texto. No se ha cambiado nada.",
+    busy: "El servidor está ocupado. Inténtelo de nuevo en un momento.",
+    full: "No queda espacio en el servidor. No se ha cambiado nada.",
+    fault: "El servidor ha fallado. Pida que alguien lo revise; no se ha cambiado nada.",
+  },
+
   enter: {
     title: "Esta página es para su tienda",
     token: "Clave (token)",
@@ -241,7 +252,6 @@ export default {
     lookUpToken: "Esa es la clave para consultar. Para editar hace falta otra.",
     wrong: "La clave es incorrecta.",
     changed: "La clave es incorrecta o ha cambiado. Escanee el código de nuevo.",
-    busy: "Demasiados intentos. Espere un minuto y vuelva a intentarlo.",
   },
 
   bring: {

@@ -231,6 +231,17 @@ export default {
     removeLong: "Supprimer {name}",
   },
 
+  refused: {
+    taken: "Un produit porte déjà ce nom. Choisissez-en un autre.",
+    changed: "Quelqu’un d’autre l’a modifié entre-temps. Regardez-le de nouveau ; rien n’a été modifié.",
+    gone: "Ce produit n’est plus là. Regardez de nouveau la liste.",
+    tooMuch: "C’est trop grand ou trop long. Envoyez-en moins.",
+    unusable: "Le serveur ne peut pas utiliser cette photo ou ce texte. Rien n’a été modifié.",
+    busy: "Le serveur est occupé. Réessayez dans un instant.",
+    full: "Il n’y a plus de place sur le serveur. Rien n’a été modifié.",
+    fault: "Le serveur a échoué. Faites-le vérifier ; rien n’a été modifié.",
+  },
+
   enter: {
     title: "Cette page est pour votre magasin",
     token: "Clé (jeton)",
@@ -241,7 +252,6 @@ export default {
     lookUpToken: "C’est la clé pour consulter. Il en faut une autre pour modifier.",
     wrong: "La clé est fausse.",
     changed: "La clé est fausse ou a été changée. Scannez le code de nouveau.",
-    busy: "Trop d’essais. Attendez une minute, puis réessayez.",
   },
 
   bring: {

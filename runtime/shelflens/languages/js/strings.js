@@ -77,6 +77,27 @@ export function likely(probability) {
 }
 
 /**
+ * What a server has refused, for a person. Its own sentence is English and exact: it follows in
+ * other languages in parentheses.
+ * @param {number} status of HTTP @param {{detail?: string, what?: string}|null} problem RFC 9457
+ */
+export function refusal(status, problem) {
+  const { refused } = say;
+  const known = {
+    404: refused.gone,
+    409: problem?.what === "name" ? refused.taken : refused.changed,
+    413: refused.tooMuch,
+    422: refused.unusable,
+    429: refused.busy,
+    503: refused.busy,
+    507: refused.full,
+  };
+  const sentence = known[status] ?? refused.fault;
+  if (!problem?.detail) return sentence;
+  return locale.startsWith("en") ? problem.detail : `${sentence} (\u2066${problem.detail}\u2069)`;
+}
+
+/**
  * Give the page its language and direction, and fill in the texts that its elements name; values of
  * a text are the element's other data attributes: <p data-say="trust.apple2" data-name="Shop">.
  */

@@ -1,7 +1,7 @@
 // The photo form of `shelflens serve`: sends the chosen photos, shows the answer.
 
 import { shownAttributes } from "./languages/attributes.js";
-import { anyOf, labelOf, likely, localise, say } from "./languages/strings.js";
+import { anyOf, labelOf, likely, localise, refusal, say } from "./languages/strings.js";
 
 const form = document.querySelector("form");
 const button = form.querySelector("button");
@@ -83,7 +83,7 @@ form.addEventListener("submit", async (event) => {
   try {
     const response = await fetch("/lookup", { method: "POST", body: new FormData(form) });
     const answer = await response.json();
-    if (!response.ok) throw new Error(answer.detail);
+    if (!response.ok) throw new Error(refusal(response.status, answer));
     show(answer);
   } catch (error) {
     const text = error instanceof TypeError ? say.serve.noServer : error.message;

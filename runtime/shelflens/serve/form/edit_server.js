@@ -1,6 +1,6 @@
 /** Requests to the server; what it refuses is an Error with a sentence for a person. */
 
-import { say } from "./languages/strings.js";
+import { refusal, say } from "./languages/strings.js";
 
 const path = (id) => id.split("/").map(encodeURIComponent).join("/");
 
@@ -14,7 +14,7 @@ async function ask(address, options = {}) {
   const answer = await response.json().catch(() => null);
   if (response.ok && answer) return answer;
   if (response.status === 401) throw new Error(say.serve.enterAgain);
-  throw new Error(answer?.detail ?? say.serve.noServerKept);
+  throw new Error(refusal(response.status, answer));
 }
 
 const send = (method, value) => ({

@@ -1,6 +1,6 @@
 // The token of a link's fragment, or a typed one, becomes the cookie of this server.
 
-import { localise, say } from "./languages/strings.js";
+import { localise, refusal, say } from "./languages/strings.js";
 
 const field = document.getElementById("token");
 const said = document.getElementById("answer");
@@ -23,11 +23,10 @@ async function enter(token) {
       else location.reload();
       return;
     }
-    const { got } = await response.json();
+    const problem = await response.json();
     const wrong = editing ? say.enter.wrong : say.enter.changed;
-    if (response.status === 429) show(say.enter.busy, "error");
-    else if (response.status !== 401) show(say.serve.noServer, "error");
-    else show(got === "the token to look up" ? say.enter.lookUpToken : wrong, "error");
+    if (response.status !== 401) show(refusal(response.status, problem), "error");
+    else show(problem.got === "the token to look up" ? say.enter.lookUpToken : wrong, "error");
   } catch (error) {
     // A token with characters that no header may have is a TypeError too.
     show(/[^\x21-\x7e]/.test(token) ? say.enter.wrong : say.serve.noServer, "error");
