@@ -30,7 +30,7 @@ WARM = 16
 def main() -> None:
     """Measure and write."""
     args = arguments(__doc__)
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     report = stamp(libraries=("ray",)) | measure(args.every)
     save(report, "Embedding with Ray workers", markdown(report), "workers", args.out)
 
@@ -41,11 +41,11 @@ def markdown(report: dict[str, Any]) -> str:
         f"{report['photos']} photos, {report['cores']} cores, other work beside it. Speed-up is "
         "the time of one thread by the time of the workers; efficiency divides it by the workers, "
         "or by the cores where those are fewer. Processor time is of all processes of Ray, and "
-        f"does not depend on other work. All vectors are the same bytes.\n{workers(report)}"
+        f"does not depend on other work. All vectors are the same bytes.\n{rows_of_workers(report)}"
     )
 
 
-def workers(report: dict[str, Any]) -> str:
+def rows_of_workers(report: dict[str, Any]) -> str:
     """A row for each number of workers."""
     columns = (
         "workers", "photos/s", "one thread, photos/s", "speed-up", "efficiency",
