@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.capacity import capacity
 from benchmarks.provenance import ROOT, read, table
+from benchmarks.speed.workers import rows_of_workers
 
 FIGURE = re.compile(r"(-?[\d,]*\.?\d+)(<!-- figure: (.+?) -->)")
 TABLE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- /table -->)", re.S)
@@ -148,6 +149,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "peers": peers,
     "peers-short": peers_short,
     "capacity": capacity,
+    "workers": lambda: rows_of_workers(read("workers")),
 }
 
 

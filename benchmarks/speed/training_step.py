@@ -9,16 +9,14 @@ times as long. Needs the [train] extra; five minutes.
 
 from __future__ import annotations
 
-import argparse
 import os
-import time
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks.provenance import RESULTS, save, stamp, table
+from benchmarks.provenance import save, stamp, table
 from benchmarks.quality.measuring import photos_of
+from benchmarks.speed.paired import Cost, arguments, timed
 
 TARGET = 1.1
 TURNS = 3
@@ -27,11 +25,7 @@ TURNS = 3
 
 def main() -> None:
     """Measure and write."""
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
-    parser.add_argument("--every", type=int, default=1, help="every n-th photo (a quick look)")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    args = parser.parse_args()
+    args = arguments(__doc__)
     report = stamp(seed=0, libraries=("keras", "tensorflow")) | measure(args.every)
     title = "A training step fed by the input pipeline"
     save(report, title, markdown(report), "training-step", args.out)
@@ -39,11 +33,13 @@ def main() -> None:
 
 def markdown(report: dict[str, Any]) -> str:
     """The figures as a table."""
-    rows = ((name, str(ms)) for name, ms in report["step_ms"].items())
+    steps = report["step_ms"]
+    rows = ((name, str(ms["wall"]), str(ms["cpu"])) for name, ms in steps.items())
     return (
         f"Batches of {report['batch']}, {report['side']} pixels, {report['steps']} steps; the "
-        f"pipeline takes {report['pipeline_to_arrays']} times as long (target {TARGET}).\n"
-        + table(("feed", "ms per step"), rows)
+        f"pipeline takes {report['pipeline_to_arrays']} times as long (target {TARGET}), and "
+        f"{report['cpu_ratio']} times the processor time.\n"
+        + table(("feed", "ms per step", "processor ms"), rows)
     )
 
 
@@ -87,20 +83,26 @@ def measure(every: int) -> dict[str, Any]:
     loss = training_loss(config, categories=0)
     compile_phase(network, phases(config)[-1], len(batches), loss=loss, clip=config.clip)
     feeds = {"arrays": Kept(), "pipeline": batches}
-    spent: dict[str, list[float]] = {name: [] for name in feeds}
+    spent: dict[str, list[Cost]] = {name: [] for name in feeds}
     for turn in range(TURNS):
         for name, feed in feeds.items():
-            begin = time.perf_counter()
-            network.fit(feed, epochs=1, verbose=0)
+            _, cost = timed(network.fit, feed, epochs=1, verbose=0)
             if turn:
-                spent[name].append((time.perf_counter() - begin) / len(batches) * 1e3)
-    ms = {name: round(min(times), 1) for name, times in spent.items()}
+                spent[name].append(cost)
+    ms = {
+        name: {
+            key: round(min(getattr(cost, key) for cost in costs) / len(batches) * 1e3, 1)
+            for key in Cost._fields
+        }
+        for name, costs in spent.items()
+    }
     return {
         "batch": config.batch,
         "side": config.side(config.all_epochs),
         "steps": len(batches),
         "step_ms": ms,
-        "pipeline_to_arrays": round(ms["pipeline"] / ms["arrays"], 3),
+        "pipeline_to_arrays": round(ms["pipeline"]["wall"] / ms["arrays"]["wall"], 3),
+        "cpu_ratio": round(ms["pipeline"]["cpu"] / ms["arrays"]["cpu"], 3),
     }
 
 

@@ -63,7 +63,7 @@ def test_every_engine_finds_the_nearest_rows(tmp_path: Path) -> None:
     out = run(bin_ / "python", "page.py", cwd=tmp_path)
     nearest, answer, expected = json.loads(out.rpartition("RESULT ")[2])
     assert set(nearest) == {
-        "float64", "LanceDB", "Qdrant", "usearch", "PostgreSQL with pgvector"
+        "float64", "LanceDB", "Qdrant", "Milvus", "usearch", "PostgreSQL with pgvector"
     }  # fmt: skip
     wanted = nearest.pop("float64")
     assert len(wanted) == 10

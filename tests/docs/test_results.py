@@ -39,7 +39,7 @@ WITHOUT_OPTIONS = {
     "benchmarks.recipe.networks", "benchmarks.quality.domain_sets",
     "benchmarks.quality.domain_views", "benchmarks.recipe.sources", "benchmarks.recipe.run_folder",
     "benchmarks.quality.finding_labelled", "benchmarks.quality.finding_scenes",
-    "benchmarks.quality.finding_sheet",
+    "benchmarks.quality.finding_sheet", "benchmarks.speed.paired",
 }  # fmt: skip
 """Modules that are not commands; those below a command's own package are none either."""
 PACKAGES = (

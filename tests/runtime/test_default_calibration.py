@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shelflens import Calibration, Catalog
 from shelflens.catalog.default_calibration import KNOWN_FROM, Goods, Rise, default_calibration
-from shelflens.catalog.neighbours import TYPICAL, mean_nearest
+from shelflens.catalog.neighbours import TYPICAL, mean_nearest, product_neighbours
 from shelflens.catalog.posterior import Posterior
 
 ROWS = np.eye(4, 16, dtype=np.float32)
@@ -33,7 +33,7 @@ def offset(shop: Catalog, **rise: float) -> float:
 def test_each_trait_moves_the_offset_by_its_coefficient() -> None:
     apart, alike = catalog(IDS, ROWS), catalog(IDS, ROWS + 0.5)
     for shop in (apart, alike):
-        expected = 4.0 + 3.0 * (mean_nearest(shop) - TYPICAL)
+        expected = 4.0 + 3.0 * (mean_nearest(product_neighbours(shop)) - TYPICAL)
         assert offset(shop, nearest=3.0) == pytest.approx(expected, abs=1e-3)
     assert offset(apart, nearest=3.0) < offset(alike, nearest=3.0)
     for similarity, expected in ((None, 4.0), (0.5, 4.0), (KNOWN_FROM + 0.1, 6.0)):

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.topk import top_products
 from shelflens.errors import CatalogError, DataError
 
 SAME_IMAGE = 0.999
 """Cosine similarity from which a query is an image of the catalog itself, rounded to int8."""
-
-_BLOCK = 8
-"""Queries compared with all rows at once."""
 
 
 def check_request(
@@ -80,9 +78,9 @@ def new_photos(catalog: Catalog, queries: NDArray[np.float32]) -> NDArray[np.int
         DataError: all are images of the catalog.
     """
     units = catalog.queries(queries)
-    blocks = [units[start : start + _BLOCK] for start in range(0, len(units), _BLOCK)]
-    nearest = np.concatenate([catalog.row_scores(block).max(axis=1) for block in blocks])
-    new = np.flatnonzero(nearest < SAME_IMAGE)
+    rows, first_rows = catalog.contents.rows, catalog.contents.products.first_rows
+    found = top_products(rows.values, rows.scales, first_rows, units, 1)
+    new = np.flatnonzero([best[0] < SAME_IMAGE for _, best in found])
     if not len(new):
         raise all_enrolled(len(queries))
     return new

@@ -83,6 +83,12 @@ class Answer:
         }
 
 
+def match_of(record: dict[str, Any], score: float) -> Match:
+    """A product as the catalog's table has it, with a score."""
+    attributes = dict(record["attributes"])
+    return Match(record["id"], attributes.get("name") or record["id"], score, attributes)
+
+
 def decide(matches: Sequence[Match], products: int, calibration: Calibration) -> Answer:
     """Judge the best matches by the posterior.
 
@@ -101,7 +107,7 @@ def decide(matches: Sequence[Match], products: int, calibration: Calibration) ->
     scores = np.array([match.score for match in judged])
     *probabilities, none = calibration.posterior.probabilities(scores, products).tolist()
     judged = [
-        replace(match, probability=probability)
+        Match(match.id, match.name, match.score, match.attributes, probability)
         for match, probability in zip(judged, probabilities, strict=True)
     ]
     answer = Answer(

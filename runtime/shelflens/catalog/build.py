@@ -14,6 +14,7 @@ from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.default_calibration import default_calibration
+from shelflens.catalog.neighbours import Neighbour, product_neighbours
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -31,6 +32,7 @@ def build_catalog(
     on_step: Callable[[str, int, int], None] = lambda name, done, total: None,
     on_embedded: Callable[[NDArray[np.float32]], None] | None = None,
     on_verdict: Callable[[Verdict], None] | None = None,
+    on_neighbours: Callable[[list[Neighbour]], None] | None = None,
 ) -> Catalog:
     """Embed the images of a dataset into a new catalog, with all that the model's card brings.
 
@@ -44,6 +46,7 @@ def build_catalog(
         on_step: Called with the step, the number of images it has finished, and of how many.
         on_embedded: Called with the embeddings of the images that were read, float32 [m, d].
         on_verdict: Called with whether the catalog was adapted, and why.
+        on_neighbours: Called with products and the nearest product of each.
 
     Raises:
         PhotoError, OSError: an image cannot be read, and there is no `on_error`.
@@ -85,7 +88,10 @@ def build_catalog(
         category_axes=CategoryAxes.from_card(card.category_axes).adapted(adaptation),
         adaptation=adaptation,
     )
-    return catalog.with_calibration(default_calibration(catalog, card.calibration))
+    neighbours = product_neighbours(catalog)
+    if on_neighbours is not None:
+        on_neighbours(neighbours)
+    return catalog.with_calibration(default_calibration(catalog, card.calibration, neighbours))
 
 
 def in_row_order(images: Sequence[LabelledImage]) -> list[LabelledImage]:

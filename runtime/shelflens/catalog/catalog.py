@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.adaptation import Adaptation
-from shelflens.catalog.answer import Answer, Match, decide, shown
+from shelflens.catalog.answer import Answer, Match, decide, match_of, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.nearest import Vectors, nearest_products, unit_query
+from shelflens.catalog.nearest import CACHED, Vectors, nearest_products, unit_query
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
@@ -188,9 +189,7 @@ class Catalog:
 
     def at(self, index: int, score: float = 1.0) -> Match:
         """The product with this index, with a score."""
-        record = self.contents.products.record(index)
-        attributes = record["attributes"]
-        return Match(record["id"], attributes.get("name") or record["id"], score, attributes)
+        return match_of(self.contents.products.record(index), score)
 
     def index_of(self, product_id: str) -> int:
         """The index of a product, found without parsing the products before it.
@@ -254,8 +253,9 @@ class Catalog:
             return []
         queries = self.queries(vectors)
         self._require_unchanged()
+        record = lru_cache(CACHED)(self.contents.products.record)
         found = nearest_products(self.contents, queries, k)
-        return [[self.at(index, score) for index, score in nearest] for nearest in found]
+        return [[match_of(record(index), score) for index, score in each] for each in found]
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""

@@ -8,13 +8,13 @@ more of the things that are not enrolled find a near one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.neighbours import TYPICAL, mean_nearest
+from shelflens.catalog.neighbours import TYPICAL, Neighbour, mean_nearest, product_neighbours
 from shelflens.catalog.posterior import number
 
 KNOWN_FROM = 0.85
@@ -33,10 +33,12 @@ class Goods:
     """Mean number of rows per product."""
 
     @classmethod
-    def of(cls, catalog: Catalog) -> Goods:
-        """Of a catalog with at least one product."""
+    def of(cls, catalog: Catalog, neighbours: Sequence[Neighbour] | None = None) -> Goods:
+        """Of a catalog with at least one product, and its `product_neighbours` where known."""
+        if neighbours is None:
+            neighbours = product_neighbours(catalog)
         rows = len(catalog.vectors) / len(catalog)
-        return cls(mean_nearest(catalog), catalog.calibration.view_similarity, rows)
+        return cls(mean_nearest(neighbours), catalog.calibration.view_similarity, rows)
 
     def values(self) -> tuple[float, float, float]:
         """What the coefficients of `Rise` multiply, in their order."""
@@ -76,17 +78,22 @@ class Rise:
         return replace(calibration, posterior=replace(calibration.posterior, offset=offset))
 
 
-def default_calibration(catalog: Catalog, values: Mapping[str, Any]) -> Calibration:
+def default_calibration(
+    catalog: Catalog,
+    values: Mapping[str, Any],
+    neighbours: Sequence[Neighbour] | None = None,
+) -> Calibration:
     """What a catalog goes by of which nothing was measured.
 
     Args:
         catalog: Its products, and the similarity of views in its calibration, say what to expect.
         values: The model card's calibration. A posterior in it without `rise` was measured in one
             shop, with its goods, and stays.
+        neighbours: `product_neighbours` of the catalog; None looks them up where they matter.
     """
     similarity = catalog.calibration.view_similarity
     calibration = replace(Calibration.from_dict(values), view_similarity=similarity)
     if "posterior" in values and "rise" not in values:
         return calibration
     rise = Rise.from_dict(values["rise"]) if "rise" in values else Rise()
-    return rise.applied(calibration, Goods.of(catalog))
+    return rise.applied(calibration, Goods.of(catalog, neighbours))

@@ -12,47 +12,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.interval import wilson
-from shelflens.catalog.neighbours import LOOK_ALIKE, SAME_PICTURE, nearest_products
+from shelflens.catalog.neighbours import LOOK_ALIKE, SAME_PICTURE, Neighbour
 
 FITS, UNKNOWN = 0.85, 0.7
 """Share of left-out images that find their product, from which the goods are known, and below which
 they are not; the 95 % interval must lie on that side."""
 
 
-def goods_line(catalog: Catalog, left_out: int, asked: int) -> str:
+def goods_line(neighbours: Sequence[Neighbour], left_out: int, asked: int, *, products: int) -> str:
     """A line for people on what to expect of a new catalog; empty where nothing can be said.
 
     Args:
-        catalog: The catalog.
+        neighbours: Its `product_neighbours`.
         left_out: Images that found their product when they were left out.
         asked: Of how many; 0 where no product has two images.
+        products: How many the catalog has.
     """
-    found = sorted(nearest_products(catalog), key=lambda row: -row[2])
-    if same := [row for row in found if row[2] >= SAME_PICTURE]:
-        return _alike(same, found, len(catalog), "have the picture of another")
+    among = f" of {len(neighbours)} looked at" if len(neighbours) < products else ""
+    if same := _alike(neighbours, SAME_PICTURE, f"{among} have the picture of another"):
+        return same
     low, high = wilson(left_out, asked)
     if high < UNKNOWN:
         return (
             f"  the model does not know such goods well: {_share(left_out, asked)}; more photos of "
             "each, or training on them, may help (shelflens train)"
         )
-    if alike := [row for row in found if row[2] >= LOOK_ALIKE]:
-        return _alike(alike, found, len(catalog), "look alike")
+    if alike := _alike(neighbours, LOOK_ALIKE, f"{among} look alike"):
+        return alike
     return f"  the model knows such goods: {_share(left_out, asked)}" if low >= FITS else ""
 
 
-def _alike(
-    alike: Sequence[tuple[str, str, float]],
-    found: Sequence[tuple[str, str, float]],
-    products: int,
-    what: str,
-) -> str:
-    among = f" of {len(found)} looked at" if len(found) < products else ""
-    first, second, _ = alike[0]
+def _alike(neighbours: Sequence[Neighbour], similarity: float, what: str) -> str:
+    """What to say of products at least so similar to their nearest; empty without any."""
+    alike = [neighbour for neighbour in neighbours if neighbour.similarity >= similarity]
+    if not alike:
+        return ""
+    product, nearest, _ = max(alike, key=lambda neighbour: neighbour.similarity)
     return (
-        f"  {len(alike)} products{among} {what} ({first} and {second}): expect a choice of both "
+        f"  {len(alike)} products{what} ({product} and {nearest}): expect a choice of both "
         "where the photo does not show the difference"
     )
 

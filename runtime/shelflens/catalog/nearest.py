@@ -17,8 +17,8 @@ from shelflens.errors import CatalogError
 Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
 """Embeddings, float32 [d] each."""
 
-_CACHED = 4096
-"""Mean directions kept while several queries are asked: 4 MiB of 256 dimensions."""
+CACHED = 4096
+"""Mean directions, and products, kept while several queries are asked: 4 MiB of 256 dimensions."""
 
 
 def nearest_products(
@@ -37,7 +37,7 @@ def nearest_products(
     rows, products = contents.rows, contents.products
     if not len(products) or not len(queries):
         return [[] for _ in queries]
-    mean_direction = lru_cache(_CACHED)(contents.mean_direction)
+    mean_direction = lru_cache(CACHED)(contents.mean_direction)
 
     def score(index: int, query: NDArray[np.float32], best_row: float) -> float:
         if len(products.rows_of(index)) == 1:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 from shelflens.catalog.catalog import Catalog
@@ -16,8 +19,20 @@ LOOK_ALIKE, SAME_PICTURE = 0.8, 0.995
 """Similarity from which a photo seldom tells two products apart, and of one picture twice."""
 
 
-def nearest_products(catalog: Catalog) -> list[tuple[str, str, float]]:
-    """Products, spread over the catalog, with the nearest other one and the similarity to it."""
+class Neighbour(NamedTuple):
+    """The nearest product of a product."""
+
+    product: str
+    nearest: str
+    similarity: float
+    """Score of the nearest for the mean direction of the product, -1 to 1."""
+
+
+def product_neighbours(catalog: Catalog) -> list[Neighbour]:
+    """Products, spread over the catalog, with the nearest product of each.
+
+    At most `MAX_ASKED`; none of a catalog of one product.
+    """
     if len(catalog) < 2:
         return []
     chosen = np.unique(np.linspace(0, len(catalog) - 1, MAX_ASKED).astype(int)).tolist()
@@ -27,14 +42,15 @@ def nearest_products(catalog: Catalog) -> list[tuple[str, str, float]]:
     for index, matches in zip(chosen, catalog.match_many(asked, 2), strict=True):
         own = catalog.at(index).id
         nearest = next(match for match in matches if match.id != own)
-        found.append((own, nearest.id, nearest.score))
+        found.append(Neighbour(own, nearest.id, nearest.score))
     return found
 
 
-def mean_nearest(catalog: Catalog) -> float:
-    """Mean similarity of products to the nearest other product, -1 to 1.
+def mean_nearest(neighbours: Sequence[Neighbour]) -> float:
+    """Mean similarity of products to their nearest product, -1 to 1.
 
-    `TYPICAL` for a catalog of one product, in which nothing can be compared.
+    `TYPICAL` without neighbours: in a catalog of one product nothing can be compared.
     """
-    scores = [score for _, _, score in nearest_products(catalog)]
-    return float(np.mean(scores)) if scores else TYPICAL
+    if not neighbours:
+        return TYPICAL
+    return float(np.mean([neighbour.similarity for neighbour in neighbours]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.neighbours import Neighbour
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
@@ -56,6 +57,8 @@ class Built(NamedTuple):
     """In words, whether the catalog was adapted; "" where it was not asked for."""
     left_out: tuple[int, int]
     """Images that found their product when they were left out, and of how many."""
+    neighbours: list[Neighbour]
+    """Products of the catalog and the nearest product of each."""
 
 
 def build_reported(
@@ -74,6 +77,7 @@ def build_reported(
     skipped = skipped or Skipped()
     verdicts: list[Verdict] = []
     embedded: list[NDArray[np.float32]] = []
+    neighbours: list[Neighbour] = []
     try:
         with ProgressBars() as bars:
             catalog = build_catalog(
@@ -84,6 +88,7 @@ def build_reported(
                 on_step=bars.step,
                 on_embedded=embedded.append,
                 on_verdict=verdicts.append,
+                on_neighbours=neighbours.extend,
             )
     except DataError as error:
         raise DataError(f"{source}: {error}, see above") from error
@@ -96,6 +101,7 @@ def build_reported(
         vectors,
         "".join(map(str, verdicts)),
         _left_out(verdicts[0] if verdicts else None, images, vectors),
+        neighbours,
     )
 
 

@@ -67,7 +67,7 @@ def build(args: argparse.Namespace) -> int:
         _require_nothing_lost(args.out, dataset, args.data)
     skipped = Skipped()
     with _spread_out(open_model(args), args.ray) as embedder:
-        catalog, images, vectors, how, left_out = build_reported(
+        catalog, images, vectors, how, left_out, neighbours = build_reported(
             embedder, dataset, source=args.data, adapt=args.adapt, skipped=skipped
         )
     _require_all(args, dataset, images)
@@ -75,7 +75,7 @@ def build(args: argparse.Namespace) -> int:
         catalog.save(args.out)
     said = f"; {how}" if how else ""
     print(f"{args.out}: {size_line(catalog, args.out)}{said}{_skipped(dataset, images)}")
-    if line := goods_line(catalog, *left_out):
+    if line := goods_line(neighbours, *left_out, products=len(catalog)):
         print(printable(line))
     outcome = Outcome(dataset, images, vectors, skipped.errors)
     return 0 if report_outcome(outcome, args.report) else 1

@@ -78,10 +78,9 @@ def run(args: argparse.Namespace) -> int:
     row_paths: list[Path] = []
     how = ""
     if catalog is None:
-        catalog, enrolled, _, how, _ = build_reported(
-            embedder, gallery, source=args.gallery, adapt=args.adapt
-        )
-        row_paths = [image.path for image in enrolled]
+        built = build_reported(embedder, gallery, source=args.gallery, adapt=args.adapt)
+        catalog, how = built.catalog, built.how
+        row_paths = [image.path for image in built.images]
     catalog.require(embedder.card.space)
     embedded = EmbeddedImages(*embed_dataset(embedder, queries, source=args.queries))
     embedded_unknowns = None

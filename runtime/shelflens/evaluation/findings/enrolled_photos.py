@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.measure.query_results import QueryResult
+from shelflens.evaluation.measure.query_results import QueryResult, answers
 from shelflens.evaluation.measure.trial import FOLDS, Trial, compare, folds
 
 Choice = Callable[[Sequence[QueryResult]], Sequence[QueryResult]]
@@ -34,7 +34,7 @@ def found_with(
         chosen = choose([results[index] for index in np.flatnonzero(parts != part).tolist()])
         if chosen:
             grown = with_enrolled(catalog, chosen)
-            after[judged] = [found_in(grown, results[index]) for index in judged]
+            after[judged] = _found_in(grown, [results[index] for index in judged])
     return after
 
 
@@ -58,7 +58,8 @@ def enrolment(
     if unknowns:
         grown = with_enrolled(catalog, chosen)
         refused = np.array([result.decision != "match" for result in unknowns])
-        still = np.array([grown.answer(result.vector).decision != "match" for result in unknowns])
+        asked = answers(grown, [result.vector for result in unknowns])
+        still = np.array([answer.decision != "match" for answer in asked])
         rejected = compare(refused, still)
         if rejected is not None and rejected.harms:
             return None, after
@@ -73,7 +74,10 @@ def with_enrolled(catalog: Catalog, results: Sequence[QueryResult]) -> Catalog:
     return catalog.add(products, np.stack([result.vector for result in results]))
 
 
-def found_in(catalog: Catalog, result: QueryResult) -> bool:
-    """Whether another catalog finds a query."""
-    answer = catalog.answer(result.vector)
-    return answer.decision != "unknown" and answer.matches[0].id == result.item.product
+def _found_in(catalog: Catalog, results: Sequence[QueryResult]) -> list[bool]:
+    """Whether another catalog finds each query."""
+    found = answers(catalog, [result.vector for result in results])
+    return [
+        answer.decision != "unknown" and answer.matches[0].id == result.item.product
+        for answer, result in zip(found, results, strict=True)
+    ]

@@ -73,7 +73,8 @@ def k_shot_curve(
                 space=catalog.space,
                 adaptation=adaptation,
             )
-            ranked = [[part.match(query.vector, 1)[0].id] for query in queries]
+            found = part.match_many([query.vector for query in queries], 1)
+            ranked = [[matches[0].id] for matches in found]
             recalls.append(recall_at_k(ranked, own))
             done += 1
             if on_done is not None:

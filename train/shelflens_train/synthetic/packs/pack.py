@@ -111,6 +111,7 @@ def cut_out(product: SyntheticProduct) -> Image.Image:
 
 
 @lru_cache(maxsize=512)
-def small_cut_out(product: SyntheticProduct, less: int) -> Image.Image:
-    """Returns the cut-out reduced ``less`` times, for the photos that show it small. Read only."""
-    return cut_out(product).reduce(less)
+def premultiplied(product: SyntheticProduct, less: int) -> Image.Image:
+    """Returns the cut-out reduced ``less`` times, RGBa as Pillow resizes it. Read only."""
+    pack = cut_out(product)
+    return (pack.reduce(less) if less > 1 else pack).convert("RGBa")

@@ -30,9 +30,12 @@ def _shaded(art: Image.Image, coverage: Floats, height_map: Floats, gloss: float
     lit = 0.24 + 0.92 * facing
     mirror = np.clip((0.62 * across + 0.3 * down + 0.72) / length, 0, 1)
     shine = gloss * (mirror**26 * 0.85 + np.clip(mirror - 0.72, 0, 1) * 0.25)
-    pixels = np.asarray(art.convert("RGB"), np.float32) * lit[..., None] + 255 * shine[..., None]
-    stack = np.dstack([pixels.clip(0, 255), coverage * 255])
-    return Image.fromarray(stack.astype(np.uint8))
+    shine *= 255
+    pixels = np.empty((*lit.shape, 4), np.uint8)
+    for channel, tone in enumerate(art.convert("RGB").split()):
+        pixels[..., channel] = (np.asarray(tone, np.float32) * lit + shine).clip(0, 255)
+    pixels[..., 3] = coverage * 255
+    return Image.fromarray(pixels)
 
 
 def _unit(width: int, height: int) -> tuple[Floats, Floats]:

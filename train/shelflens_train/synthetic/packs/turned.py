@@ -113,14 +113,18 @@ class Turned:
         side = np.clip(x / r, -1, 1)
         around = ((np.arcsin(side) / np.pi + 0.5) * (SKIN_WIDTH - 1) + 0.5).astype(np.int32)
         # Between two rows of skin the colour is blended; without that, small type has steps.
-        skin = np.asarray(self.skin)
-        share = np.clip(row - index, 0, 1)[..., None].astype(np.float32)
-        below_it = skin[np.minimum(index + 1, self.height - 1), around].astype(np.float32)
-        colour = skin[index, around].astype(np.float32)
-        colour += (below_it - colour) * share
+        share = np.clip(row - index, 0, 1).astype(np.float32)
+        here = index * SKIN_WIDTH + around
+        below_it = np.minimum(index + 1, self.height - 1) * SKIN_WIDTH + around
         slope = np.gradient(radius).clip(-1.5, 1.5)[index]
         lit, shine = self._light(side, slope, self.metal[index], self.gloss[index])
-        colour = colour * lit[..., None] + shine[..., None] * 255
+        shine *= 255
+        colour = np.empty((height, width, 3), np.float32)
+        for channel, skin in enumerate(self.skin.split()):  # long rows of one channel are fast
+            values = np.asarray(skin).ravel()
+            tone = values[here].astype(np.float32)
+            tone += (values[below_it].astype(np.float32) - tone) * share
+            colour[..., channel] = tone * lit + shine
         ends = np.minimum(row + 0.5, self.height - row)
         alpha = np.clip(np.minimum(r - np.abs(x) + 0.5, ends), 0, 1).astype(np.float32)
         if self.top is not None and above >= 1:

@@ -128,7 +128,6 @@ def _shake(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 def _expose(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Returns the picture in the light of the place: colour, fall-off, glare, noise."""
     w, h = picture.size
-    pixels = np.asarray(picture).astype(np.float32)
     x = np.linspace(-1, 1, w, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, h, dtype=np.float32)[:, None]
     angle, slope = float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0.03, 0.22))
@@ -144,28 +143,34 @@ def _expose(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     warm = float(rng.normal(0, 0.06))
     tint = float(rng.normal(0, 0.018))
     gains = np.array([1 + warm, 1 - tint, 1 - 1.1 * warm], np.float32)
-    pixels *= light[..., None] * gains
-    if rng.random() < 0.3:
-        pixels += 255 * _glare(x, y, rng)[..., None]
-    grain = float(rng.gamma(2.0, 1.4))
+    glare = 255 * _glare(x, y, rng) if rng.random() < 0.3 else None
+    strength = np.float32(rng.gamma(2.0, 1.4))
     top, left = (int(rng.integers(GRAIN_SIDE - side)) for side in (h, w))
-    pixels += _grain()[top : top + h, left : left + w] * np.float32(grain)
-    lit = Image.fromarray(pixels.clip(0, 255, out=pixels).astype(np.uint8))
+    grain = _grain()[:, top : top + h, left : left + w]
+    seen, lit = np.asarray(picture), np.empty((h, w, 3), np.uint8)
+    for channel, gain in enumerate(gains):
+        pixels = seen[..., channel].astype(np.float32)
+        pixels *= light * gain
+        if glare is not None:
+            pixels += glare
+        pixels += grain[channel] * strength
+        lit[..., channel] = pixels.clip(0, 255, out=pixels)
     # The phone's own contrast curve: lifted blacks and an S through the middle.
     value = np.linspace(0, 1, 256)
     value = value * (1 - (lift := float(rng.uniform(0.0, 0.045)))) + lift
     value += float(rng.uniform(-0.2, 0.5)) * value * (1 - value) * (2 * value - 1)
-    return lit.point((value * 255).round().clip(0, 255).astype(int).tolist() * 3)
+    return Image.fromarray(lit).point((value * 255).round().clip(0, 255).astype(int).tolist() * 3)
 
 
 @lru_cache(maxsize=1)
 def _grain() -> Floats:
-    """Returns sensor noise [side, side, 3] of about unit strength, cropped anew for each photo."""
+    """Returns sensor noise [3, side, side] of about unit strength, cropped anew for each photo."""
     rng = np.random.default_rng(0x6EA1)
     # Sensors see colour coarser than light: the colour noise comes in patches of 4 by 4 pixels.
     colour = rng.standard_normal((GRAIN_SIDE // 4, GRAIN_SIDE // 4, 3), dtype=np.float32) * 0.5
     light = rng.standard_normal((GRAIN_SIDE, GRAIN_SIDE, 1), dtype=np.float32)
-    return light + colour.repeat(4, axis=0).repeat(4, axis=1)
+    grain = light + colour.repeat(4, axis=0).repeat(4, axis=1)
+    return np.ascontiguousarray(grain.transpose(2, 0, 1))
 
 
 def _glare(x: Floats, y: Floats, rng: np.random.Generator) -> Floats:

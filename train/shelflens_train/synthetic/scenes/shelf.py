@@ -18,9 +18,8 @@ def shelf(stage: Stage) -> Image.Image:
         str(rng.choice(["#7B7874", "#A8A49C", "#4C4A4B", "#C9C3B8", "#8A7A66", "#DAD8D4"]))
     )
     y = np.linspace(1.2, 0.72, h, dtype=np.float32)[:, None, None]
-    canvas = Image.fromarray(
-        (np.array(tone, np.float32) * np.repeat(y, w, 1)).clip(0, 255).astype(np.uint8)
-    )
+    column = (np.array(tone, np.float32) * y).clip(0, 255).astype(np.uint8)
+    canvas = Image.fromarray(np.repeat(column, w, 1))
     # Beside a squat product the others are drawn no larger than keeps the scene readable.
     relative = stage.tall / max(TALL[stage.product.design.kind], 0.5)
     board = stage.y + max(4, round(stage.tall * 0.025))

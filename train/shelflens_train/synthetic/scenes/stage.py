@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from shelflens_train.synthetic.packs.pack import cut_out, small_cut_out
+from shelflens_train.synthetic.packs.pack import cut_out, premultiplied
 from shelflens_train.synthetic.product import SyntheticProduct
 
 
@@ -46,10 +46,8 @@ def sized(product: SyntheticProduct, tall: float) -> Image.Image:
     shape = (max(2, round(pack.width * tall / pack.height)), max(2, round(tall)))
     if shape == pack.size:
         return pack
-    less = max(1, int(pack.height / tall))
-    if less > 1:
-        pack = small_cut_out(product, min(less, 8))
-    return pack.resize(shape, Image.Resampling.BILINEAR)
+    less = min(max(1, int(pack.height / tall)), 8)
+    return premultiplied(product, less).resize(shape, Image.Resampling.BILINEAR).convert("RGBA")
 
 
 def soften(image: Image.Image, radius: float) -> Image.Image:
