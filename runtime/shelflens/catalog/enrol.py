@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from shelflens.catalog.adapt import VIEWS, LeftOut, adaptation_matrix, left_out_recall, views
 from shelflens.catalog.adaptation import Adaptation, unit
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.nearest import unit_queries
+from shelflens.catalog.prefix import prefix
 from shelflens.model.embedder import Embedder
 from shelflens.model.image import Photo
 
@@ -86,6 +88,7 @@ def adapted_rows(
     products: Sequence[str],
     embedder: Embedder,
     *,
+    dim: int | None = None,
     on_step: Step = _silent,
 ) -> tuple[Floats, Adaptation, Verdict]:
     """What to enrol of a shop's images, and the adaptation, if it helps here.
@@ -95,17 +98,22 @@ def adapted_rows(
         vectors: float32 [n, d], their embeddings.
         products: Product of each.
         embedder: The model.
+        dim: Numbers per row: the first of each embedding; None for all. Whether the model knows
+            such goods is judged by whole embeddings.
         on_step: See `Step`.
 
     Returns:
-        float32 [n, d], rows of length 1 that the adaptation is still to be applied to; the
+        float32 [n, dim], rows of length 1 that the adaptation is still to be applied to; the
         adaptation, the identity where it does not help; and why.
     """
     spread = np.linspace(0, len(photos) - 1, min(SAMPLE, len(photos))).round()
     sample = np.unique(spread.astype(np.int64))
-    seen = np.concatenate([part for _, part in _seen(photos, sample, embedder)])
+    seen = np.concatenate([part for _, part in _seen(photos, sample, embedder, vectors)])
+    similarity = similarity_of_views(vectors[sample], seen)
+    if dim is not None:
+        vectors, seen = prefix(vectors, dim), prefix(seen, dim)
     known = float(embedder.card.calibration.get("known_similarity", KNOWN_SIMILARITY))
-    adaptation, verdict = judged(vectors, products, vectors[sample], seen, known)
+    adaptation, verdict = judged(vectors, products, seen, similarity, known)
     if not verdict.adapted:
         return vectors, adaptation, verdict
     rows = with_views(photos, vectors, products, embedder, on_step=on_step, seen=(sample, seen))
@@ -115,8 +123,8 @@ def adapted_rows(
 def judged(
     vectors: Floats,
     products: Sequence[str],
-    sample: Floats,
     seen: Floats,
+    similarity: float,
     known_similarity: float,
 ) -> tuple[Adaptation, Verdict]:
     """The adaptation, if it helps on a shop's images, and why.
@@ -124,21 +132,25 @@ def judged(
     Args:
         vectors: float32 [n, d], embeddings of all images.
         products: Product of each.
-        sample: float32 [s, d], embeddings of the images whose views were embedded.
-        seen: float32 [s, v, d], the embeddings of these views.
+        seen: float32 [s, v, d], embeddings of the views of some of them.
+        similarity: See `similarity_of_views`.
         known_similarity: Of the model; see `KNOWN_SIMILARITY`.
 
     Returns:
         The identity where it does not help.
     """
     adaptation = Adaptation.of(adaptation_matrix(seen))
-    similarity = float(np.einsum("nd,nvd->nv", sample, seen).mean())
     left_out = left_out_recall(vectors, products, adaptation)
     helps = similarity < known_similarity
     if left_out.decides:
         helps = left_out.adapted > left_out.without
     verdict = Verdict(helps and bool(adaptation), left_out, similarity, known_similarity)
     return adaptation if verdict.adapted else Adaptation(), verdict
+
+
+def similarity_of_views(images: Floats, seen: Floats) -> float:
+    """Mean cosine of images [s, d] and their views [s, v, d]: how well a model knows such goods."""
+    return float(np.einsum("nd,nvd->nv", images, seen).mean())
 
 
 def with_views(
@@ -154,7 +166,7 @@ def with_views(
 
     Args:
         photos: n images that can be read.
-        vectors: float32 [n, d], their embeddings.
+        vectors: float32 [n, d], their embeddings, or the first numbers of these, of length 1.
         products: Product of each; those with `FEW_IMAGES` or more among these get no views.
         embedder: The model.
         on_step: See `Step`.
@@ -171,7 +183,7 @@ def with_views(
         rows[~few] = vectors[~few]
         few[seen[0]] = False
     left, done = np.flatnonzero(few), 0
-    for part, views_of in _seen(photos, left, embedder):
+    for part, views_of in _seen(photos, left, embedder, vectors):
         rows[part] = mean_with_views(vectors[part], views_of)
         done += len(part)
         on_step("views", done, len(left))
@@ -198,10 +210,11 @@ def enrolled_already(
     same = np.zeros(len(photos), np.bool_)
     if not catalog.adaptation:
         return same
+    vectors = unit_queries(catalog.contents, vectors)
     scores = _nearest(catalog, vectors)
     candidates = np.argsort(-scores, kind="stable")[: int((scores >= _CANDIDATE).sum())]
     for group in (candidates[:_PROBED], candidates[_PROBED:]):
-        for part, seen in _seen(photos, group, embedder):
+        for part, seen in _seen(photos, group, embedder, vectors):
             same[part] = _nearest(catalog, mean_with_views(vectors[part], seen)) >= SAME_IMAGE
         if not same.any():
             break
@@ -225,9 +238,10 @@ def mean_with_views(vectors: Floats, seen: Floats) -> Floats:
 
 
 def _seen(
-    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: Embedder
+    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: Embedder, vectors: Floats
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """A block of indices [b], and the embeddings of these images' views, float32 [b, v, d]."""
+    """A block of indices [b], and the embeddings of these images' views, float32 [b, v, d]; as long
+    as those of the images, float32 [n, d]."""
     from concurrent.futures import ThreadPoolExecutor
 
     def seen_again(index: int) -> NDArray[np.uint8]:
@@ -238,4 +252,4 @@ def _seen(
             part = chosen[start : start + _BLOCK]
             pixels = np.concatenate(list(pool.map(seen_again, part.tolist())))
             _, embedded = embedder.embed_many(list(pixels))
-            yield part, embedded.reshape(len(part), VIEWS, -1)
+            yield part, prefix(embedded, vectors.shape[1]).reshape(len(part), VIEWS, -1)
