@@ -163,11 +163,11 @@ def _similar_share(catalog: Catalog, photos: Dataset) -> float:
     sizes = {name: list(category.values()).count(name) for name in category.values()}
     shares = []
     for product in catalog.ids:
-        if (others := sizes[category[product]] - 1) < 2:
+        if (rest := sizes[category[product]] - 1) < 2:
             continue
         found = similar(catalog, product, k=SIMILAR)
         right = sum(category[match.id] == category[product] for match in found)
-        shares.append(right / min(SIMILAR, others))
+        shares.append(right / min(SIMILAR, rest))
     return float(np.mean(shares))
 
 
