@@ -95,7 +95,8 @@ def markdown(metrics: Metrics, card: ModelCard) -> str:
         *rows,
         "",
         *(f"- {_capital(note)}." for note in _notes(metrics)),
-        "- Both with plain catalogs; `catalog build` adapts them to the shop where that helps.",
+        "- Both in catalogs as `catalog build` makes them, adapted to the shop where that helps; "
+        "with one photo per product, and the demo store, in plain ones.",
         f"- Trained on {training['photos']} photos of {training['products']} products, from "
         f"{training['start_weights']} weights, {clock(metrics['seconds'])} on "
         f"{metrics['machine']}.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from shelflens.catalog.adaptation import Adaptation, unit
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.nearest import unit_queries
 from shelflens.catalog.prefix import prefix
-from shelflens.model.embedder import Embedder
+from shelflens.model.card import ModelCard
 from shelflens.model.image import Photo
 
 Adapt = Literal["auto", "off"]
@@ -57,6 +57,20 @@ Step = Callable[[str, int, int], None]
 """Called with the step, the number of images it has finished, and of how many."""
 
 
+class ViewEmbedder(Protocol):
+    """What is asked of a model: `Embedder`, or a network in training."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Its model card."""
+
+    def load(self, photo: Photo) -> NDArray[np.uint8]:
+        """Decode a photo to the model's input, uint8 [size, size, 3]."""
+
+    def embed_many(self, photos: Sequence[Photo]) -> tuple[NDArray[np.int64], Floats]:
+        """Indices [n] and embeddings float32 [n, d] of photos that can be read."""
+
+
 def _silent(name: str, done: int, total: int) -> None:
     """Nobody watches."""
 
@@ -86,7 +100,7 @@ def adapted_rows(
     photos: Sequence[Photo],
     vectors: Floats,
     products: Sequence[str],
-    embedder: Embedder,
+    embedder: ViewEmbedder,
     *,
     dim: int | None = None,
     on_step: Step = _silent,
@@ -157,7 +171,7 @@ def with_views(
     photos: Sequence[Photo],
     vectors: Floats,
     products: Sequence[str],
-    embedder: Embedder,
+    embedder: ViewEmbedder,
     *,
     on_step: Step = _silent,
     seen: tuple[NDArray[np.int64], Floats] | None = None,
@@ -191,7 +205,7 @@ def with_views(
 
 
 def enrolled_already(
-    catalog: Catalog, photos: Sequence[Photo], vectors: Floats, embedder: Embedder
+    catalog: Catalog, photos: Sequence[Photo], vectors: Floats, embedder: ViewEmbedder
 ) -> NDArray[np.bool_]:
     """Which photos are images of an adapted catalog, enrolled as the mean with their views.
 
@@ -238,7 +252,7 @@ def mean_with_views(vectors: Floats, seen: Floats) -> Floats:
 
 
 def _seen(
-    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: Embedder, vectors: Floats
+    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: ViewEmbedder, vectors: Floats
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
     """A block of indices [b], and the embeddings of these images' views, float32 [b, v, d]; as long
     as those of the images, float32 [n, d]."""
