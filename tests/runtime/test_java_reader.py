@@ -88,6 +88,7 @@ def test_random_catalogs_give_the_same_answers(ask: Ask, tmp_path: Path) -> None
     decisions = set()
     for (path, catalog), queries, got in zip(catalogs.items(), asked, ask(requests), strict=True):
         assert (got["space"], got["dim"]) == (catalog.space, catalog.dim), path
+        assert (got["accepts"], got["acceptsMore"]) == (True, False), path
         for index, product in enumerate(got["products"]):
             wanted = catalog.at(index)
             assert product == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from shelflens.discovery.profile import Profile
 from shelflens.discovery.recommend import recommend
 from shelflens.discovery.similar import similar
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.serve.enrolled_photos import rows_of
+from shelflens.serve.uploads import Upload
+from shelflens.serve.worker_pool import Resources
 from shelflens.vectors.export import export_parquet
 from shelflens.vectors.gather import gather
 
@@ -229,6 +233,16 @@ def test_its_own_images_are_known_again(short_store: Path, embedder: Embedder, r
         0,
         f"{short_store}: 0 images added, {catalog.row_count} were there already",
     )
+
+
+def test_the_edit_page_enrols_what_the_build_enrolled(
+    short_store: Path, embedder: Embedder
+) -> None:
+    catalog, (image, *_) = Catalog.open(short_store), read_dataset(DEMO / "studio.csv").items
+    resources = Resources(catalog, embedder, threading.Lock(), threading.Lock())
+    rows = rows_of(resources, [Upload(image.path.name, image.path.read_bytes())])
+    assert rows.shape == (1, 64)
+    assert catalog.add([image.product], rows).row_count == catalog.row_count, "there already"
 
 
 def test_the_command_builds_and_refuses(tmp_path: Path, run: Run, photo: Path) -> None:

@@ -176,6 +176,25 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
     assert {"match", "ambiguous", "unknown"} <= set(decisions)
 
 
+REQUIRE = f"""
+import {{ Catalog }} from "{JS}/catalog.js";
+const catalog = new Catalog(whole(given.path));
+out = given.spaces.map((space) => {{
+  try {{ catalog.require(space); return true; }} catch (error) {{ return error.name; }}
+}});
+"""
+
+
+def test_a_shortened_catalog_takes_the_model_of_the_longer_space_alone() -> None:
+    path = Path(__file__).parents[1] / "golden" / "catalog-1-shortened.catalog"
+    spaces = ["golden-1", "golden-1:5", "golden-1:6", "golden-2", "golden"]
+    got = node(REQUIRE, {"path": str(path), "spaces": spaces})
+    assert got[:2] == [True, True]
+    assert True not in got[2:]
+    opened = Catalog.open(path)
+    assert [opened.contents.accepts(space) for space in spaces] == [item is True for item in got]
+
+
 DECIDE = f"""
 import {{ decide }} from "{JS}/answer.js";
 out = given.map(({{ scores, products, calibration }}) =>
