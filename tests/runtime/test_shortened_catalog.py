@@ -131,7 +131,8 @@ def test_only_the_model_of_the_longer_space_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("space", "dim"),
     [("model-1:16", 16), ("model-1", None), ("model-1:", None), ("model-1:x", None),
-     ("model-2:16", None), ("model-1:16:8", None), ("model-1:١٦", None)],
+     ("model-1:016", None), ("model-1:" + "9" * 5000, None), ("model-2:16", None),
+     ("model-1:16:8", None), ("model-1:١٦", None)],
 )  # fmt: skip
 def test_the_space_says_the_length(space: str, dim: int | None) -> None:
     assert prefix_dim(space, SPACE) == dim

@@ -8,6 +8,8 @@ own, named `SPACE:d` after the model's.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,10 @@ from shelflens.catalog.adaptation import unit
 from shelflens.errors import CatalogError
 
 MIN_DIM = 16
-"""Fewest numbers of a row that a catalog is built with: 32 find two thirds of what all do."""
+"""Fewest numbers of a row that a catalog is built with; fewer than 32 were not measured."""
+
+
+_LENGTH = re.compile("[1-9][0-9]{0,4}")
 
 
 def prefix_space(space: str, dim: int) -> str:
@@ -26,7 +31,7 @@ def prefix_space(space: str, dim: int) -> str:
 def prefix_dim(space: str, whole: str) -> int | None:
     """How many of the first numbers of a space's embeddings another space has; None for others."""
     name, _, digits = space.rpartition(":")
-    return int(digits) if name == whole and digits.isascii() and digits.isdecimal() else None
+    return int(digits) if name == whole and _LENGTH.fullmatch(digits) else None
 
 
 def prefix(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
