@@ -144,12 +144,30 @@ def _ratios(rows: list[dict[str, Any]]) -> str:
     )  # fmt: skip
 
 
+def dims() -> str:
+    """Shortened embeddings: cost, and what is found."""
+    rows = read("dims")["rows"]
+    whole = rows[0]["bytes"]
+    return table(
+        ("--dim", "bytes", "search", "Grocery: fine", "iconic", "packs", "shops",
+         "similar products", "right among `match`"),
+        (
+            (row["dim"], f"{row['bytes'] / whole:.2f}", f"{row['scan']:.2f}",
+             f"{row['fine']:.3f}", f"{row['iconic']:.3f}", f"{row['recall']['packs']:.3f}",
+             f"{sum(row['recall'].values()) / len(row['recall']):.3f}", f"{row['similar']:.2f}",
+             f"{row['answers']['match right']:.3f}")
+            for row in rows
+        ),
+    )  # fmt: skip
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "measured": measured,
     "peers": peers,
     "peers-short": peers_short,
     "capacity": capacity,
     "workers": lambda: rows_of_workers(read("workers")),
+    "dims": dims,
 }
 
 

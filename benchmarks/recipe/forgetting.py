@@ -62,14 +62,15 @@ def main() -> None:
 
 def rows(args: argparse.Namespace) -> list[dict[str, Any]]:
     """The start, every way to fine-tune it, and averages with the start."""
+    alone = ("--teacher", "none")
     auxiliary = ("--auxiliary", args.synthetic)
-    distilled = ("--teacher", "start")
+    distilled = ("--teacher", "start", "--teacher-weight", 1)
     ways: dict[str, tuple[object, ...]] = {
-        "plain": (),
-        "learning rate 5e-5": ("--learning-rate", 5e-5),
-        "--auxiliary, synthetic products": auxiliary,
+        "plain": alone,
+        "learning rate 5e-5": (*alone, "--learning-rate", 5e-5),
+        "--auxiliary, synthetic products": (*alone, *auxiliary),
         "--teacher start": distilled,
-        "--teacher start, weight 3": (*distilled, "--teacher-weight", 3),
+        "--teacher start, weight 3": ("--teacher", "start", "--teacher-weight", 3),
         "both": (*auxiliary, *distilled),
     }
     found = [{"way": "none: the start", **judged(args.start, args.size)}]

@@ -38,7 +38,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "and multi-similarity": ("--per-product", 4, "--pair-loss", "multi-similarity"),
     "and contrastive": ("--per-product", 4, "--pair-loss", "contrastive"),
     "softmax, half the changes of colour": ("--colour", 0.5),
-    "softmax, its start as teacher": ("--teacher", "start"),
+    "softmax, its start as teacher": ("--teacher", "start", "--teacher-weight", 1),
     "half colour, its start as teacher, a quarter": (
         *("--colour", 0.5, "--teacher", "start", "--teacher-weight", 0.25),
     ),

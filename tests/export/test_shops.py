@@ -84,7 +84,8 @@ def test_an_episode_is_built_as_a_catalog_is() -> None:
     views = vectors[:, np.newaxis] + 0.2 * generator.normal(size=(60, VIEWS, 16))
     views = (views / np.linalg.norm(views, axis=2, keepdims=True)).astype(np.float32)
     products = np.array([f"p{n // 2}" for n in range(60)])
-    shop = Shop("s", vectors, products, np.array(["reference", "query"] * 30), views)
+    similarities = np.einsum("nd,nvd->nv", vectors, views).mean(axis=1)
+    shop = Shop("s", vectors, products, np.array(["reference", "query"] * 30), views, similarities)
     rows = np.arange(0, 60, 2)
     plain, adapted = built(shop, rows, -1.0), built(shop, rows, 1.0)
     assert not plain.adaptation

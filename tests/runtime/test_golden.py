@@ -88,6 +88,17 @@ def test_the_golden_catalog_with_an_index_opens_for_ever(tmp_path: Path) -> None
     assert (tmp_path / "built.catalog").read_bytes() == (tmp_path / "again.catalog").read_bytes()
 
 
+def test_the_golden_shortened_catalog_takes_the_whole_embedding_for_ever() -> None:
+    opened, whole = Catalog.open(GOLDEN / "catalog-1-shortened.catalog"), golden_catalog()
+    opened.verify()
+    opened.require("golden-1")
+    assert (opened.dim, opened.space, opened.ids) == (5, "golden-1:5", whole.ids)
+    for row, product in zip(whole.vectors, whole.row_ids, strict=True):
+        match = opened.match(row, k=1)[0]
+        assert match.id == product
+        assert match.score > 0.95
+
+
 def test_the_golden_delta_applies_for_ever(tmp_path: Path) -> None:
     store = tmp_path / "store.catalog"
     store.write_bytes((GOLDEN / "catalog-1.catalog").read_bytes())

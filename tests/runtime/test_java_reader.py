@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from shelflens import Catalog, CatalogError, ShelfLensError
 from shelflens.catalog.fuse import fuse
-from shelflens.catalog.nearest import unit_query
 from tests.attacks.odd_contents import UNKNOWN_TO_THE_BROWSER, odd_contents
-from tests.runtime.test_webapp_js import random_catalog, same
+from tests.runtime.test_webapp_js import random_catalog, random_query, same
 from tests.support.hosts import program
 
 pytestmark = pytest.mark.browser  # as those: a program of the system, here a JDK
@@ -80,18 +79,16 @@ def test_random_catalogs_give_the_same_answers(ask: Ask, tmp_path: Path) -> None
     for path, catalog in catalogs.items():
         catalog.save(path)
 
-        def photo(of: Catalog = catalog) -> NDArray[np.float32]:
-            return unit_query(rng.normal(size=of.dim).astype(np.float32), of.dim)
-
         means = [catalog.mean_direction(int(rng.integers(len(catalog)))) for _ in range(4)]
-        queries: list[list[NDArray[np.float32]]] = [[photo()] for _ in range(3)]
+        queries: list[list[NDArray[np.float32]]] = [[random_query(rng, catalog)] for _ in range(3)]
         queries += [[mean] for mean in means]
-        queries += [[mean, unit_query(mean + photo() * 0.3, catalog.dim)] for mean in means]
+        queries += [[mean, random_query(rng, catalog)] for mean in means]
         asked.append(queries)
         requests.append(request(path, *queries))
     decisions = set()
     for (path, catalog), queries, got in zip(catalogs.items(), asked, ask(requests), strict=True):
         assert (got["space"], got["dim"]) == (catalog.space, catalog.dim), path
+        assert (got["accepts"], got["acceptsMore"]) == (True, False), path
         for index, product in enumerate(got["products"]):
             wanted = catalog.at(index)
             assert product == {

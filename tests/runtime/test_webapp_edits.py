@@ -57,8 +57,10 @@ def random_edits(catalog: Catalog, seed: int, count: int = 14) -> list[dict[str,
     ids, edits = list(catalog.ids), []
 
     def vectors(near: str, number: int) -> list[list[float]]:
-        own = catalog.mean_direction(catalog.ids.index(near)) if near in catalog.ids else 0
-        made = own + rng.normal(size=(number, catalog.dim)) * 0.6
+        longer = 5 * catalog.space.startswith("short")
+        made = rng.normal(size=(number, catalog.dim + longer)) * 0.6
+        if near in catalog.ids:
+            made[:, : catalog.dim] += catalog.mean_direction(catalog.ids.index(near))
         made = made / np.linalg.norm(made, axis=1, keepdims=True)
         rows: list[list[float]] = made.astype(np.float32).tolist()
         return rows

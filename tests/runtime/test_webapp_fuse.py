@@ -36,7 +36,9 @@ def photos_of(catalog: Catalog, rng: np.random.Generator) -> list[list[list[floa
     for count in (1, 2, 3, 5):
         for spread in (0.05, 0.3, 2.0):
             centre = catalog.mean_direction(int(rng.integers(len(catalog))))
-            vectors = centre + rng.normal(size=(count, catalog.dim)) * spread
+            longer = 5 * catalog.space.startswith("short")
+            centre = np.pad(centre, (0, longer), constant_values=0.1)
+            vectors = centre + rng.normal(size=(count, catalog.dim + longer)) * spread
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             groups.append(vectors.astype(np.float32).tolist())
     return groups

@@ -111,7 +111,7 @@ def random_catalog(seed: int) -> Catalog:
     return Catalog(
         [ids[owner] for owner in owners],
         vectors,
-        space=f"space {seed} ü\x7f" if seed % 2 else "plain",
+        space=f"short ü:{dim}" if seed % 5 == 0 else f"space {seed} ü\x7f" if seed % 2 else "plain",
         attributes={
             product_id: {"name": f"N {product_id}", "größe": "1 L"} for product_id in ids[::2]
         },
@@ -119,6 +119,12 @@ def random_catalog(seed: int) -> Catalog:
         category_axes=CategoryAxes.of(axes) if seed % 3 == 0 else None,
         adaptation=random_adaptation(rng, dim) if seed % 4 < 2 else None,
     )
+
+
+def random_query(rng: np.random.Generator, catalog: Catalog) -> Any:
+    """An embedding of length 1, float32 [d]; of a shortened catalog a longer one."""
+    dim = catalog.dim + 5 * catalog.space.startswith("short")
+    return unit_query(rng.normal(size=dim).astype(np.float32), dim)
 
 
 def same(ours: list[dict[str, Any]], theirs: list[Any]) -> None:
@@ -137,10 +143,7 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
     given, asked = [], []
     for path, catalog in catalogs.items():
         catalog.save(path)
-        queries = [
-            unit_query(rng.normal(size=catalog.dim).astype(np.float32), catalog.dim)
-            for _ in range(4)
-        ]
+        queries = [random_query(rng, catalog) for _ in range(4)]
         queries += [catalog.mean_direction(int(rng.integers(len(catalog)))) for _ in range(4)]
         asked.append(queries)
         given.append({"path": str(path), "queries": [q.tolist() for q in queries], "k": K})
@@ -171,6 +174,25 @@ def test_random_catalogs_give_the_same_answers(tmp_path: Path) -> None:
             if theirs_too:
                 same(ours, theirs_too)
     assert {"match", "ambiguous", "unknown"} <= set(decisions)
+
+
+REQUIRE = f"""
+import {{ Catalog }} from "{JS}/catalog.js";
+const catalog = new Catalog(whole(given.path));
+out = given.spaces.map((space) => {{
+  try {{ catalog.require(space); return true; }} catch (error) {{ return error.name; }}
+}});
+"""
+
+
+def test_a_shortened_catalog_takes_the_model_of_the_longer_space_alone() -> None:
+    path = Path(__file__).parents[1] / "golden" / "catalog-1-shortened.catalog"
+    spaces = ["golden-1", "golden-1:5", "golden-1:6", "golden-2", "golden"]
+    got = node(REQUIRE, {"path": str(path), "spaces": spaces})
+    assert got[:2] == [True, True]
+    assert True not in got[2:]
+    opened = Catalog.open(path)
+    assert [opened.contents.accepts(space) for space in spaces] == [item is True for item in got]
 
 
 DECIDE = f"""

@@ -60,6 +60,18 @@ def test_a_rotated_copy_of_the_teacher_has_nothing_to_learn() -> None:
     assert float(similarity_distillation(rotated, teacher)) == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("teacher", "weights", "taught_by"),
+    [("auto", "bundled", "start"), ("auto", "a/model.tflite", "start"), ("auto", "imagenet", ""),
+     ("auto", "none", ""), ("auto", "weights.h5", ""), ("none", "bundled", ""),
+     ("bundled", "imagenet", "bundled"), ("start", "imagenet", "start")],
+)  # fmt: skip
+def test_a_start_that_knows_products_teaches(teacher: str, weights: str, taught_by: str) -> None:
+    from shelflens_train.distill import teacher_of
+
+    assert teacher_of(teacher, weights) == taught_by
+
+
 def test_distillation_joins_the_loss_at_every_prefix_and_leaves_the_teacher_alone() -> None:
     import keras
 
@@ -121,7 +133,7 @@ def test_a_runs_own_start_teaches_it_and_is_kept_for_a_resume(
 
     words = ["train", trained_run.parent / "test.csv", "--out", tmp_path / "run"]
     words += ["--weights", trained_run, "--size", 64, "--dim", 64, "--batch", 8, "--epochs", 1]
-    command = [sys.executable, "-m", "shelflens", *map(str, words), "--teacher", "start"]
+    command = [sys.executable, "-m", "shelflens", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # 1: no better than the bundled model
     assert (tmp_path / "run" / "metrics.json").exists(), done.stderr

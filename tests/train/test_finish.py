@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shelflens import Calibration, Catalog, Embedder
+from shelflens import Calibration, Dataset, Embedder, build_catalog
 from shelflens.calibration.scores import ScoredPhotos, Scores
 from shelflens.catalog.posterior import Posterior
 from shelflens.dataset import LabelledImage
@@ -87,14 +87,36 @@ def test_the_judgement_asks_for_held_out_photos_and_the_demo_store(
     assert len(result.final.all_photos.genuine) == len(split.val)
     assert result.final.one_photo.recall == result.one_photo_start
     assert 0 < result.final.demo_store == result.demo_store_start < 1
-    # The demo store and these photos as `shelflens` itself finds them with the bundled model.
+    # The demo store and these photos as `shelflens` itself finds them with the bundled model, in
+    # the catalog that it builds: adapted, since the model does not know such things.
     assert result.bundled.demo_store > 0.9
-    products = [item.product for item in split.train]
-    catalog = Catalog(products, bundled.embed(split.train), space=bundled.space)
+    catalog = build_catalog(Dataset(split.train, {}), Embedder.open())
     right = [
         catalog.match(Embedder.open().embed(i.path), k=1)[0].id == i.product for i in split.val
     ]
     assert result.bundled.all_photos.right.tolist() == right
+    assert catalog.adaptation
+    best = [catalog.match(bundled.embed([item])[0], k=1)[0].score for item in split.val]
+    found = result.bundled.all_photos
+    assert np.maximum(found.genuine, found.impostor).tolist() == pytest.approx(best, abs=1e-3)
+
+
+def test_a_network_in_training_is_enrolled_as_its_catalog_is_built(
+    network: Any, split: Any
+) -> None:
+    from shelflens_train.evaluate import embed
+    from shelflens_train.photo_bank import PhotoBank
+    from shelflens_train.shop_catalog import NetworkEmbedder, enrolled
+
+    vectors = embed(network, split.train, PhotoBank(SIZE, budget=10**6))
+    in_training = NetworkEmbedder(network)
+    paths = [item.path for item in split.train]
+    np.testing.assert_allclose(in_training.embed_many(paths)[1], vectors, atol=1e-5)
+    one_each = split.train[::3]
+    rows, adaptation = enrolled(one_each, vectors[::3], in_training)
+    assert rows.shape == (len(one_each), DIM)
+    moved = not np.allclose(rows, vectors[::3], atol=1e-3)
+    assert moved == bool(adaptation), "views are enrolled where the catalog is adapted"
 
 
 def test_metrics_and_card_say_what_was_measured(network: Any, split: Any) -> None:

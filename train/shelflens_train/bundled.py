@@ -23,6 +23,11 @@ class BundledModel:
         self._known: dict[Path, NDArray[np.float32]] = {}
 
     @property
+    def embedder(self) -> Embedder:
+        """The model itself."""
+        return self._embedder
+
+    @property
     def space(self) -> str:
         """Its embedding space."""
         return self._embedder.card.space

@@ -16,7 +16,8 @@ PROXY_LOSSES = ("softmax", "arcface", "proxy-anchor")
 PAIR_LOSSES = ("none", "multi-similarity", "contrastive")
 
 AUTO = "auto"
-"""Start weights: ImageNet's, or the bundled model where there is no network."""
+"""Start weights: the bundled model, or ImageNet's for a network of another kind. Teacher: the
+run's own start, where it has a head that knows products."""
 
 FIRST = "what matters first"
 NETWORK = "the network"
@@ -43,8 +44,8 @@ class TrainConfig:
     )
     weights: str = option(
         AUTO,
-        "start weights: imagenet, bundled (the model in the package), a file, an earlier RUN, "
-        "none; auto is imagenet, or bundled where there is no network to fetch that",
+        "start weights: bundled (the model in the package), imagenet, a file, an earlier RUN, "
+        "none; auto is bundled, or imagenet for another backbone",
         group=FIRST,
     )
     # 192 costs 0.73 of the time of 224 on the device, and store photos lose little by it.
@@ -96,11 +97,12 @@ class TrainConfig:
     # A teacher's similarities between images say more than labels do; the run's own start, as
     # teacher, keeps it from forgetting.
     teacher: str = option(
-        "",
-        "network to distil from: RUN, bundled, a .tflite, or start, the run's own start",
+        AUTO,
+        "network to distil from: RUN, bundled, a .tflite, none, or start, the run's own start; "
+        "auto is start where that is bundled, a .tflite or a RUN, else none",
         group=SCHEDULE,
     )
-    teacher_weight: float = option(1.0, "weight of the distillation loss", group=SCHEDULE)
+    teacher_weight: float = option(3.0, "weight of the distillation loss", group=SCHEDULE)
 
     # How long. The head starts as a projection of the start weights, so it need not settle first.
     head_epochs: int = option(

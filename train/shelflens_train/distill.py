@@ -15,13 +15,13 @@ from keras import ops
 
 from shelflens.model.card import read_tflite_card
 from shelflens_train.backbones import embedding_network
-from shelflens_train.config import saved_config
+from shelflens_train.config import AUTO, saved_config
 from shelflens_train.from_tflite import start_file
 from shelflens_train.losses import similarity_distillation
 from shelflens_train.spec import BackboneSpec
-from shelflens_train.start_weights import starting_network
+from shelflens_train.start_weights import brings_head, starting_network
 
-OWN_START = "start"
+OWN_START, NONE = "start", "none"
 
 
 class Distillation(keras.layers.Layer):  # type: ignore[misc]
@@ -47,11 +47,24 @@ class Distillation(keras.layers.Layer):  # type: ignore[misc]
         return student
 
 
+def teacher_of(teacher: str, weights: str) -> str:
+    """The teacher that `--teacher` asks for by name; "" for none.
+
+    Args:
+        teacher: "auto" is the run's own start where that has a head worth keeping, else none.
+        weights: The start, by name.
+    """
+    if teacher == AUTO:
+        return OWN_START if brings_head(weights) else ""
+    return "" if teacher == NONE else teacher
+
+
 def teacher_network(source: str, spec: BackboneSpec) -> keras.Model | None:
     """The embedding network that teaches, at any input size.
 
     Args:
-        source: As `--teacher`: a run folder, "bundled", a `.tflite`, or "start"; "" for none.
+        source: As `teacher_of` gives it: a run folder, "bundled", a `.tflite`, or "start"; "" for
+            none.
         spec: The student's; that of "start", which has no weights yet: they are set when the
             student's start is known.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shelflens import Catalog
 from shelflens.calibration.fit import UNKNOWN_SHARE, fit_posterior
 from shelflens.calibration.scores import ScoredPhotos, score_photos
+from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.posterior import Posterior
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import LabelledImage
@@ -64,12 +65,20 @@ def embed(
     with on_this_process(), Progress(progress, len(items)) as bar:
         bar.begin()
         for pixels in bank.blocks([item.path for item in items], _BLOCK):
-            # One shape for every block: a second shape would be compiled anew.
-            padded = np.zeros((_BLOCK, *pixels.shape[1:]), np.float32)
-            padded[: len(pixels)] = pixels
-            found = keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(pixels)]
-            blocks.append(found)
+            blocks.append(in_blocks(model, pixels))
             bar.update(min(len(blocks) * _BLOCK, len(items)))
+    return np.concatenate(blocks)
+
+
+def in_blocks(model: keras.Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Embed decoded photos, 32 at a time: uint8 [n, size, size, 3] -> float32 [n, dim]."""
+    blocks = []
+    for start in range(0, len(pixels), _BLOCK):
+        part = pixels[start : start + _BLOCK]
+        # One shape for every block: a second shape would be compiled anew.
+        padded = np.zeros((_BLOCK, *part.shape[1:]), np.float32)
+        padded[: len(part)] = part
+        blocks.append(keras.ops.convert_to_numpy(model.predict_on_batch(padded))[: len(part)])
     return np.concatenate(blocks).astype(np.float32)
 
 
@@ -78,14 +87,16 @@ def retrieve(
     gallery_products: Sequence[str],
     queries: NDArray[np.float32],
     query_products: Sequence[str],
+    adaptation: Adaptation | None = None,
 ) -> Retrieval:
     """Match every query against a catalog of the gallery.
 
     Args:
         gallery: float32 [n, d], with the product of each row.
         queries: float32 [m, d], with the product of each row.
+        adaptation: Of the catalog.
     """
-    catalog = Catalog(list(gallery_products), gallery, space="evaluation")
+    catalog = Catalog(list(gallery_products), gallery, space="evaluation", adaptation=adaptation)
     right, genuine, impostor = [], [], []
     ranked = catalog.match_many(queries, MATCH_CANDIDATES + 1)
     for vector, product, matches in zip(queries, query_products, ranked, strict=True):

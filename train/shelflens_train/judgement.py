@@ -10,9 +10,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.enrol import ViewEmbedder
 from shelflens.dataset import LabelledImage, read_dataset
 from shelflens.evaluation.measure.metrics import auroc
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens_train import shop_catalog
 from shelflens_train.bundled import BundledModel
 from shelflens_train.evaluate import Retrieval, embed, retrieval, retrieve
 from shelflens_train.photo_bank import PhotoBank
@@ -27,7 +29,7 @@ class Found:
     """What a model finds."""
 
     all_photos: Retrieval
-    """Held-out photos among all training photos."""
+    """Held-out photos among all training photos, in a catalog as a shop builds it."""
     one_photo: Retrieval
     """Held-out photos among one training photo per product."""
     demo_store: float
@@ -93,7 +95,8 @@ def judge(
 ) -> Judgement:
     """Look the held-out photos and the demo store up, with each of the three models.
 
-    The catalogs are plain ones: what adapting a catalog to its shop adds is left out for all.
+    All training photos are enrolled as `shelflens catalog build` enrols them, adapted to the shop
+    where that helps; one photo per product, and the demo store, in plain catalogs.
 
     Args:
         final: The network with its final head.
@@ -112,15 +115,21 @@ def judge(
     def once(vectors: NDArray[np.float32], rows: NDArray[np.float32]) -> Retrieval:
         return retrieve(rows, _products(firsts), vectors, asked)
 
+    def all_photos(
+        embedder: ViewEmbedder, vectors: NDArray[np.float32], asking: NDArray[np.float32]
+    ) -> Retrieval:
+        rows, adaptation = shop_catalog.enrolled(split.train, vectors, embedder)
+        return retrieve(rows, products, asking, asked, adaptation)
+
     own_all, own_asked = bundled.embed(split.train), bundled.embed(split.val)
     return Judgement(
         final=Found(
-            retrieve(enrolled, products, queries, asked),
+            all_photos(shop_catalog.NetworkEmbedder(final), enrolled, queries),
             once(queries, enrolled[first_rows]),
             retrieval(final, studio, photos, bank, progress="demo store").recall,
         ),
         bundled=Found(
-            retrieve(own_all, products, own_asked, asked),
+            all_photos(bundled.embedder, own_all, own_asked),
             once(own_asked, own_all[first_rows]),
             retrieve(
                 bundled.embed(studio), _products(studio), bundled.embed(photos), _products(photos)

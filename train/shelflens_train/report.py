@@ -68,7 +68,7 @@ def advice(metrics: Metrics) -> str:
             "day can show whether a training helps"
         )
     if metrics["start_weights"] != "bundled":
-        return "a start from it keeps what it knows (--weights bundled --teacher start)"
+        return "a start from it keeps what it knows (--weights bundled)"
     return "more photos of each product, or more --epochs, may help"
 
 
@@ -95,7 +95,8 @@ def markdown(metrics: Metrics, card: ModelCard) -> str:
         *rows,
         "",
         *(f"- {_capital(note)}." for note in _notes(metrics)),
-        "- Both with plain catalogs; `catalog build` adapts them to the shop where that helps.",
+        "- Both in catalogs as `catalog build` makes them, adapted to the shop where that helps; "
+        "with one photo per product, and the demo store, in plain ones.",
         f"- Trained on {training['photos']} photos of {training['products']} products, from "
         f"{training['start_weights']} weights, {clock(metrics['seconds'])} on "
         f"{metrics['machine']}.",
@@ -129,8 +130,8 @@ def _notes(metrics: Metrics) -> list[str]:
     if demo["after"] < demo["before"] - _FORGOTTEN:
         notes.append(
             f"on products that are not in the store recall@1 fell from {demo['before']:.2f} to "
-            f"{demo['after']:.2f}; --teacher start, and --auxiliary DATASET with images of other "
-            "things, keep more of what the start weights know"
+            f"{demo['after']:.2f}; --teacher start with a higher --teacher-weight, and --auxiliary "
+            "DATASET with images of other things, keep more of what the start weights know"
         )
     return notes
 

@@ -21,7 +21,7 @@ from shelflens_train.devices import (
     join_processes,
     keep_memory,
 )
-from shelflens_train.distill import teacher_network
+from shelflens_train.distill import teacher_network, teacher_of
 from shelflens_train.finish import finish
 from shelflens_train.fit import fit
 from shelflens_train.split import Split, split_of
@@ -56,7 +56,8 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> dict[str, 
         keras.config.set_dtype_policy(config.precision)
         split, bundled = split_of(config), BundledModel()
         weights, embedder = start_of(config.spec, config.weights)
-        config = replace(config, weights=weights)
+        teaching = teacher_of(config.teacher, weights)
+        config = replace(config, weights=weights, teacher=teaching)
         with data_parallel(config.batch):
             teacher = teacher_network(config.teacher, config.spec)
             if is_chief():

@@ -64,24 +64,14 @@ def starting_network(spec: BackboneSpec, weights: str) -> keras.Model:
 def start_of(spec: BackboneSpec, weights: str) -> tuple[str, keras.Model]:
     """The start that `--weights` asks for by name, and its network; see `starting_network`.
 
-    "auto" is "imagenet", or "bundled" where ImageNet weights cannot be had.
+    "auto" is "bundled", or "imagenet" for another backbone or more dimensions than that has.
     """
     if weights != AUTO:
         return weights, starting_network(spec, weights)
     try:
+        return "bundled", starting_network(spec, "bundled")
+    except ModelError:
         return "imagenet", starting_network(spec, "imagenet")
-    except ModelError as error:
-        try:
-            network = starting_network(spec, "bundled")
-        except ModelError:  # another backbone, or more dimensions: it cannot stand in
-            raise error from error.__cause__
-        reason = str(error.__cause__).strip().splitlines()[0].rpartition(" -- ")[2]
-        print(
-            f"ImageNet weights cannot be downloaded ({reason}): starting from the bundled model, "
-            "as with --weights bundled",
-            flush=True,
-        )
-        return "bundled", network
 
 
 def brings_head(weights: str) -> bool:

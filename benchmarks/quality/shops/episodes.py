@@ -135,9 +135,8 @@ def built(shop: Shop, rows: NDArray[np.int64], known_similarity: float) -> Catal
     spread = np.linspace(0, len(viewed) - 1, min(SAMPLE, len(viewed))).round()
     sample = viewed[np.unique(spread.astype(np.int64))]
     labels = products.tolist()
-    adaptation, verdict = judged(
-        vectors, labels, shop.vectors[sample], shop.views[sample], known_similarity
-    )
+    similarity = float(shop.similarities[sample].mean())
+    adaptation, verdict = judged(vectors, labels, shop.views[sample], similarity, known_similarity)
     if verdict.adapted:
         _, owner, count = np.unique(products, return_inverse=True, return_counts=True)
         few = count[owner] < FEW_IMAGES

@@ -46,7 +46,8 @@ def _tried(shop: Shop, role: str) -> dict[str, Any]:
     spread = np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round()
     sample = np.unique(spread.astype(np.int64))
     # As if it were unknown how to see them; left-out images decide in a shop, not here.
-    adaptation, verdict = judged(vectors, [""] * len(rows), vectors[sample], seen[sample], np.inf)
+    similarity = float(shop.similarities[rows[sample]].mean())
+    adaptation, verdict = judged(vectors, [""] * len(rows), seen[sample], similarity, np.inf)
     plain = Catalog(labels, vectors, space=shop.name)
     adapted = Catalog(
         labels, mean_with_views(vectors, seen), space=shop.name, adaptation=adaptation

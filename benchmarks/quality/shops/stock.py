@@ -34,6 +34,8 @@ class Shop:
     """"reference" (one per product), "shot" (three), "further" (some products) or "query"."""
     views: Vectors
     """float32 [n, v, d], of the views of reference images and shots; NaN for other images."""
+    similarities: Vectors
+    """float32 [n], mean cosine of an image and its views; NaN for other images."""
 
     def elsewhere(self, shops: list[Shop]) -> Vectors:
         """Photos of things that this shop does not sell, [m, d]."""
@@ -87,12 +89,14 @@ def _shop(domain: Domain, cache: Path, folder: Path, embedder: Embedder) -> Shop
         raise ValueError(f"{folder}: embeddings of another model or other images; delete it")
     shown = np.full((len(own) + len(more), *seen.shape[1:]), np.nan, np.float32)
     shown[enrolled] = seen
+    vectors = np.concatenate([own, more])
     return Shop(
         name,
-        np.concatenate([own, more]),
+        vectors,
         np.concatenate([domain.products, products]),
         np.concatenate([domain.roles, np.full(len(more), "further")]),
         shown,
+        np.einsum("nd,nvd->nv", vectors, shown).mean(axis=1),
     )
 
 

@@ -24,9 +24,9 @@ public final class Catalog {
     private static final int MAX_RECORD_BYTES = 1 << 20;
     private static final int ID_LIMIT = 200;
 
-    /** The embedding space: the model's card must name the same. */
+    /** The embedding space; see `accepts`. */
     public final String space;
-    /** Length of an embedding. */
+    /** Length of a row. */
     public final int dim;
 
     private final byte[] rows;
@@ -80,6 +80,11 @@ public final class Catalog {
         adaptation =
                 new Adaptation(file.tensors, dim, Integer.parseInt(file.metadata.get("version")));
         readProducts(records.bytes, firstByte);
+    }
+
+    /** Whether a model fits, by the embedding space that its card names. */
+    public boolean accepts(String model) {
+        return space.equals(model) || space.equals(model + ":" + dim);
     }
 
     /** How many products there are. */
@@ -194,7 +199,8 @@ public final class Catalog {
     }
 
     private double[] unit(float[] embedding) {
-        if (embedding.length != dim) {
+        boolean shortened = space.endsWith(":" + dim);
+        if (shortened ? embedding.length < dim : embedding.length != dim) {
             throw new IllegalArgumentException(
                     "expected " + dim + " numbers, got " + embedding.length);
         }

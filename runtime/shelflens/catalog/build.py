@@ -15,6 +15,7 @@ from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.default_calibration import default_calibration
 from shelflens.catalog.neighbours import Neighbour, product_neighbours
+from shelflens.catalog.prefix import check_dim, prefix, prefix_space
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
 from shelflens.model.embedder import Embedder
@@ -28,6 +29,7 @@ def build_catalog(
     embedder: Embedder,
     *,
     adapt: Adapt = "auto",
+    dim: int | None = None,
     on_error: Callable[[LabelledImage, Exception], None] | None = None,
     on_step: Callable[[str, int, int], None] = lambda name, done, total: None,
     on_embedded: Callable[[NDArray[np.float32]], None] | None = None,
@@ -41,6 +43,8 @@ def build_catalog(
         embedder: The model; its space, calibration and category axes go into the catalog.
         adapt: "auto" adapts the catalog to its shop where that helps (`catalog.enrol`); "off"
             enrols the embeddings of the images as they are.
+        dim: Numbers per row: the first of each embedding. None for all; fewer make a smaller file
+            of the embedding space `SPACE:dim`, which queries of the model are cut for.
         on_error: Called with an image that cannot be read, which is then left out, and why;
             without it the error is raised.
         on_step: Called with the step, the number of images it has finished, and of how many.
@@ -49,6 +53,7 @@ def build_catalog(
         on_neighbours: Called with products and the nearest product of each.
 
     Raises:
+        CatalogError: `dim` is out of its range.
         PhotoError, OSError: an image cannot be read, and there is no `on_error`.
         DataError: no image could be read.
     """
@@ -61,12 +66,17 @@ def build_catalog(
     def done(count: int) -> None:
         on_step("embedding", count, len(dataset.items))
 
+    card, labels, adaptation = embedder.card, dataset.labels, Adaptation()
+    space, category_axes = card.space, CategoryAxes.from_card(card.category_axes)
+    dim = card.dim if dim is None else dim
+    check_dim(dim, card.dim)
     kept, vectors = embedder.embed_many(dataset.paths, on_error=skip, on_done=done)
     if not len(kept):
         raise DataError(f"none of {len(dataset.items)} photos could be read")
+    if dim < card.dim:
+        space, category_axes = prefix_space(space, dim), category_axes.prefix(dim)
     if on_embedded is not None:
         on_embedded(vectors)
-    card, labels, adaptation = embedder.card, dataset.labels, Adaptation()
     calibration = Calibration.from_dict(card.calibration)
     products = [labels[index] for index in kept]
     if adapt == "auto":
@@ -74,18 +84,20 @@ def build_catalog(
 
         photos = [dataset.paths[index] for index in kept]
         vectors, adaptation, verdict = adapted_rows(
-            photos, vectors, products, embedder, on_step=on_step
+            photos, vectors, products, embedder, dim=dim, on_step=on_step
         )
         calibration = replace(calibration, view_similarity=round(verdict.similarity, 4))
         if on_verdict is not None:
             on_verdict(verdict)
+    else:
+        vectors = prefix(vectors, dim)
     catalog = Catalog(
         products,
         vectors,
-        space=card.space,
+        space=space,
         attributes=dataset.attributes,
         calibration=calibration,
-        category_axes=CategoryAxes.from_card(card.category_axes).adapted(adaptation),
+        category_axes=category_axes.adapted(adaptation),
         adaptation=adaptation,
     )
     neighbours = product_neighbours(catalog)

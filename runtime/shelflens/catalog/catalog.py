@@ -16,7 +16,7 @@ from shelflens.catalog.answer import Answer, Match, decide, match_of, shown
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.nearest import CACHED, Vectors, nearest_products, unit_query
+from shelflens.catalog.nearest import CACHED, Vectors, nearest_products, unit_queries
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
@@ -122,7 +122,7 @@ class Catalog:
         Raises:
             SpaceError: naming both spaces.
         """
-        if space != self.space:
+        if not self.contents.accepts(space):
             raise SpaceError(
                 f"{self.path or 'catalog'}: made in embedding space {self.space!r}, the model "
                 f"speaks {space!r}; use the model it was built with, or build it again"
@@ -228,8 +228,7 @@ class Catalog:
         Raises:
             CatalogError: a vector of another shape, NaN or zero.
         """
-        units = [unit_query(vector, self.dim) for vector in vectors]
-        return self.adaptation.applied(np.array(units, np.float32).reshape(-1, self.dim))
+        return self.adaptation.applied(unit_queries(self.contents, vectors))
 
     def match(self, vector: NDArray[np.float32], k: int = 5) -> list[Match]:
         """The k products nearest to an embedding, best first.
@@ -273,13 +272,13 @@ class Catalog:
 
         Args:
             ids: n product ids, new or known.
-            vectors: float32 [n, d].
+            vectors: float32 [n, d]; longer ones where rows are shortened.
             attributes: Per product id; a known product's are overwritten column by column.
 
         Raises:
             CatalogError: as for a new catalog, or another d.
         """
-        matrix = np.asarray(vectors, np.float32)
+        matrix = np.asarray(self.contents.cut(vectors), np.float32)
         check_rows(ids, matrix, self.space, dim=self.dim)
         rows = Rows.of(self.adaptation.applied(matrix))
         return self.with_contents(self.contents.added(ids, rows, attributes or {}))

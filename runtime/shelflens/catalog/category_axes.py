@@ -82,6 +82,10 @@ class CategoryAxes:
         """The optional tensors."""
         return {"likeness_axes": self.axes, "likeness_scales": self.scales} if self else {}
 
+    def prefix(self, dim: int) -> CategoryAxes:
+        """The axes for rows that are the first `dim` numbers of an embedding."""
+        return CategoryAxes(self.axes[:, :dim], self.scales) if self else self
+
     def adapted(self, adaptation: Adaptation) -> CategoryAxes:
         """The axes for rows that this was applied to: along them these are what they were."""
         if not (self and adaptation):

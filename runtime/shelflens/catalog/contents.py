@@ -19,6 +19,7 @@ from shelflens.catalog.checks import (
     check_dropped,
     check_tables,
 )
+from shelflens.catalog.prefix import prefix, prefix_dim
 from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
@@ -30,6 +31,9 @@ ADAPTED_FORMAT = 2
 
 Attributes = Mapping[str, Mapping[str, str]]
 """Per product id, texts by column."""
+
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,21 @@ class Contents:
         """The mean direction of a product's rows, float32 [d], length 1."""
         rows = self.products.rows_of(index)
         return self.rows.mean_direction(slice(rows.start, rows.stop))
+
+    def accepts(self, space: str) -> bool:
+        """Whether embeddings of this space can be asked or added: those of the rows' own, or the
+        longer ones that the rows are the first numbers of."""
+        return space == self.space or prefix_dim(self.space, space) == self.rows.dim
+
+    def cut(self, vectors: Sequence[Floats] | Floats) -> Sequence[Floats] | Floats:
+        """Embeddings as long as the rows and of length 1, where these are shortened; else as they
+        are."""
+        dim = self.rows.dim
+        if not self.space.endswith(f":{dim}"):
+            return vectors
+        if isinstance(vectors, np.ndarray):
+            return prefix(np.asarray(vectors, np.float32), dim)
+        return [prefix(np.asarray(vector, np.float32), dim) for vector in vectors]
 
     def tensors(self) -> dict[str, Array]:
         """The tensors of the file."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from shelflens.catalog.adapt import VIEWS, LeftOut, adaptation_matrix, left_out_recall, views
 from shelflens.catalog.adaptation import Adaptation, unit
 from shelflens.catalog.catalog import Catalog
-from shelflens.model.embedder import Embedder
+from shelflens.catalog.nearest import unit_queries
+from shelflens.catalog.prefix import prefix
+from shelflens.model.card import ModelCard
 from shelflens.model.image import Photo
 
 Adapt = Literal["auto", "off"]
@@ -55,6 +57,20 @@ Step = Callable[[str, int, int], None]
 """Called with the step, the number of images it has finished, and of how many."""
 
 
+class ViewEmbedder(Protocol):
+    """What is asked of a model: `Embedder`, or a network in training."""
+
+    @property
+    def card(self) -> ModelCard:
+        """Its model card."""
+
+    def load(self, photo: Photo) -> NDArray[np.uint8]:
+        """Decode a photo to the model's input, uint8 [size, size, 3]."""
+
+    def embed_many(self, photos: Sequence[Photo]) -> tuple[NDArray[np.int64], Floats]:
+        """Indices [n] and embeddings float32 [n, d] of photos that can be read."""
+
+
 def _silent(name: str, done: int, total: int) -> None:
     """Nobody watches."""
 
@@ -84,8 +100,9 @@ def adapted_rows(
     photos: Sequence[Photo],
     vectors: Floats,
     products: Sequence[str],
-    embedder: Embedder,
+    embedder: ViewEmbedder,
     *,
+    dim: int | None = None,
     on_step: Step = _silent,
 ) -> tuple[Floats, Adaptation, Verdict]:
     """What to enrol of a shop's images, and the adaptation, if it helps here.
@@ -95,17 +112,22 @@ def adapted_rows(
         vectors: float32 [n, d], their embeddings.
         products: Product of each.
         embedder: The model.
+        dim: Numbers per row: the first of each embedding; None for all. Whether the model knows
+            such goods is judged by whole embeddings.
         on_step: See `Step`.
 
     Returns:
-        float32 [n, d], rows of length 1 that the adaptation is still to be applied to; the
+        float32 [n, dim], rows of length 1 that the adaptation is still to be applied to; the
         adaptation, the identity where it does not help; and why.
     """
     spread = np.linspace(0, len(photos) - 1, min(SAMPLE, len(photos))).round()
     sample = np.unique(spread.astype(np.int64))
-    seen = np.concatenate([part for _, part in _seen(photos, sample, embedder)])
+    seen = np.concatenate([part for _, part in _seen(photos, sample, embedder, vectors)])
+    similarity = similarity_of_views(vectors[sample], seen)
+    if dim is not None:
+        vectors, seen = prefix(vectors, dim), prefix(seen, dim)
     known = float(embedder.card.calibration.get("known_similarity", KNOWN_SIMILARITY))
-    adaptation, verdict = judged(vectors, products, vectors[sample], seen, known)
+    adaptation, verdict = judged(vectors, products, seen, similarity, known)
     if not verdict.adapted:
         return vectors, adaptation, verdict
     rows = with_views(photos, vectors, products, embedder, on_step=on_step, seen=(sample, seen))
@@ -115,8 +137,8 @@ def adapted_rows(
 def judged(
     vectors: Floats,
     products: Sequence[str],
-    sample: Floats,
     seen: Floats,
+    similarity: float,
     known_similarity: float,
 ) -> tuple[Adaptation, Verdict]:
     """The adaptation, if it helps on a shop's images, and why.
@@ -124,15 +146,14 @@ def judged(
     Args:
         vectors: float32 [n, d], embeddings of all images.
         products: Product of each.
-        sample: float32 [s, d], embeddings of the images whose views were embedded.
-        seen: float32 [s, v, d], the embeddings of these views.
+        seen: float32 [s, v, d], embeddings of the views of some of them.
+        similarity: See `similarity_of_views`.
         known_similarity: Of the model; see `KNOWN_SIMILARITY`.
 
     Returns:
         The identity where it does not help.
     """
     adaptation = Adaptation.of(adaptation_matrix(seen))
-    similarity = float(np.einsum("nd,nvd->nv", sample, seen).mean())
     left_out = left_out_recall(vectors, products, adaptation)
     helps = similarity < known_similarity
     if left_out.decides:
@@ -141,11 +162,16 @@ def judged(
     return adaptation if verdict.adapted else Adaptation(), verdict
 
 
+def similarity_of_views(images: Floats, seen: Floats) -> float:
+    """Mean cosine of images [s, d] and their views [s, v, d]: how well a model knows such goods."""
+    return float(np.einsum("nd,nvd->nv", images, seen).mean())
+
+
 def with_views(
     photos: Sequence[Photo],
     vectors: Floats,
     products: Sequence[str],
-    embedder: Embedder,
+    embedder: ViewEmbedder,
     *,
     on_step: Step = _silent,
     seen: tuple[NDArray[np.int64], Floats] | None = None,
@@ -154,7 +180,7 @@ def with_views(
 
     Args:
         photos: n images that can be read.
-        vectors: float32 [n, d], their embeddings.
+        vectors: float32 [n, d], their embeddings, or the first numbers of these, of length 1.
         products: Product of each; those with `FEW_IMAGES` or more among these get no views.
         embedder: The model.
         on_step: See `Step`.
@@ -171,7 +197,7 @@ def with_views(
         rows[~few] = vectors[~few]
         few[seen[0]] = False
     left, done = np.flatnonzero(few), 0
-    for part, views_of in _seen(photos, left, embedder):
+    for part, views_of in _seen(photos, left, embedder, vectors):
         rows[part] = mean_with_views(vectors[part], views_of)
         done += len(part)
         on_step("views", done, len(left))
@@ -179,7 +205,7 @@ def with_views(
 
 
 def enrolled_already(
-    catalog: Catalog, photos: Sequence[Photo], vectors: Floats, embedder: Embedder
+    catalog: Catalog, photos: Sequence[Photo], vectors: Floats, embedder: ViewEmbedder
 ) -> NDArray[np.bool_]:
     """Which photos are images of an adapted catalog, enrolled as the mean with their views.
 
@@ -198,10 +224,11 @@ def enrolled_already(
     same = np.zeros(len(photos), np.bool_)
     if not catalog.adaptation:
         return same
+    vectors = unit_queries(catalog.contents, vectors)
     scores = _nearest(catalog, vectors)
     candidates = np.argsort(-scores, kind="stable")[: int((scores >= _CANDIDATE).sum())]
     for group in (candidates[:_PROBED], candidates[_PROBED:]):
-        for part, seen in _seen(photos, group, embedder):
+        for part, seen in _seen(photos, group, embedder, vectors):
             same[part] = _nearest(catalog, mean_with_views(vectors[part], seen)) >= SAME_IMAGE
         if not same.any():
             break
@@ -225,9 +252,10 @@ def mean_with_views(vectors: Floats, seen: Floats) -> Floats:
 
 
 def _seen(
-    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: Embedder
+    photos: Sequence[Photo], chosen: NDArray[np.int64], embedder: ViewEmbedder, vectors: Floats
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """A block of indices [b], and the embeddings of these images' views, float32 [b, v, d]."""
+    """A block of indices [b], and the embeddings of these images' views, float32 [b, v, d]; as long
+    as those of the images, float32 [n, d]."""
     from concurrent.futures import ThreadPoolExecutor
 
     def seen_again(index: int) -> NDArray[np.uint8]:
@@ -238,4 +266,4 @@ def _seen(
             part = chosen[start : start + _BLOCK]
             pixels = np.concatenate(list(pool.map(seen_again, part.tolist())))
             _, embedded = embedder.embed_many(list(pixels))
-            yield part, embedded.reshape(len(part), VIEWS, -1)
+            yield part, prefix(embedded, vectors.shape[1]).reshape(len(part), VIEWS, -1)

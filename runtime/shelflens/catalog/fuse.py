@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shelflens.catalog.answer import Answer, decide, shown
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.nearest import unit_query
+from shelflens.catalog.nearest import unit_queries
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.errors import CatalogError
 
@@ -39,7 +39,7 @@ def fuse(
     """
     if not len(vectors):
         raise CatalogError("fuse: expected at least one photo, got none")
-    mean = np.mean([unit_query(vector, catalog.dim) for vector in vectors], axis=0)
+    mean = np.mean(unit_queries(catalog.contents, vectors), axis=0)
     length = float(np.sqrt(mean @ mean))
     if length < 1e-6:
         raise CatalogError("fuse: the photos point in opposite directions; are they of one thing?")

@@ -56,6 +56,21 @@ def nearest_products(
     return nearest
 
 
+def unit_queries(contents: Contents, vectors: Vectors) -> NDArray[np.float32]:
+    """Embeddings with length 1 and as long as a catalog's rows, not adapted: float32 [q, d].
+
+    Args:
+        contents: The catalog's.
+        vectors: float32 [d] each, any length but zero; longer ones where rows are shortened.
+
+    Raises:
+        CatalogError: a vector of another shape, NaN or zero.
+    """
+    dim = contents.rows.dim
+    units = [unit_query(vector, dim) for vector in contents.cut(vectors)]
+    return np.array(units, np.float32).reshape(-1, dim)
+
+
 def unit_query(vector: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     """A query with length 1, float32 [dim].
 

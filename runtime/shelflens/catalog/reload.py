@@ -119,7 +119,7 @@ class Reloader:
             # Not `or`: a catalog without products counts as nothing.
             used_catalog = self.catalog if new_catalog is None else new_catalog
             used_embedder = new_embedder or self.embedder
-            if used_catalog.space != used_embedder.card.space:
+            if not used_catalog.contents.accepts(used_embedder.card.space):
                 continue
             try:
                 _try_answer(used_catalog, used_embedder.card.dim)

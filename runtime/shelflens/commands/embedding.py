@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from shelflens.catalog.adaptation import Adaptation
 from shelflens.catalog.build import build_catalog, in_row_order
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.nearest import unit_queries
 from shelflens.catalog.neighbours import Neighbour
+from shelflens.catalog.prefix import prefix
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
 from shelflens.errors import DataError
@@ -52,7 +54,7 @@ class Built(NamedTuple):
     images: list[LabelledImage]
     """The image of each of its rows."""
     vectors: NDArray[np.float32]
-    """Their embeddings as they are, float32 [n, d]."""
+    """Their embeddings, not adapted, as long as its rows, float32 [n, d]."""
     how: str
     """In words, whether the catalog was adapted; "" where it was not asked for."""
     left_out: tuple[int, int]
@@ -67,6 +69,7 @@ def build_reported(
     *,
     source: str,
     adapt: Adapt,
+    dim: int | None = None,
     skipped: Skipped | None = None,
 ) -> Built:
     """`build_catalog` with progress bars; unreadable photos are listed and skipped.
@@ -84,6 +87,7 @@ def build_reported(
                 dataset,
                 embedder,
                 adapt=adapt,
+                dim=dim,
                 on_error=skipped.add,
                 on_step=bars.step,
                 on_embedded=embedded.append,
@@ -94,7 +98,7 @@ def build_reported(
         raise DataError(f"{source}: {error}, see above") from error
     read = [image for image in dataset.items if image not in skipped.errors]
     images, position = in_row_order(read), {image: index for index, image in enumerate(read)}
-    vectors = embedded[0][[position[image] for image in images]]
+    vectors = prefix(embedded[0][[position[image] for image in images]], catalog.dim)
     return Built(
         catalog,
         images,
@@ -164,5 +168,6 @@ def rows_to_enrol(
     from shelflens.catalog.enrol import with_views
 
     paths, products = [image.path for image in images], [image.product for image in images]
+    vectors = unit_queries(catalog.contents, vectors)
     with ProgressBars() as bars:
         return with_views(paths, vectors, products, embedder, on_step=bars.step)

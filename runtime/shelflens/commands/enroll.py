@@ -11,7 +11,15 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.goods import goods_line
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.commands.arguments import add_adapt, add_dataset, add_model, open_dataset, open_model
+from shelflens.catalog.prefix import check_dim
+from shelflens.commands.arguments import (
+    add_adapt,
+    add_dataset,
+    add_model,
+    open_dataset,
+    open_model,
+    positive,
+)
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
 from shelflens.commands.embedding import Skipped, build_reported, embed_dataset, rows_to_enrol
@@ -37,6 +45,12 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     )
     add_dataset(parser)
     add_adapt(parser)
+    parser.add_argument(
+        "--dim",
+        type=positive,
+        help="numbers per row: the first of the model's embedding (default: all); fewer make a "
+        "smaller file that is searched faster, and find less",
+    )
     parser.add_argument(
         "--ray",
         metavar="local|ADDRESS",
@@ -65,10 +79,16 @@ def build(args: argparse.Namespace) -> int:
     check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
     if not args.force:
         _require_nothing_lost(args.out, dataset, args.data)
-    skipped = Skipped()
-    with _spread_out(open_model(args), args.ray) as embedder:
+    skipped, model = Skipped(), open_model(args)
+    check_dim(model.card.dim if args.dim is None else args.dim, model.card.dim)
+    with _spread_out(model, args.ray) as embedder:
         catalog, images, vectors, how, left_out, neighbours = build_reported(
-            embedder, dataset, source=args.data, adapt=args.adapt, skipped=skipped
+            embedder,
+            dataset,
+            source=args.data,
+            adapt=args.adapt,
+            dim=args.dim,
+            skipped=skipped,
         )
     _require_all(args, dataset, images)
     with write_lock(args.out):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.nearest import unit_queries
 from shelflens.commands.arguments import add_model, open_model, typed_id
 from shelflens.commands.catalog_option import add_catalog, usual_catalog
 from shelflens.commands.outputs import check_file, holds
@@ -94,6 +95,7 @@ def _log(args: argparse.Namespace) -> int:
             remembered = profile.metadata("catalog")
     events: list[NewEvent] = []
     spaces: set[str] = set()
+    catalog: Catalog | None = None
     catalog_path = args.catalog or remembered or usual_catalog()
     if asked:
         if not catalog_path:
@@ -108,10 +110,13 @@ def _log(args: argparse.Namespace) -> int:
         spaces.add(catalog.space)
     if args.photo:
         embedder = open_model(args)
+        space = embedder.card.space
         names, vectors = embed_every(embedder, args.photo)
+        if catalog is not None and catalog.contents.accepts(space):
+            space, vectors = catalog.space, unit_queries(catalog.contents, vectors)
         for name, vector in zip(names, vectors, strict=True):
             events.append(NewEvent("photo", vector, name=Path(name).name))
-        spaces.add(embedder.card.space)
+        spaces.add(space)
     if len(spaces) > 1:
         first, second = sorted(spaces)
         raise DataError(f"catalog and model are of two spaces, {first!r} and {second!r}")
@@ -127,7 +132,7 @@ def _show(args: argparse.Namespace) -> int:
     with Profile(args.profile) as profile:
         events, space, home = profile.events(), profile.space, profile.metadata("catalog")
     catalog = Catalog.open(home) if home and Path(home).exists() else None
-    if catalog is not None and catalog.space != space:
+    if catalog is not None and not catalog.contents.accepts(space):
         catalog = None  # its similarities are of other vectors
     interests, weights = interests_of(events, catalog)
     kinds = Counter(event.kind for event in events)

@@ -18,6 +18,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.prefix import prefix_dim
 from shelflens.discovery.database import FORMAT, EventDatabase
 from shelflens.discovery.events import EVENT_KINDS, Event, NewEvent
 from shelflens.errors import ProfileError, SpaceError
@@ -71,12 +72,14 @@ class Profile:
         return self._database.read()[1].get(key, "")
 
     def require(self, space: str) -> None:
-        """Refuse another embedding space, whose vectors cannot be compared with these.
+        """Refuse a catalog of another embedding space, whose vectors cannot be compared with these.
 
         Raises:
             SpaceError: naming both spaces.
         """
-        self._require(self.space, space)
+        known = self.space
+        if prefix_dim(space, known) is None:
+            self._require(known, space)
 
     def _require(self, known: str, space: str) -> None:
         if known and known != space:
@@ -110,7 +113,8 @@ class Profile:
 
         Args:
             events: What happened.
-            space: The embedding space of their vectors.
+            space: The embedding space of their vectors; where the events before are of shortened
+                embeddings of it, so become these.
             at: Seconds since 1970, UTC; None is now.
             catalog: The catalog that has the products, to remember.
 
@@ -119,13 +123,13 @@ class Profile:
             SpaceError: another embedding space than that of the events before.
         """
         when = float(time.time() if at is None else at)
-        rows = [
-            (when, event.kind, event.product, event.name or event.product, _checked(event))
-            for event in events
-        ]
+        rows = _rows(events, when)
         with self._database.changing() as run:
             for row in run("SELECT value FROM facts WHERE key = 'space'"):
-                self._require(str(row[0]), space)
+                known = str(row[0])
+                if dim := prefix_dim(known, space):
+                    rows, space = _rows(events, when, dim), known
+                self._require(known, space)
             for values in rows:
                 self._database.insert(*values)
             run(
@@ -189,11 +193,21 @@ class Profile:
         return json.dumps({**metadata, "events": events}, ensure_ascii=False, indent=1)
 
 
-def _checked(event: NewEvent) -> bytes:
-    """The bytes of an event's vector, at length 1."""
+def _rows(
+    events: Sequence[NewEvent], when: float, dim: int | None = None
+) -> list[tuple[float, str, str, str, bytes]]:
+    """What the file keeps of events; of vectors the first `dim` numbers, or all."""
+    return [
+        (when, event.kind, event.product, event.name or event.product, _checked(event, dim))
+        for event in events
+    ]
+
+
+def _checked(event: NewEvent, dim: int | None) -> bytes:
+    """The bytes of an event's vector, or of its first `dim` numbers, at length 1."""
     if event.kind not in EVENT_KINDS:
         raise ProfileError(f"event {event.kind!r}: expected one of {', '.join(EVENT_KINDS)}")
-    row = np.asarray(event.vector, "<f4")
+    row = np.asarray(event.vector, "<f4")[..., :dim]
     length = float(np.sqrt(row @ row)) if row.ndim == 1 else 0.0
     if not (np.isfinite(length) and length > 0):
         raise ProfileError(

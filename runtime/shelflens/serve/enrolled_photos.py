@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.nearest import unit_queries
 from shelflens.render.thumbnail import thumbnail
 from shelflens.serve.answers import decoding
 from shelflens.serve.uploads import Upload
@@ -40,5 +41,6 @@ def rows_of(resources: Resources, photos: list[Upload]) -> Floats:
         return vectors
     from shelflens.catalog.enrol import with_views
 
+    vectors = unit_queries(resources.catalog.contents, vectors)
     with resources.inference_lock:
         return with_views(pixels, vectors, [""] * len(pixels), resources.embedder)

@@ -57,6 +57,9 @@ public final class Harness {
         Map<String, Object> made = new LinkedHashMap<>();
         made.put("space", catalog.space);
         made.put("dim", (long) catalog.dim);
+        String longer = catalog.space.replaceAll(":[0-9]+$", "");
+        made.put("accepts", catalog.accepts(longer) && catalog.accepts(catalog.space));
+        made.put("acceptsMore", catalog.accepts(longer + ":1000") || catalog.accepts(""));
         made.put("products", products);
         made.put("answers", answers);
         return made;

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shelflens.catalog.adapt import matrix_of_scatter
 from shelflens.catalog.adaptation import unit
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.nearest import unit_queries
 from shelflens.evaluation.measure.query_results import QueryResult
 from shelflens.evaluation.measure.trial import FOLDS, Trial, compare, folds
 
@@ -44,7 +45,7 @@ def training_gain(catalog: Catalog, results: Sequence[QueryResult]) -> Trial | N
     if catalog.row_count > MAX_ROWS:
         return None
     rows = catalog.adaptation.undone(catalog.vectors)
-    queries = np.stack([result.vector for result in results])
+    queries = unit_queries(catalog.contents, [result.vector for result in results])
     products = [result.item.product for result in results]
     after = np.zeros(len(results), np.bool_)
     parts = folds(products)

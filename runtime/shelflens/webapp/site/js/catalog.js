@@ -6,7 +6,7 @@ import { mixedScores } from "./category_axes.js";
 import { Scan } from "./scan.js";
 import { WebAppError, say } from "./languages/strings.js";
 import { isTexts, parseText, readTensors } from "./tensors.js";
-import { best, dot } from "./vectors.js";
+import { best, dot, shortened } from "./vectors.js";
 
 const MEAN_SHARE = 0.75;
 const BEST_ROW_FALL = 4;
@@ -67,7 +67,8 @@ export class Catalog {
 
   /** @throws {WebAppError} the model is of another embedding space */
   require(space) {
-    if (space !== this.space) throw new WebAppError(say.otherSpace({ catalog: this.space, model: space }));
+    const fits = space === this.space || `${space}:${this.dim}` === this.space;
+    if (!fits) throw new WebAppError(say.otherSpace({ catalog: this.space, model: space }));
   }
 
   /**
@@ -88,9 +89,10 @@ export class Catalog {
     return { id, name: attributes.name || id, attributes };
   }
 
-  /** An embedding [d] of length 1 as the rows of this catalog are: adapted, if they are. */
+  /** An embedding of length 1 as the rows of this catalog are: shortened and adapted, if they are. */
   query(vector) {
-    return this.adaptation ? adapted(this.adaptation, vector) : vector;
+    const short = shortened(this, vector);
+    return this.adaptation ? adapted(this.adaptation, short) : short;
   }
 
   /** The cosine of every product's best row: Float32Array [p] for a query, see `query`. */
@@ -151,7 +153,7 @@ export class Catalog {
 
   /**
    * The products nearest to a query.
-   * @param {Float32Array} vector an embedding [d], length 1
+   * @param {Float32Array} vector an embedding, length 1
    * @param {number} k how many
    * @returns {import("./answer.js").Scored[]} best first
    */

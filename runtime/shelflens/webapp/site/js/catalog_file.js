@@ -6,6 +6,7 @@ import { sha256 } from "./checksums.js";
 import { dropWorst, isSame } from "./confirm.js";
 import { WebAppError, say } from "./languages/strings.js";
 import { ascii, readTensors } from "./tensors.js";
+import { shortened } from "./vectors.js";
 
 const INDEXED_PRODUCTS = 256; // larger catalogs have an index of ids
 const UNDO_LIMIT = 64; // rows that were pushed out and are kept
@@ -60,7 +61,8 @@ export class CatalogFile {
   }
 
   #row(vector, number) {
-    return { ...quantized(this.adaptation ? adapted(this.adaptation, vector) : vector), number };
+    const short = shortened(this, vector);
+    return { ...quantized(this.adaptation ? adapted(this.adaptation, short) : short), number };
   }
 
   /**

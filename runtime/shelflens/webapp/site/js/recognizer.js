@@ -115,7 +115,7 @@ class Recognizer {
     const embedded = performance.now();
     const vectors = [...earlier.vectors, vector];
     const seen = fuse(this.catalog, vectors, MATCHES);
-    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(vectors).mean), numbers);
+    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(this.catalog, vectors).mean), numbers);
     const done = performance.now();
     return {
       ...answer,

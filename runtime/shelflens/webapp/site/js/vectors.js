@@ -8,6 +8,20 @@ export function dot(a, b) {
 }
 
 /**
+ * An embedding as long as a catalog's rows: its first numbers, of length 1 again, where the rows are
+ * such. Spec: "Shortened catalogs".
+ * @param {{space: string, dim: number}} catalog
+ * @param {Float32Array} vector of length 1
+ * @returns {Float32Array}
+ */
+export function shortened({ space, dim }, vector) {
+  if (vector.length <= dim || !space.endsWith(`:${dim}`)) return vector;
+  const short = vector.slice(0, dim);
+  const length = Math.sqrt(dot(short, short));
+  return short.map((x) => x / length);
+}
+
+/**
  * The k highest scores, best first, equal ones in the order of the file.
  * @param {ArrayLike<number>} scores [p]
  * @returns {import("./answer.js").Scored[]}
