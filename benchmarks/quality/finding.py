@@ -41,6 +41,7 @@ from shelflens import Calibration, Catalog, Embedder, load_image
 from shelflens.catalog.fuse import fuse
 from shelflens.finding.answers import embed_regions, parts_of
 from shelflens.finding.finder import Finder
+from shelflens.finding.mask import foreground
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.regions import Region, iou, main_region, regions_of
 from shelflens.finding.tiles import find_closely
@@ -152,14 +153,18 @@ def several(
     catalog = _catalog(embedder, [shop for shop in shops if shop.name in ("ycb", "packs")], rows)
     once: list[list[Region]] = []
     closely: list[list[Region]] = []
-    overlaps, hits, right, wrong, absent, certain = [], 0, 0, 0, 0, 0
+    overlaps, overlaps_closely = [], []
+    hits, right, wrong, absent, certain = 0, 0, 0, 0, 0
     drawn_boxes: list[tuple[float, Image.Image]] = []
     with Progress("several", len(pictures)) as bar:
         for number, picture in enumerate(pictures, 1):
             size = finder.card.size
             cells = finder.cells(load_image(picture.pixels, size=size))
-            overlaps.append(_mask_overlap(cells[..., 0], picture))
             regions = find_closely(finder, picture.pixels)
+            shown = picture.shown.astype(np.float32)
+            overlaps.append(_mask_overlap(cells[..., 0], picture))
+            mask = foreground(finder, picture.pixels, regions)
+            overlaps_closely.append(mask_iou(mask.astype(np.float32), shown))
             once.append(regions_of(cells, min_score=RANKED))
             closely.append(find_closely(finder, picture.pixels, min_score=RANKED))
             free, mine, labels = set(range(len(picture.boxes))), 0, []
@@ -192,7 +197,8 @@ def several(
         "products": total,
         "box AP50, whole picture": average_precision(once, wanted),
         "box AP50, with tiles": average_precision(closely, wanted),
-        "mask IoU": float(np.mean(overlaps)),
+        "mask IoU, whole picture": float(np.mean(overlaps)),
+        "mask IoU, with tiles": float(np.mean(overlaps_closely)),
         "found": hits / total,
         "found and first": right / total,
         "found, answered match and right": certain / total,

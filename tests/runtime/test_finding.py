@@ -21,6 +21,7 @@ from shelflens.finding import answers
 from shelflens.finding.answers import answer_every, answer_main, parts_of
 from shelflens.finding.crop import crop
 from shelflens.finding.finder import BUNDLED_FINDER, Finder, find_products
+from shelflens.finding.mask import foreground
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.planogram import compare, read_planogram
 from shelflens.finding.regions import (
@@ -33,7 +34,7 @@ from shelflens.finding.regions import (
     without_overlap,
 )
 from shelflens.finding.shelf import Facing, all_tiles, find_facings, merged, rows_of
-from shelflens.finding.tiles import find_closely
+from shelflens.finding.tiles import find_closely, surroundings
 from shelflens.model.card import FINDER
 from shelflens.model.embedder import BUNDLED_MODEL
 from tests.support.colour_finder import cells_of, colour_finder
@@ -230,19 +231,19 @@ def test_facings_are_found_once_and_in_rows() -> None:
 
 
 class FixedFinder:
-    """Finds the same boxes whatever it is shown: those of the whole picture, then of each tile."""
+    """Finds the same boxes whatever it is shown: those of the whole picture, of each tile, and
+    around each region; nothing where no more are given."""
 
     def __init__(self, *found: list[Region]) -> None:
         self._found = iter(found)
         self.card = ModelCard("fixed", "fixed-0", 32, 6, task=FINDER)
 
     def find(self, photo: object, *, min_score: float) -> list[Region]:
-        return [region for region in next(self._found) if region.score >= min_score]
+        return [region for region in next(self._found, []) if region.score >= min_score]
 
 
 def closely(*found: list[Region]) -> list[Region]:
-    finder = FixedFinder(*found, *[[] for _ in range(5 - len(found))])
-    return find_closely(finder, np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
+    return find_closely(FixedFinder(*found), np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
 
 
 def test_small_products_are_found_in_tiles() -> None:
@@ -264,6 +265,28 @@ def test_what_a_tile_cuts_or_a_product_fills_is_left_to_the_whole_picture() -> N
     assert closely([], [cut, large]) == []
     at_the_edge = Region((0.0, 0.3, 0.3, 0.6), 0.9)  # of the picture too
     assert len(closely([], [at_the_edge])) == 1
+
+
+def test_a_box_is_the_mean_of_what_the_picture_and_its_surroundings_show() -> None:
+    carton = Region((0.4, 0.4, 0.6, 0.8), 0.5)
+    around = (0.34, 0.28, 0.66, 0.92)  # 0.3 of the carton more on every side
+    assert surroundings(carton) == pytest.approx(around)
+    exact = Region((0.25, 0.25, 0.75, 0.75), 0.2)  # there: 0.42 to 0.58 across, 0.44 to 0.76 down
+    (found,) = closely([carton], [], [], [], [], [exact])
+    assert found.box == pytest.approx((0.41, 0.42, 0.59, 0.78))
+    assert found.score == carton.score
+    elsewhere = Region((0.02, 0.02, 0.3, 0.3), 0.9)
+    assert closely([carton], [], [], [], [], [elsewhere]) == [carton]
+
+
+def test_the_foreground_is_what_shows_products() -> None:
+    picture = np.full((96, 128, 3), 128, np.uint8)
+    picture[20:70, 30:90] = RED
+    finder = colour_finder([RED])
+    shown = foreground(finder, picture, find_closely(finder, picture))
+    wanted = (picture == RED).all(-1)
+    assert mask_iou(shown.astype(np.float32), wanted.astype(np.float32)) > 0.9
+    assert not foreground(finder, np.full_like(picture, 128), []).any()
 
 
 def test_looking_closely_finds_each_product_once() -> None:
