@@ -39,7 +39,7 @@ from benchmarks.quality.hard import PERTURBED, perturbed
 from benchmarks.quality.measuring import Vectors, embedded, photos_of, recall
 from shelflens import Calibration, Catalog, Embedder, load_image
 from shelflens.catalog.fuse import fuse
-from shelflens.finding.answers import embed_regions, parts_of
+from shelflens.finding.answers import embed_regions, not_surer, parts_of
 from shelflens.finding.finder import Finder
 from shelflens.finding.mask import foreground
 from shelflens.finding.metrics import average_precision, mask_iou
@@ -169,7 +169,7 @@ def several(
             closely.append(find_closely(finder, picture.pixels, min_score=RANKED))
             free, mine, labels = set(range(len(picture.boxes))), 0, []
             for region, query in embed_regions(embedder, picture.pixels, regions, ""):
-                answer = catalog.answer(query.vector)
+                answer = not_surer(catalog.answer(query.vector), region)
                 best = max(
                     free, key=lambda index: iou(region.box, picture.boxes[index]), default=None
                 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -37,6 +37,8 @@ from shelflens.finding.shelf import Facing, all_tiles, find_facings, merged, row
 from shelflens.finding.tiles import find_closely, surroundings
 from shelflens.model.card import FINDER
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.render.boxes import COLOURS
+from shelflens.render.found_sheet import DrawnAnswer, FoundCard, found_sheet
 from tests.support.colour_finder import cells_of, colour_finder
 
 Run = Callable[..., tuple[int, str, str]]
@@ -369,6 +371,20 @@ def test_each_product_of_a_picture_is_answered(embedder: Embedder) -> None:
     assert main.timed.answer.matches[0].id == "blue"
 
 
+def test_a_region_that_may_be_wrong_is_no_match(embedder: Embedder) -> None:
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    picture[50:200, 50:200] = RED
+    catalog = colours_catalog(embedder)
+    certain, unsure = (
+        answer_every(colour_finder([RED], score=score), embedder, catalog, picture, "p", k=2)
+        for score in (answers.CERTAIN + 0.01, answers.CERTAIN - 0.01)
+    )
+    assert certain[0].timed.answer.decision == "match"
+    answer = unsure[0].timed.answer
+    assert (answer.decision, [each.id for each in answer.candidates]) == ("ambiguous", ["red"])
+    assert answer.confidence == pytest.approx(certain[0].timed.answer.confidence)
+
+
 def test_the_bundled_finder_keeps_its_promises() -> None:
     finder = Finder.open(threads=1)
     assert BUNDLED_FINDER.stat().st_size <= 1.5 * 2**20
@@ -432,6 +448,49 @@ def test_lookup_finds_all_and_the_main_product(
     assert "% across" in out.splitlines()[0]
     assert "no product found, whole picture" in out
     assert "no product found" in run(*words, "--find", "all")[1]
+
+
+def test_the_contact_sheet_has_a_numbered_box_and_a_line_for_each_answer(
+    run: Run, built: Path, tmp_path: Path, with_colours: None
+) -> None:
+    picture = np.full((360, 480, 3), 128, np.uint8)
+    picture[50:200, 50:200], picture[220:340, 250:460] = RED, BLUE
+    photo, plain, sheet = (tmp_path / name for name in ("two.png", "plain.png", "sheet.png"))
+    Image.fromarray(picture).save(photo)
+    Image.fromarray(np.full((40, 40, 3), 128, np.uint8)).save(plain)
+    words = ("lookup", photo, plain, "--catalog", built, "--contact-sheet", sheet)
+    status, out, err = run(*words, "--find", "all")
+    assert (status, err) == (0, "")
+    assert f"contact sheet  {sheet}" in out
+    with Image.open(sheet) as opened:
+        drawn = np.asarray(opened.convert("RGB")).astype(int)
+    photo_there = drawn[56 : 56 + 360, 56 : 56 + 480]  # edge and pad before it; drawn at its size
+    for box in ((50, 50, 200, 200), (250, 220, 460, 340)):
+        x0, y0, x1, y1 = box
+        assert np.abs(photo_there[(y0 + y1) // 2, x0 + 10] - picture[y0 + 1, x0 + 1]).max() < 3
+        corners = photo_there[y1 - 6 : y1 + 6, x1 - 6 : x1 + 6].reshape(-1, 3)
+        known = [tuple(int(value[i : i + 2], 16) for i in (1, 3, 5)) for value in COLOURS.values()]
+        assert any(np.abs(corners - colour).max(-1).min() < 3 for colour in known)
+    status, _, err = run(*words)
+    assert (status, "add --find one or all" in err) == (2, True)
+    status, _, err = run(
+        "lookup", photo, "--catalog", built, "--find", "all", "--contact-sheet", photo
+    )
+    assert status == 1
+    assert "is read by this command" in err
+
+
+@given(st.integers(0, 40), st.text(max_size=80), st.integers(1, 900), st.integers(1, 900))
+@settings(max_examples=15, deadline=None)
+def test_a_sheet_has_room_for_any_photo_and_any_number_of_answers(
+    count: int, text: str, width: int, height: int
+) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    labels = [DrawnAnswer((0.1, 0.1, 0.6, 0.6), "match", text, text)] * count
+    one_card = found_sheet([FoundCard(pixels, text, labels, "nothing")])
+    three = found_sheet([FoundCard(pixels, text, labels, "nothing")] * 3)
+    assert three.width > 1.9 * one_card.width
+    assert three.height > 1.8 * one_card.height
 
 
 def test_a_shelf_is_counted_drawn_and_compared(

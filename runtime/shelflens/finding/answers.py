@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
 from shelflens.finding.crop import crop
@@ -25,6 +26,10 @@ Grocery."""
 LARGE = 0.4
 """Share of the picture from which the whole is asked alone: with 0.75, crops of household objects
 lost 0.02 of recall@1 from three shots."""
+CERTAIN = 0.4
+"""Score from which what is said of one of several regions may be `match`. On 500 composites of a
+seed that judges nothing, wrong matches per picture fall from 0.012 to 0.004, and right ones from
+0.298 of the products to 0.290."""
 DETAIL = 3
 """A product at a third of the width still gets all the pixels that the embedder takes."""
 
@@ -112,6 +117,7 @@ def answer_every(
     answers = []
     for region, query in embed_regions(embedder, found.pixels, found.regions, name):
         timed = answer_queries(catalog, [query], k=k, fused=False)
+        timed = replace(timed, answer=not_surer(timed.answer, region))
         answers.append(FoundAnswer(_with_search(timed, found), region))
     return answers
 
@@ -121,6 +127,13 @@ def parts_of(pixels: NDArray[np.uint8], region: Region | None) -> list[NDArray[n
     if region is None or region.score < SURE or region.area >= LARGE:
         return [pixels]
     return [crop(pixels, region.box), pixels]
+
+
+def not_surer(answer: Answer, region: Region) -> Answer:
+    """The answer about a region: `ambiguous` in place of `match` where the box may be wrong."""
+    if answer.decision != "match" or region.score >= CERTAIN:
+        return answer
+    return replace(answer, decision="ambiguous", candidates=answer.matches[:1])
 
 
 def embed_regions(
