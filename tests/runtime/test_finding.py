@@ -455,16 +455,16 @@ def test_the_contact_sheet_has_a_numbered_box_and_a_line_for_each_answer(
 ) -> None:
     picture = np.full((360, 480, 3), 128, np.uint8)
     picture[50:200, 50:200], picture[220:340, 250:460] = RED, BLUE
-    photo, plain, sheet = (tmp_path / name for name in ("two.png", "plain.png", "sheet.png"))
+    photo, plain, out_path = (tmp_path / name for name in ("two.png", "plain.png", "sheet.png"))
     Image.fromarray(picture).save(photo)
     Image.fromarray(np.full((40, 40, 3), 128, np.uint8)).save(plain)
-    words = ("lookup", photo, plain, "--catalog", built, "--contact-sheet", sheet)
+    words = ("lookup", photo, plain, "--catalog", built, "--contact-sheet", out_path)
     status, out, err = run(*words, "--find", "all")
     assert (status, err) == (0, "")
-    assert f"contact sheet  {sheet}" in out
-    with Image.open(sheet) as opened:
-        drawn = np.asarray(opened.convert("RGB")).astype(int)
-    photo_there = drawn[56 : 56 + 360, 56 : 56 + 480]  # edge and pad before it; drawn at its size
+    assert f"contact sheet  {out_path}" in out
+    with Image.open(out_path) as opened:
+        shown = np.asarray(opened.convert("RGB")).astype(int)
+    photo_there = shown[56 : 56 + 360, 56 : 56 + 480]  # edge and pad before it; drawn at its size
     for box in ((50, 50, 200, 200), (250, 220, 460, 340)):
         x0, y0, x1, y1 = box
         assert np.abs(photo_there[(y0 + y1) // 2, x0 + 10] - picture[y0 + 1, x0 + 1]).max() < 3

@@ -173,12 +173,12 @@ def _card(
     from shelflens.model.image import load_reduced
     from shelflens.render.found_sheet import PHOTO, DrawnAnswer, FoundCard
 
-    drawn = []
+    lines = []
     for found in answers:
         answer, box = found.timed.answer, None if found.region is None else found.region.box
         text, confidence = map(printable, words(answer))
-        drawn.append(DrawnAnswer(box, answer.decision, text, confidence))
-    return FoundCard(load_reduced(photo, min(PHOTO)), printable(name), drawn, NOTHING)
+        lines.append(DrawnAnswer(box, answer.decision, text, confidence))
+    return FoundCard(load_reduced(photo, min(PHOTO)), printable(name), lines, NOTHING)
 
 
 def _print(
