@@ -15,7 +15,7 @@ from shelflens import Catalog, Embedder, ModelError
 from shelflens.finding.answers import answer_every
 from shelflens.finding.crop import crop
 from shelflens.finding.finder import BUNDLED_FINDER, Finder
-from shelflens.finding.regions import MIN_SCORE, Region, iou, regions_of
+from shelflens.finding.regions import MIN_SCORE, Box, Region, iou, regions_of
 from shelflens.finding.tiles import find_closely
 from shelflens.model.card import FINDER, ModelCard
 from shelflens.model.embedder import BUNDLED_MODEL
@@ -67,9 +67,12 @@ def test_the_browser_finds_what_python_finds(seed: int) -> None:
     looks = []
     for _ in range(30):
         corners = rng.uniform(0, 0.7, (int(rng.integers(0, 4)), 2))
-        sides = rng.uniform(0.05, 0.3, corners.shape)
-        boxes = [(*corner, *(corner + side)) for corner, side in zip(corners, sides, strict=True)]
-        cells = cells_of([tuple(map(float, box)) for box in boxes], grid=12)
+        ends = corners + rng.uniform(0.05, 0.3, corners.shape)
+        boxes: list[Box] = [
+            (left, top, right, bottom)
+            for (left, top), (right, bottom) in zip(corners.tolist(), ends.tolist(), strict=True)
+        ]
+        cells = cells_of(boxes, grid=12)
         heat = cells[..., 1]
         heat[heat > 0] = rng.uniform(0.1, 1, np.count_nonzero(heat))
         looks.append(cells + rng.uniform(0, 0.05, cells.shape).astype(np.float32))
