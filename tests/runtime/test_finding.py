@@ -15,10 +15,11 @@ from PIL import Image
 
 from shelflens import Catalog, DataError, Embedder, Match, ModelCard
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.fuse import fuse
 from shelflens.commands import finding
 from shelflens.commands import shelf as shelf_command
 from shelflens.finding import answers
-from shelflens.finding.answers import answer_every, answer_main, parts_of
+from shelflens.finding.answers import answer_every, answer_main, parts_of, surest
 from shelflens.finding.crop import crop
 from shelflens.finding.finder import BUNDLED_FINDER, Finder, find_products
 from shelflens.finding.mask import foreground
@@ -369,6 +370,16 @@ def test_each_product_of_a_picture_is_answered(embedder: Embedder) -> None:
     assert set(values["ms"]) == {"decode", "find", "embed", "match", "total"}
     main = answer_main(finder, embedder, catalog, picture, "p", k=1)
     assert main.timed.answer.matches[0].id == "blue"
+
+
+def test_the_surest_of_crop_whole_and_both_answers(embedder: Embedder) -> None:
+    catalog = colours_catalog(embedder)
+    red, grey = (embedder.embed(np.full((64, 64, 3), value, np.uint8)) for value in (RED, 128))
+    both = fuse(catalog, [red, grey], 2)
+    answer = surest(catalog, [grey, red], 2)
+    assert answer == catalog.answer(red, 2)
+    assert answer.confidence > max(both.confidence, catalog.answer(grey, 2).confidence)
+    assert surest(catalog, [grey], 2) == catalog.answer(grey, 2)
 
 
 def test_a_region_that_may_be_wrong_is_no_match(embedder: Embedder) -> None:

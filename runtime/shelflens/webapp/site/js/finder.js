@@ -17,7 +17,7 @@ const AGAIN_SCORE = 0.15;
 const AGREES = 0.3;
 const MARGIN = 0.05;
 const SURE = 0.45;
-const LARGE = 0.4;
+const LARGE = 0.6;
 const CERTAIN = 0.4;
 
 /**

@@ -159,7 +159,9 @@ class Recognizer {
     const vector = await this.embed(inputOf(picture, size));
     const asked = [vector];
     for (const { box } of regions.filter(pays)) asked.unshift(await this.embed(inputOf(crop(close, box), size)));
-    const seen = fuse(this.catalog, asked, MATCHES);
+    const ways = asked.length > 1 ? [asked, ...asked.map((part) => [part])] : [asked];
+    const answers = ways.map((vectors) => fuse(this.catalog, vectors, MATCHES));
+    const seen = answers.reduce((best, next) => (next.confidence > best.confidence ? next : best));
     const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(asked).mean), numbers);
     return [{ ...this.#withTexts(answer), vector, vectors: [vector], numbers }];
   }
