@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -492,6 +492,7 @@ def test_the_contact_sheet_has_a_numbered_box_and_a_line_for_each_answer(
 
 
 @given(st.integers(0, 40), st.text(max_size=80), st.integers(1, 900), st.integers(1, 900))
+@example(3, "two\nlines", 1, 900)
 @settings(max_examples=15, deadline=None)
 def test_a_sheet_has_room_for_any_photo_and_any_number_of_answers(
     count: int, text: str, width: int, height: int

@@ -101,7 +101,7 @@ def _paste(canvas: Image.Image, card: FoundCard, corner: tuple[int, int]) -> Non
 
 def _write(draw: ImageDraw.ImageDraw, card: FoundCard, corner: tuple[int, int]) -> None:
     left, y = corner
-    draw.text((left, y + 4), fit(draw, card.name, font_of(22), _TEXT), fill=_INK, font=font_of(22))
+    draw.text((left, y + 4), _line(draw, card.name, 22, _TEXT), fill=_INK, font=font_of(22))
     y += 44
     shown = card.answers if len(card.answers) <= LINES else card.answers[: LINES - 1]
     for number, answer in enumerate(shown, 1):
@@ -110,9 +110,13 @@ def _write(draw: ImageDraw.ImageDraw, card: FoundCard, corner: tuple[int, int]) 
         at = (left + 17, y + 17)
         draw.text(at, str(number), fill="white", font=font_of(18), anchor="mm")
         for text, below, size, ink in ((answer.text, 0, 18, _INK), (answer.note, 21, 15, _SOFT)):
-            line = fit(draw, text, font_of(size), _TEXT - 46)
+            line = _line(draw, text, size, _TEXT - 46)
             draw.text((left + 46, y + below - 2), line, fill=ink, font=font_of(size))
         y += _LINE
     rest = len(card.answers) - len(shown)
     text = f"and {rest} more" if rest else "" if shown else card.nothing
     draw.text((left, y), text, fill=_SOFT, font=font_of(18))
+
+
+def _line(draw: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:
+    return fit(draw, " ".join(text.split()), font_of(size), room)
