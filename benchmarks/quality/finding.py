@@ -38,9 +38,9 @@ from benchmarks.quality.finding_sheet import grid, masked
 from benchmarks.quality.hard import PERTURBED, perturbed
 from benchmarks.quality.measuring import Vectors, embedded, photos_of, recall
 from shelflens import Calibration, Catalog, Embedder, load_image
-from shelflens.catalog.fuse import fuse
-from shelflens.finding.answers import embed_regions, parts_of
+from shelflens.finding.answers import embed_regions, not_surer, parts_of, surest
 from shelflens.finding.finder import Finder
+from shelflens.finding.mask import foreground
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.regions import Region, iou, main_region, regions_of
 from shelflens.finding.tiles import find_closely
@@ -123,7 +123,8 @@ def small(finder: Finder, embedder: Embedder, every: int) -> list[dict[str, Any]
     """Grocery test photos, clean and small in the frame."""
     train, test = photos_of("train"), photos_of("test", every)
     gallery = embedded(embedder, train, "train")
-    catalog = Catalog(train.labels, gallery, space="measuring")
+    calibration = Calibration.from_dict(embedder.card.calibration)
+    catalog = Catalog(train.labels, gallery, space="measuring", calibration=calibration)
     rows: list[dict[str, Any]] = []
     for name in ("clean", "small in the frame"):
         whole, right = [], []
@@ -132,7 +133,7 @@ def small(finder: Finder, embedder: Embedder, every: int) -> list[dict[str, Any]
                 pixels = np.array(perturbed(PERTURBED[name], test.paths, index))
                 whole.append(embedder.embed(pixels))
                 vectors, _ = found_embedding(finder, embedder, pixels)
-                right.append(fuse(catalog, vectors, 1).matches[0].id == label)
+                right.append(surest(catalog, vectors, 1).matches[0].id == label)
                 bar.update(index + 1)
         off = recall(gallery, train.labels, np.stack(whole), test.labels)
         rows.append({"photo": name, "off": off, "one": float(np.mean(right))})
@@ -152,19 +153,23 @@ def several(
     catalog = _catalog(embedder, [shop for shop in shops if shop.name in ("ycb", "packs")], rows)
     once: list[list[Region]] = []
     closely: list[list[Region]] = []
-    overlaps, hits, right, wrong, absent, certain = [], 0, 0, 0, 0, 0
+    overlaps, overlaps_closely = [], []
+    hits, right, wrong, absent, certain = 0, 0, 0, 0, 0
     drawn_boxes: list[tuple[float, Image.Image]] = []
     with Progress("several", len(pictures)) as bar:
         for number, picture in enumerate(pictures, 1):
             size = finder.card.size
             cells = finder.cells(load_image(picture.pixels, size=size))
-            overlaps.append(_mask_overlap(cells[..., 0], picture))
             regions = find_closely(finder, picture.pixels)
+            shown = picture.shown.astype(np.float32)
+            overlaps.append(_mask_overlap(cells[..., 0], picture))
+            mask = foreground(finder, picture.pixels, regions)
+            overlaps_closely.append(mask_iou(mask.astype(np.float32), shown))
             once.append(regions_of(cells, min_score=RANKED))
             closely.append(find_closely(finder, picture.pixels, min_score=RANKED))
             free, mine, labels = set(range(len(picture.boxes))), 0, []
             for region, query in embed_regions(embedder, picture.pixels, regions, ""):
-                answer = catalog.answer(query.vector)
+                answer = not_surer(catalog.answer(query.vector), region)
                 best = max(
                     free, key=lambda index: iou(region.box, picture.boxes[index]), default=None
                 )
@@ -192,7 +197,8 @@ def several(
         "products": total,
         "box AP50, whole picture": average_precision(once, wanted),
         "box AP50, with tiles": average_precision(closely, wanted),
-        "mask IoU": float(np.mean(overlaps)),
+        "mask IoU, whole picture": float(np.mean(overlaps)),
+        "mask IoU, with tiles": float(np.mean(overlaps_closely)),
         "found": hits / total,
         "found and first": right / total,
         "found, answered match and right": certain / total,
@@ -216,15 +222,15 @@ def of_domain(
         every: Use every n-th query, in an order of chance.
     """
     queries = np.random.default_rng(SEED).permutation(shop.of("query"))[::every]
-    enrolled = {
-        "one": shop.of("reference"),
-        "three": shop.of("shot"),
-    }
+    enrolled = {"one": shop.of("reference"), "three": shop.of("shot")}
+    calibration = Calibration.from_dict(embedder.card.calibration)
     catalogs = {}
     with Progress(shop.name, len(queries)) as bar:
         for name, indices in enrolled.items():
             products = shop.products[indices].tolist()
-            catalogs[name] = Catalog(products, rows[indices], space="measuring")
+            catalogs[name] = Catalog(
+                products, rows[indices], space="measuring", calibration=calibration
+            )
         right: dict[str, list[bool]] = {}
         seen = 0
         for number, index in enumerate(queries, 1):
@@ -235,7 +241,7 @@ def of_domain(
             seen += region is not None
             for name, catalog in catalogs.items():
                 off = catalog.match(rows[index], k=1)[0].id == own
-                way = fuse(catalog, vectors, 1).matches[0].id == own
+                way = surest(catalog, vectors, 1).matches[0].id == own
                 right.setdefault(f"{name}@1 off", []).append(off)
                 right.setdefault(f"{name}@1 one", []).append(way)
             bar.update(number)

@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from shelflens import Catalog, DataError, Embedder, Match, ModelCard
 from shelflens.catalog.answer import Answer
+from shelflens.catalog.fuse import fuse
 from shelflens.commands import finding
 from shelflens.commands import shelf as shelf_command
 from shelflens.finding import answers
-from shelflens.finding.answers import answer_every, answer_main, parts_of
+from shelflens.finding.answers import answer_every, answer_main, parts_of, surest
 from shelflens.finding.crop import crop
 from shelflens.finding.finder import BUNDLED_FINDER, Finder, find_products
+from shelflens.finding.mask import foreground
 from shelflens.finding.metrics import average_precision, mask_iou
 from shelflens.finding.planogram import compare, read_planogram
 from shelflens.finding.regions import (
@@ -33,9 +35,11 @@ from shelflens.finding.regions import (
     without_overlap,
 )
 from shelflens.finding.shelf import Facing, all_tiles, find_facings, merged, rows_of
-from shelflens.finding.tiles import find_closely
+from shelflens.finding.tiles import find_closely, surroundings
 from shelflens.model.card import FINDER
 from shelflens.model.embedder import BUNDLED_MODEL
+from shelflens.render.boxes import COLOURS
+from shelflens.render.found_sheet import DrawnAnswer, FoundCard, found_sheet
 from tests.support.colour_finder import cells_of, colour_finder
 
 Run = Callable[..., tuple[int, str, str]]
@@ -230,19 +234,19 @@ def test_facings_are_found_once_and_in_rows() -> None:
 
 
 class FixedFinder:
-    """Finds the same boxes whatever it is shown: those of the whole picture, then of each tile."""
+    """Finds the same boxes whatever it is shown: those of the whole picture, of each tile, and
+    around each region; nothing where no more are given."""
 
     def __init__(self, *found: list[Region]) -> None:
         self._found = iter(found)
         self.card = ModelCard("fixed", "fixed-0", 32, 6, task=FINDER)
 
     def find(self, photo: object, *, min_score: float) -> list[Region]:
-        return [region for region in next(self._found) if region.score >= min_score]
+        return [region for region in next(self._found, []) if region.score >= min_score]
 
 
 def closely(*found: list[Region]) -> list[Region]:
-    finder = FixedFinder(*found, *[[] for _ in range(5 - len(found))])
-    return find_closely(finder, np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
+    return find_closely(FixedFinder(*found), np.zeros((50, 70, 3), np.uint8))  # type: ignore[arg-type]
 
 
 def test_small_products_are_found_in_tiles() -> None:
@@ -264,6 +268,28 @@ def test_what_a_tile_cuts_or_a_product_fills_is_left_to_the_whole_picture() -> N
     assert closely([], [cut, large]) == []
     at_the_edge = Region((0.0, 0.3, 0.3, 0.6), 0.9)  # of the picture too
     assert len(closely([], [at_the_edge])) == 1
+
+
+def test_a_box_is_the_mean_of_what_the_picture_and_its_surroundings_show() -> None:
+    carton = Region((0.4, 0.4, 0.6, 0.8), 0.5)
+    around = (0.34, 0.28, 0.66, 0.92)  # 0.3 of the carton more on every side
+    assert surroundings(carton) == pytest.approx(around)
+    exact = Region((0.25, 0.25, 0.75, 0.75), 0.2)  # there: 0.42 to 0.58 across, 0.44 to 0.76 down
+    (found,) = closely([carton], [], [], [], [], [exact])
+    assert found.box == pytest.approx((0.41, 0.42, 0.59, 0.78))
+    assert found.score == carton.score
+    elsewhere = Region((0.02, 0.02, 0.3, 0.3), 0.9)
+    assert closely([carton], [], [], [], [], [elsewhere]) == [carton]
+
+
+def test_the_foreground_is_what_shows_products() -> None:
+    picture = np.full((96, 128, 3), 128, np.uint8)
+    picture[20:70, 30:90] = RED
+    finder = colour_finder([RED])
+    shown = foreground(finder, picture, find_closely(finder, picture))
+    wanted = (picture == RED).all(-1)
+    assert mask_iou(shown.astype(np.float32), wanted.astype(np.float32)) > 0.9
+    assert not foreground(finder, np.full_like(picture, 128), []).any()
 
 
 def test_looking_closely_finds_each_product_once() -> None:
@@ -346,6 +372,30 @@ def test_each_product_of_a_picture_is_answered(embedder: Embedder) -> None:
     assert main.timed.answer.matches[0].id == "blue"
 
 
+def test_the_surest_of_crop_whole_and_both_answers(embedder: Embedder) -> None:
+    catalog = colours_catalog(embedder)
+    red, grey = (embedder.embed(np.full((64, 64, 3), value, np.uint8)) for value in (RED, 128))
+    both = fuse(catalog, [red, grey], 2)
+    answer = surest(catalog, [grey, red], 2)
+    assert answer == catalog.answer(red, 2)
+    assert answer.confidence > max(both.confidence, catalog.answer(grey, 2).confidence)
+    assert surest(catalog, [grey], 2) == catalog.answer(grey, 2)
+
+
+def test_a_region_that_may_be_wrong_is_no_match(embedder: Embedder) -> None:
+    picture = np.full((400, 600, 3), 128, np.uint8)
+    picture[50:200, 50:200] = RED
+    catalog = colours_catalog(embedder)
+    certain, unsure = (
+        answer_every(colour_finder([RED], score=score), embedder, catalog, picture, "p", k=2)
+        for score in (answers.CERTAIN + 0.01, answers.CERTAIN - 0.01)
+    )
+    assert certain[0].timed.answer.decision == "match"
+    answer = unsure[0].timed.answer
+    assert (answer.decision, [each.id for each in answer.candidates]) == ("ambiguous", ["red"])
+    assert answer.confidence == pytest.approx(certain[0].timed.answer.confidence)
+
+
 def test_the_bundled_finder_keeps_its_promises() -> None:
     finder = Finder.open(threads=1)
     assert BUNDLED_FINDER.stat().st_size <= 1.5 * 2**20
@@ -409,6 +459,50 @@ def test_lookup_finds_all_and_the_main_product(
     assert "% across" in out.splitlines()[0]
     assert "no product found, whole picture" in out
     assert "no product found" in run(*words, "--find", "all")[1]
+
+
+def test_the_contact_sheet_has_a_numbered_box_and_a_line_for_each_answer(
+    run: Run, built: Path, tmp_path: Path, with_colours: None
+) -> None:
+    picture = np.full((360, 480, 3), 128, np.uint8)
+    picture[50:200, 50:200], picture[220:340, 250:460] = RED, BLUE
+    photo, plain, out_path = (tmp_path / name for name in ("two.png", "plain.png", "sheet.png"))
+    Image.fromarray(picture).save(photo)
+    Image.fromarray(np.full((40, 40, 3), 128, np.uint8)).save(plain)
+    words = ("lookup", photo, plain, "--catalog", built, "--contact-sheet", out_path)
+    status, out, err = run(*words, "--find", "all")
+    assert (status, err) == (0, "")
+    assert f"contact sheet  {out_path}" in out
+    with Image.open(out_path) as opened:
+        shown = np.asarray(opened.convert("RGB")).astype(int)
+    photo_there = shown[56 : 56 + 360, 56 : 56 + 480]  # edge and pad before it; drawn at its size
+    for box in ((50, 50, 200, 200), (250, 220, 460, 340)):
+        x0, y0, x1, y1 = box
+        assert np.abs(photo_there[(y0 + y1) // 2, x0 + 10] - picture[y0 + 1, x0 + 1]).max() < 3
+        corners = photo_there[y1 - 6 : y1 + 6, x1 - 6 : x1 + 6].reshape(-1, 3)
+        known = [tuple(int(value[i : i + 2], 16) for i in (1, 3, 5)) for value in COLOURS.values()]
+        assert any(np.abs(corners - colour).max(-1).min() < 3 for colour in known)
+    status, _, err = run(*words)
+    assert (status, "add --find one or all" in err) == (2, True)
+    status, _, err = run(
+        "lookup", photo, "--catalog", built, "--find", "all", "--contact-sheet", photo
+    )
+    assert status == 1
+    assert "is read by this command" in err
+
+
+@given(st.integers(0, 40), st.text(max_size=80), st.integers(1, 900), st.integers(1, 900))
+@example(3, "two\nlines", 1, 900)
+@settings(max_examples=15, deadline=None)
+def test_a_sheet_has_room_for_any_photo_and_any_number_of_answers(
+    count: int, text: str, width: int, height: int
+) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    labels = [DrawnAnswer((0.1, 0.1, 0.6, 0.6), "match", text, text)] * count
+    one_card = found_sheet([FoundCard(pixels, text, labels, "nothing")])
+    three = found_sheet([FoundCard(pixels, text, labels, "nothing")] * 3)
+    assert three.width > 1.9 * one_card.width
+    assert three.height > 1.8 * one_card.height
 
 
 def test_a_shelf_is_counted_drawn_and_compared(

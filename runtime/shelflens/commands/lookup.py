@@ -21,7 +21,7 @@ from shelflens.commands.arguments import (
     table,
 )
 from shelflens.commands.catalog_option import add_catalog
-from shelflens.commands.finding import add_find, look_up_found
+from shelflens.commands.finding import add_find, check_contact_sheet, look_up_found
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.console import printable
@@ -32,6 +32,7 @@ HELP = "Tell which product of a catalog each photo shows."
 EXAMPLES = (
     "lookup photo.jpg --catalog store.catalog",
     "lookup photos --catalog store.catalog -k 1 --json",
+    "lookup shelf.jpg --catalog store.catalog --find all --contact-sheet found.png",
     "lookup front.jpg back.jpg --fuse --status --catalog store.catalog",
 )
 
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Answer; a photo that cannot be read does not stop the rest, and is named at the end."""
+    check_contact_sheet(args)
     trust = open_trust(args)
     catalog = Catalog.open(args.catalog, check=None if trust is None else trust.check)
     embedder = open_model(args, trust)
@@ -71,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
     barcodes = args.barcode == "auto" and reads_barcodes(catalog)
     queries = _embedded(embedder, photos, barcodes=barcodes)
     if args.find != "off":
-        decisions = look_up_found(args, embedder, catalog, photos, trust, table=answer_table)
+        decisions = look_up_found(
+            args, embedder, catalog, photos, trust, table=answer_table, words=words_of
+        )
         status = max((STATUS[decision] for decision in decisions), default=0)
     elif args.fuse:
         together = list(queries)

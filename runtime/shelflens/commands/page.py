@@ -14,6 +14,7 @@ HELP = "Make a web app that recognises products in a phone's browser, offline, o
 EXAMPLES = (
     "page build --catalog store.catalog --out page",
     "page build --catalog store.catalog --images products.csv --out page",
+    "page build --catalog store.catalog --out page --find",
     "page check https://shop.example/app/",
     "page check https://192.168.1.20:8443/ --authority shelflens.crt",
 )
@@ -27,6 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--out", required=True, type=Path, metavar="DIR")
     build.add_argument(
         "--model", type=Path, help=".tflite from shelflens export (default: the bundled one)"
+    )
+    build.add_argument(
+        "--find",
+        nargs="?",
+        const="",
+        metavar="FINDER",
+        help="look for products in a photo and answer for each; with the bundled finder, or this "
+        ".tflite from shelflens export of one (default: off, the photo as it is)",
     )
     add_trust(build)
     build.add_argument(
@@ -61,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
+    from shelflens.finding.finder import BUNDLED_FINDER
     from shelflens.webapp.build import build
 
     out = build(
@@ -70,6 +80,7 @@ def _build(args: argparse.Namespace) -> int:
         images=args.images,
         columns=columns_of(args),
         title=args.title,
+        finder=None if args.find is None else Path(args.find) if args.find else BUNDLED_FINDER,
         vendor=args.vendor,
         trust=open_trust(args),
     )

@@ -12,6 +12,9 @@ from shelflens.finding.finder import Finder
 from shelflens.finding.regions import Region, iou, main_region
 from shelflens.model.image import Photo, load_reduced
 
+LARGE = 0.4
+"""Share of the frame from which the product is not cut out. Crop and frame are asked together here,
+and with 0.75 crops of household objects then lost 0.02 of recall@1 from three shots."""
 SAME = 0.3
 """IoU from which a region is the one followed: a hand moves by less between two frames."""
 
@@ -39,7 +42,8 @@ class Follow:
             PhotoError, OSError: as `load_image`.
         """
         pixels = load_reduced(photo, DETAIL * size)
-        return parts_of(pixels, self.choose(self._finder.find(pixels)))[:-1]
+        region = self.choose(self._finder.find(pixels))
+        return parts_of(pixels, region, large=LARGE)[:-1]
 
     def choose(self, regions: Sequence[Region]) -> Region | None:
         """Of a frame's regions that of the product followed; where it is gone, the main one."""

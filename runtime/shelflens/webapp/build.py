@@ -15,7 +15,8 @@ from shelflens import __version__, languages
 from shelflens.catalog.catalog import Catalog
 from shelflens.errors import CatalogError, ModelError, WebAppError
 from shelflens.files import Check, exchange, sync_folder
-from shelflens.model.card import ModelCard, tflite_card
+from shelflens.finding.finder import BUNDLED_FINDER
+from shelflens.model.card import FINDER, ModelCard, tflite_card
 from shelflens.model.content import read_model
 from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.webapp.icons import icon
@@ -37,6 +38,7 @@ def build(
     images: Path | None = None,
     columns: Mapping[str, str] | None = None,
     title: str = "ShelfLens",
+    finder: Path | None = None,
     vendor: Path | None = None,
     trust: Trust | None = None,
 ) -> Path:
@@ -53,8 +55,10 @@ def build(
             catalog's attribute `picture`, or the first letters of names.
         columns: Of images in a table, as in `read_dataset`.
         title: Headline, and the name under the icon.
+        finder: A `.tflite` of a finder, such as `BUNDLED_FINDER`, to answer for each product of a
+            photo; None takes photos whole.
         vendor: A node_modules folder with the engine; None fetches it with npm, once.
-        trust: Who has to have signed catalog and given model; None takes unsigned files too.
+        trust: Who has to have signed catalog and given models; None takes unsigned files too.
 
     Returns:
         `out`.
@@ -79,12 +83,19 @@ def build(
     model_bytes = _model_bytes(BUNDLED_MODEL) if model is None else _model_bytes(model, check)
     card = tflite_card(model_bytes, model or BUNDLED_MODEL)
     store.require(card.space)
+    finder_bytes = b"" if finder is None else _finder_bytes(finder, check)
     find = image_finder(store, images, columns)
     files = _sources(title) | engine_files(vendor) | _icons_and_manifest(title)
     files["data/store.catalog"] = _content(store)
     files["data/model.tflite.pack"] = packed(model_bytes)
+    if finder is not None:
+        files["data/finder.tflite.pack"] = packed(finder_bytes)
     files["data/pictures.pack"] = pack_images(store.ids, find)
-    files[_MARK] = _app_json(title, store, card, len(model_bytes), files)
+    app = _app(title, store, files)
+    app["model"] = _model_values(card, len(model_bytes))
+    if finder is not None:
+        app["finder"] = _model_values(tflite_card(finder_bytes, finder), len(finder_bytes))
+    files[_MARK] = json.dumps(app, ensure_ascii=False, indent=1).encode()
     files["sw.js"] = _worker(files)
     _write(out, files)
     return out
@@ -96,6 +107,16 @@ def _model_bytes(model: Path, check: Check | None = None) -> bytes:
             f"{model}: the web app runs .tflite models; give the int8.tflite of the same export"
         )
     return read_model(model, check)
+
+
+def _finder_bytes(finder: Path, check: Check | None) -> bytes:
+    content = _model_bytes(finder, None if finder == BUNDLED_FINDER else check)
+    task = tflite_card(content, finder).task
+    if task != FINDER:
+        raise ModelError(
+            f"{finder}: its card says {task!r}, expected {FINDER!r}; give the .tflite of a finder"
+        )
+    return content
 
 
 def _content(store: Catalog) -> bytes:
@@ -152,29 +173,29 @@ def _icons_and_manifest(title: str) -> dict[str, bytes]:
     return {**icons, "manifest.webmanifest": text.encode()}
 
 
-def _app_json(
-    title: str, store: Catalog, card: ModelCard, model_size: int, files: dict[str, bytes]
-) -> bytes:
-    """What the web app needs before it loads the large files."""
-    app: dict[str, Any] = {
+def _app(title: str, store: Catalog, files: dict[str, bytes]) -> dict[str, Any]:
+    """What the web app needs before it loads the large files; its models are added."""
+    large = ("engine/litert.wasm.pack", "data/model.tflite.pack", "data/finder.tflite.pack")
+    return {
         "shelflens": __version__,
         "title": title,
         "products": len(store),
         "catalog": store.fingerprint,
-        "model": {
-            "name": card.name,
-            "space": card.space,
-            "size": card.size,
-            "dim": card.dim,
-            "resize": card.resize,
-            "bytes": model_size,
-        },
         "bytes": {
-            name: len(files[name])
-            for name in ("engine/litert.wasm.pack", "data/model.tflite.pack", "data/store.catalog")
+            name: len(files[name]) for name in (*large, "data/store.catalog") if name in files
         },
     }
-    return json.dumps(app, ensure_ascii=False, indent=1).encode()
+
+
+def _model_values(card: ModelCard, size: int) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "space": card.space,
+        "size": card.size,
+        "dim": card.dim,
+        "resize": card.resize,
+        "bytes": size,
+    }
 
 
 def _worker(files: dict[str, bytes]) -> bytes:

@@ -89,6 +89,11 @@ export default {
     one: "Aus {count} Foto.",
     other: "Aus {count} Fotos zusammen.",
   },
+  several: {
+    one: "{count} Produkt gefunden",
+    other: "{count} Produkte gefunden",
+  },
+  severalWhy: "Tippen Sie eines an, um seine Antwort zu sehen.",
   contradicts: "Das Bild sieht aus wie {name}. Gehört der Strichcode dazu?",
   nearest: "Die ähnlichsten Produkte",
   similar: "Ähnliche Produkte",

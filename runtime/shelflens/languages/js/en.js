@@ -94,6 +94,11 @@ export default {
     one: "From {count} photo.",
     other: "From {count} photos together.",
   },
+  several: {
+    one: "{count} product found",
+    other: "{count} products found",
+  },
+  severalWhy: "Tap one to see its answer.",
   contradicts: "The picture looks like {name}. Is the barcode its own?",
   nearest: "The nearest products",
   similar: "Similar products",

@@ -91,6 +91,12 @@ export default {
     many: "A partir de {count} de fotos juntas.",
     other: "A partir de {count} fotos juntas.",
   },
+  several: {
+    one: "{count} producto encontrado",
+    many: "{count} de productos encontrados",
+    other: "{count} productos encontrados",
+  },
+  severalWhy: "Toque uno para ver su respuesta.",
   contradicts: "La imagen se parece a {name}. ¿Es suyo el código de barras?",
   nearest: "Los productos más parecidos",
   similar: "Productos similares",

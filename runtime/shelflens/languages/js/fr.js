@@ -91,6 +91,12 @@ export default {
     many: "D’après {count} de photos ensemble.",
     other: "D’après {count} photos ensemble.",
   },
+  several: {
+    one: "{count} produit trouvé",
+    many: "{count} de produits trouvés",
+    other: "{count} produits trouvés",
+  },
+  severalWhy: "Touchez-en un pour voir sa réponse.",
   contradicts: "L’image ressemble à {name}. Le code-barres est-il le sien ?",
   nearest: "Les produits les plus proches",
   similar: "Produits semblables",

@@ -9,7 +9,7 @@ import { changeForm, productActs, productList } from "./product_list.js";
 import { WebAppError, anyOf, likely, localise, percent, say } from "./languages/strings.js";
 import { Continuous, MAX_PHOTOS, onHold } from "./steady.js";
 import { keepOffline } from "./update.js";
-import { carousel, choiceCard, imageOf, productCard, rowOf, unknownCard } from "./view.js";
+import { carousel, choiceCard, imageOf, productCard, rowOf, severalCard, unknownCard } from "./view.js";
 import { Viewfinder } from "./viewfinder.js";
 
 const CERTAIN = 0.99; // from which a further photo is not asked for
@@ -164,6 +164,18 @@ function keep(bitmap) {
   photoCopy = new Promise((resolve) => still.toBlob(resolve, "image/jpeg", 0.8));
 }
 
+/** The part of the photo that a box is about, in place of the whole. @param {Promise<Blob|null>} whole */
+async function partOf(whole, [left, top, right, bottom]) {
+  const blob = await whole;
+  const bitmap = blob && (await createImageBitmap(blob).catch(() => null));
+  if (!bitmap) return null;
+  const size = [(right - left) * bitmap.width, (bottom - top) * bitmap.height].map((side) => Math.max(1, Math.round(side)));
+  const canvas = Object.assign(el("canvas"), { width: size[0], height: size[1] });
+  canvas.getContext("2d").drawImage(bitmap, -left * bitmap.width, -top * bitmap.height);
+  bitmap.close();
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8));
+}
+
 /** A picture of that photo, which fills itself in. @param {string} classes after dots */
 function photoView(classes) {
   const image = el(`img${classes}`, { alt: say.yourPhoto });
@@ -186,8 +198,8 @@ async function scan(photo) {
   setState("working");
   hint(say.working);
   try {
-    const answer = await client.scan(photo, earlier ?? undefined);
-    await showAnswer(answer);
+    if (!earlier && summary.finds) return await showFound(await client.find(photo));
+    await showAnswer(await client.scan(photo, earlier ?? undefined));
   } catch (error) {
     scanAgain();
     hint(error.message);
@@ -226,9 +238,30 @@ const actions = (back = null) => ({
 
 let last = null; // the answer that is shown
 let shown = []; // what "Back" leads to, the last one on top
+let answerDepth = 1; // views up to that of the answer
 
-async function showAnswer(answer) {
+/** One answer to the photo, or the products found in it, each with its own. */
+async function showFound(answers) {
+  if (answers.length === 1) return showAnswer(answers[0]);
+  const whole = photoCopy;
+  const open = (answer) => {
+    photoCopy = partOf(whole, answer.box);
+    return showAnswer(answer, 1);
+  };
   shown = [];
+  listing = false;
+  byId("spoken").textContent = say.several({ count: answers.length });
+  put(() => {
+    photoCopy = whole;
+    return severalCard(answers, actions(), open);
+  });
+  performance.mark("answered");
+}
+
+/** @param {number} [below] how many views "Back" leads to: the photo of several products, or none */
+async function showAnswer(answer, below = 0) {
+  shown = shown.slice(0, below);
+  answerDepth = below + 1;
   earlier = null;
   last = answer;
   const { decision, matches } = answer;
@@ -243,10 +276,10 @@ async function showAnswer(answer) {
     await showProduct(matches[0], texts);
   } else if (decision === "ambiguous") {
     byId("spoken").textContent = say.spoken.ambiguous({ names: anyOf(answer.candidates.map((product) => product.name)) });
-    put(() => [...choiceCard(answer, actions(), fusedNote(answer)), further()]);
+    put((back) => [...choiceCard(answer, actions(back), fusedNote(answer)), further()]);
   } else {
     byId("spoken").textContent = say.spoken.unknown;
-    put(() => [...unknownCard(answer, actions(), fusedNote(answer)), further()]);
+    put((back) => [...unknownCard(answer, actions(back), fusedNote(answer)), further()]);
   }
   performance.mark("answered");
 }
@@ -260,7 +293,7 @@ async function showProduct(product, texts) {
       edit: makeEdit,
       addPhotos: listing && (() => editing.begin(null, { id: product.id, name: product.name })),
       change: listing && (() => put((again) => changeForm(product, { edit: makeEdit, back: again }))),
-      further: vector && shown.length === 1 ? [moreButton(), noneButton()] : [],
+      further: vector && shown.length === answerDepth ? [moreButton(), noneButton()] : [],
     }),
     carousel(say.similar, similar, actions(back)),
   ]);

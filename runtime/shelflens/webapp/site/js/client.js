@@ -37,7 +37,7 @@ export class Client {
 
   /**
    * Resolves when everything is loaded.
-   * @returns {Promise<{products: number, edits: number, left: number, pictures: [string, Blob][]}>}
+   * @returns {Promise<{products: number, edits: number, left: number, pictures: [string, Blob][], finds: boolean}>}
    */
   summary() {
     return this.#call("summary", []);
@@ -50,6 +50,11 @@ export class Client {
   scan(photo, earlier) {
     const before = earlier && { vectors: earlier.vectors, numbers: earlier.numbers };
     return this.#call("scan", [photo, before], photo instanceof ImageBitmap ? [photo] : []);
+  }
+
+  /** @param {Blob|ImageBitmap} photo a bitmap is transferred @returns {Promise<Object[]>} see `Recognizer.find` */
+  find(photo) {
+    return this.#call("find", [photo], photo instanceof ImageBitmap ? [photo] : []);
   }
 
   /** @returns {Promise<Float32Array>} */

@@ -12,10 +12,28 @@ const MAX_PIXELS = 89478485;
  * @throws {WebAppError} not an image, or too large
  */
 export async function toInput(photo, size) {
-  const { pixels, width, height } = await decode(photo);
-  const by = (await isJpeg(photo)) ? draftFactor(width, height, size) : 1;
-  const small = shrink(pixels, width, height, by);
-  return stretch(small.pixels, small.width, small.height, size);
+  return inputOf(await read(photo), size);
+}
+
+/**
+ * @param {Blob|ImageBitmap} photo as of `toInput`; a frame is used up
+ * @returns {Promise<{pixels: Uint8ClampedArray, width: number, height: number, jpeg: boolean}>} RGBA
+ * @throws {WebAppError} as `toInput`
+ */
+export async function read(photo) {
+  const jpeg = await isJpeg(photo);
+  return { ...(await decode(photo)), jpeg };
+}
+
+/** The model's input of a picture that was read. @returns {Uint8Array} RGB, [size, size, 3] */
+export function inputOf(picture, size) {
+  const { pixels, width, height } = reduced(picture, size);
+  return stretch(pixels, width, height, size);
+}
+
+/** The picture, a JPEG at a fraction of its size: both sides keep 1.5 times `size` pixels. */
+export function reduced({ pixels, width, height, jpeg }, size) {
+  return shrink(pixels, width, height, jpeg ? draftFactor(width, height, size) : 1);
 }
 
 /** Decode: upright by EXIF, wide-gamut profiles converted to sRGB, transparency composited on white. RGBA pixels. */

@@ -5,12 +5,14 @@ import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
 import { fuse, meanOf } from "./fuse.js";
+import { crop, findClosely, notSurer, pays } from "./finder.js";
 import { isSharp, knownIn, sharpness } from "./photo_check.js";
-import { toInput } from "./photo.js";
+import { inputOf, read, reduced, toInput } from "./photo.js";
 import { Shop } from "./shop.js";
 
 const MATCHES = 5;
 const SIMILAR = 8;
+const DETAIL = 2; // times the model's size, and 1.5: a product at a third of the width keeps all its pixels
 const SIMILAR_LIMIT = 0.45; // below, two of three are of another kind: benchmarks/quality/similar_limit.py
 
 /**
@@ -27,17 +29,17 @@ export async function start(onShare) {
   const total = Object.values(app.bytes).reduce((sum, bytes) => sum + bytes, 0);
   let loaded = 0;
   const onBytes = (bytes) => onShare(Math.min((loaded += bytes) / total, 1));
-  const [shop, embed] = await Promise.all([
+  const [shop, { embed, cells }] = await Promise.all([
     loadFile("data/store.catalog", onBytes).then((buffer) => Shop.open(buffer)),
-    startEngine(app.model, onBytes),
+    startEngine(app, onBytes),
   ]);
   shop.catalog.require(app.model.space);
-  return new Recognizer(shop, embed, app);
+  return new Recognizer(shop, embed, cells, app);
 }
 
 class Recognizer {
-  constructor(shop, embed, app) {
-    Object.assign(this, { shop, embed, app });
+  constructor(shop, embed, cells, app) {
+    Object.assign(this, { shop, embed, cells, app });
   }
 
   get catalog() {
@@ -52,7 +54,8 @@ class Recognizer {
 
   summary() {
     const { edits, left } = this.shop;
-    return { products: this.catalog.length, edits: edits.length, left, pictures: this.shop.pictures() };
+    const finds = this.cells !== null;
+    return { products: this.catalog.length, edits: edits.length, left, pictures: this.shop.pictures(), finds };
   }
 
   /** Change the catalog on this device; see `Shop.edit`. */
@@ -118,13 +121,10 @@ class Recognizer {
     const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(this.catalog, vectors).mean), numbers);
     const done = performance.now();
     return {
-      ...answer,
+      ...this.#withTexts(answer),
       vector,
       vectors,
       numbers,
-      matches: answer.matches.map((match) => this.#described(match)),
-      candidates: answer.candidates.map((match) => this.#described(match)),
-      vision: answer.vision ? this.#described(answer.vision) : null,
       ms: {
         pixels: decoded - start,
         embed: embedded - decoded,
@@ -132,6 +132,38 @@ class Recognizer {
         all: done - start,
       },
     };
+  }
+
+  /**
+   * Look for products in a photo, and answer for each.
+   * @param {Blob|ImageBitmap} photo
+   * @returns {Promise<Object[]>} answers as of `scan` without `ms`; of two or more, each with the `box` that it is
+   *   about; of one product, none, or one with a barcode a single answer to the photo, without a box
+   */
+  async find(photo) {
+    const numbers = await this.barcodes.read(photo);
+    const picture = await read(photo);
+    const { size } = this.app.model;
+    const close = reduced(picture, DETAIL * size);
+    const byCode = numbers.some((number) => this.barcodes.owner(number) !== null);
+    const regions = byCode ? [] : await findClosely(this.cells, this.app.finder.size, close);
+    if (regions.length > 1) {
+      const answers = [];
+      for (const region of regions) {
+        const vector = await this.embed(inputOf(crop(close, region.box), size));
+        const answer = notSurer(fuse(this.catalog, [vector], MATCHES), region);
+        answers.push({ ...this.#withTexts(answer), box: region.box, vector, vectors: [vector], numbers: [] });
+      }
+      return answers;
+    }
+    const vector = await this.embed(inputOf(picture, size));
+    const asked = [vector];
+    for (const { box } of regions.filter(pays)) asked.unshift(await this.embed(inputOf(crop(close, box), size)));
+    const ways = asked.length > 1 ? [asked, ...asked.map((part) => [part])] : [asked];
+    const answers = ways.map((vectors) => fuse(this.catalog, vectors, MATCHES));
+    const seen = answers.reduce((best, next) => (next.confidence > best.confidence ? next : best));
+    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(asked).mean), numbers);
+    return [{ ...this.#withTexts(answer), vector, vectors: [vector], numbers }];
   }
 
   /** The embedding of a photo, for measurements. @returns {Promise<Float32Array>} [dim], length 1 */
@@ -145,6 +177,16 @@ class Recognizer {
       .similar(index, SIMILAR)
       .filter(({ score }) => score >= SIMILAR_LIMIT)
       .map((match) => this.#described(match));
+  }
+
+  /** An answer with the texts of its products. */
+  #withTexts(answer) {
+    return {
+      ...answer,
+      matches: answer.matches.map((match) => this.#described(match)),
+      candidates: answer.candidates.map((match) => this.#described(match)),
+      vision: answer.vision ? this.#described(answer.vision) : null,
+    };
   }
 
   #described({ index, score }) {

@@ -2,7 +2,7 @@
 
 import { priceOf, shownAttributes } from "./languages/attributes.js";
 import { el, symbol } from "./dom.js";
-import { labelOf, likely, say } from "./languages/strings.js";
+import { anyOf, labelOf, likely, say } from "./languages/strings.js";
 
 const TINTS = 5;
 
@@ -42,6 +42,7 @@ export function productCard(product, actions, { note, kicker, confidence = null,
 export function choiceCard(answer, actions, fused) {
   const why = [say.ambiguousWhy({ count: answer.candidates.length }), fused].filter(Boolean).join(" ");
   return [
+    actions.back && backButton(actions.back),
     verdict("ambiguous", answer.candidates.length === 1 ? say.perhaps : say.ambiguous, why, actions.photo),
     el(
       "ul.choices",
@@ -56,9 +57,53 @@ export function choiceCard(answer, actions, fused) {
 /** An unknown answer: the nearest products, for information. */
 export function unknownCard(answer, actions, fused) {
   return [
+    actions.back && backButton(actions.back),
     verdict("unknown", say.unknown, [say.unknownWhy, fused].filter(Boolean).join(" "), actions.photo),
     carousel(say.nearest, answer.matches, actions),
   ];
+}
+
+/**
+ * Several products of a photo: a box on it and a row below it for each.
+ * @param {Object[]} answers each with its `box`
+ * @param {(answer: Object) => void} open
+ */
+export function severalCard(answers, actions, open) {
+  const named = answers.map((answer) => ({ answer, ...titleOf(answer) }));
+  const boxes = named.map(({ answer, kind, name }, index) => {
+    const label = `${index + 1}: ${name}`;
+    const box = el(`button.box.${kind}`, { type: "button", "aria-label": label, onclick: () => open(answer) });
+    const [left, top, right, bottom] = answer.box.map((side) => `${100 * side}%`);
+    Object.assign(box.style, { left, top, width: `calc(${right} - ${left})`, height: `calc(${bottom} - ${top})` });
+    box.append(el("span", { "aria-hidden": "true" }, String(index + 1)));
+    return box;
+  });
+  const rows = named.map(({ answer, kind, name, note }, index) =>
+    el(
+      "li",
+      {},
+      el(
+        "button.row",
+        { type: "button", onclick: () => open(answer) },
+        el(`span.number.${kind}`, {}, String(index + 1)),
+        el("span.texts", {}, el("span.name", {}, el("bdi", {}, name)), el("span.note", {}, note)),
+      ),
+    ),
+  );
+  return [
+    el("h2", { id: "heading", tabindex: "-1" }, say.several({ count: answers.length })),
+    el("p.note", {}, say.severalWhy),
+    el("div.boxes", {}, actions.photo(".whole"), ...boxes),
+    el("ul.choices", {}, ...rows),
+  ];
+}
+
+/** What an answer is called in a list. */
+function titleOf({ decision, matches, candidates, confidence }) {
+  if (decision === "match") return { kind: decision, name: matches[0].name, note: likely(confidence).word };
+  if (decision === "unknown") return { kind: decision, name: say.unknown, note: "" };
+  const name = anyOf(candidates.map((product) => product.name));
+  return { kind: decision, name, note: candidates.length === 1 ? say.perhaps : say.ambiguous };
 }
 
 /** A row of products that scrolls sideways. */
