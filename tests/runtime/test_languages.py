@@ -267,9 +267,8 @@ def test_a_refusal_of_the_server_is_said_in_the_language() -> None:
         "out = [[409, given[1]], [404, null], [418, null]].map((pair) => refusal(...pair));"
     )
     german = node(code, [["de-AT"], taken])
-    assert german[0] == (
-        f"So heißt schon ein Produkt. Wählen Sie einen anderen Namen. (\u2066{taken['detail']}\u2069)"
-    )
+    assert german[0].startswith("So heißt schon ein Produkt. ")
+    assert german[0].endswith(f"(\u2066{taken['detail']}\u2069)")
     assert german[1].startswith("Dieses Produkt gibt es nicht mehr.")
     assert german[2].startswith("Der Server hat versagt.")
     assert node(code, [["en"], taken])[0] == taken["detail"]

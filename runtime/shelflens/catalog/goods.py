@@ -2,8 +2,8 @@
 
 Only what such images can prove is said. Each image of a product with several is left out in turn
 (`left_out_recall`). Of 213 shops of seven kinds, enrolled from two to eight images per product and
-asked with other photos, the 41 that were said to be known found 0.93 to 1.00 of them, 0.99 on
-average; the 31 that were said not to be found 0.78 at most, 0.62 on average
+asked with other photos, the 38 that were said to be known found 0.90 to 1.00 of them, 0.98 on
+average; the 27 that were said not to be found 0.82 at most, 0.61 on average
 (benchmarks/quality/goods.py). With one image per product nothing told such shops apart, neither
 random views of it nor how near the products are, and nothing is said.
 """
