@@ -113,7 +113,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("chickpeas-smoked-paprika-tinlo", (90, 220)),
         ("granola-honey-almond-halren", (560, 180)),
     ):
-        with Image.open(next((DEMO / "photos").glob(f"{name}-*.jpg"))) as product:
+        with Image.open(DEMO / "studio" / f"{name}.jpg") as product:
             photo.paste(product.convert("RGB").resize((310, 310)), corner)
     path = tmp_path_factory.mktemp("photos") / "two.jpg"
     photo.save(path, quality=92)

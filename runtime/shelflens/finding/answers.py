@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ CERTAIN = 0.4
 """Score from which what is said of one of several regions may be `match`. On 500 composites of a
 seed that judges nothing, wrong matches per picture fall from 0.012 to 0.004, and right ones from
 0.298 of the products to 0.290."""
+SURER = 2.0
+"""Log odds by which an answer to the crop must be surer than that to the whole photo, which most of
+the queries that a crop makes worse do not reach; chosen on queries that judge nothing."""
 DETAIL = 3
 """A product at a third of the width still gets all the pixels that the embedder takes."""
 
@@ -112,20 +116,27 @@ def answer_main(
 
 
 def surest(catalog: Catalog, vectors: Sequence[NDArray[np.float32]], k: int) -> Answer:
-    """Of the answers to each part of a photo, and to all together, that with the most confidence.
+    """The answer to the whole photo, unless its crop, or both together, give a clearly surer one.
 
     Args:
         catalog: What is asked.
-        vectors: float32 [d] each, from `parts_of`: one, or a crop and the whole.
+        vectors: float32 [d] each, from `parts_of`: the whole, or a crop and the whole.
         k: Matches of the answer.
 
     Raises:
         CatalogError: as `fuse`.
     """
-    answers = [fuse(catalog, vectors, k)]
-    if len(vectors) > 1:
-        answers += [catalog.answer(vector, k) for vector in vectors]
-    return max(answers, key=lambda answer: answer.confidence)
+    whole = catalog.answer(vectors[-1], k)
+    if len(vectors) == 1:
+        return whole
+    answers = (fuse(catalog, vectors, k), catalog.answer(vectors[0], k))
+    best = max(answers, key=lambda answer: answer.confidence)
+    return best if _log_odds(best) > _log_odds(whole) + SURER else whole
+
+
+def _log_odds(answer: Answer) -> float:
+    share = min(max(answer.confidence, 1e-9), 1 - 1e-9)
+    return math.log(share / (1 - share))
 
 
 def answer_every(

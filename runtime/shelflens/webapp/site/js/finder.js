@@ -19,6 +19,7 @@ const MARGIN = 0.05;
 const SURE = 0.45;
 const LARGE = 0.6;
 const CERTAIN = 0.4;
+const SURER = 2; // log odds
 
 /**
  * @typedef {[number, number, number, number]} Box left, top, right, bottom as shares of the picture
@@ -99,6 +100,18 @@ export const pays = ({ box, score }) => score >= SURE && area(box) < LARGE;
 export function notSurer(answer, { score }) {
   if (answer.decision !== "match" || score >= CERTAIN) return answer;
   return { ...answer, decision: "ambiguous", candidates: answer.matches.slice(0, 1) };
+}
+
+/** The answer to the whole photo, unless one to its crop, or to both together, is clearly surer. */
+export function surest(whole, answers) {
+  const logOdds = ({ confidence }) => {
+    const share = Math.min(Math.max(confidence, 1e-9), 1 - 1e-9);
+    return Math.log(share / (1 - share));
+  };
+  return answers.reduce(
+    (best, next) => (logOdds(next) > logOdds(whole) + SURER && next.confidence > best.confidence ? next : best),
+    whole,
+  );
 }
 
 function withoutOverlap(regions) {

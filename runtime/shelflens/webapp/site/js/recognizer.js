@@ -5,7 +5,7 @@ import { deltaOf } from "./delta.js";
 import { startEngine } from "./engine.js";
 import { loadFile } from "./files.js";
 import { fuse, meanOf } from "./fuse.js";
-import { crop, findClosely, notSurer, pays } from "./finder.js";
+import { crop, findClosely, notSurer, pays, surest } from "./finder.js";
 import { isSharp, knownIn, sharpness } from "./photo_check.js";
 import { inputOf, read, reduced, toInput } from "./photo.js";
 import { Shop } from "./shop.js";
@@ -159,9 +159,8 @@ class Recognizer {
     const vector = await this.embed(inputOf(picture, size));
     const asked = [vector];
     for (const { box } of regions.filter(pays)) asked.unshift(await this.embed(inputOf(crop(close, box), size)));
-    const ways = asked.length > 1 ? [asked, ...asked.map((part) => [part])] : [asked];
-    const answers = ways.map((vectors) => fuse(this.catalog, vectors, MATCHES));
-    const seen = answers.reduce((best, next) => (next.confidence > best.confidence ? next : best));
+    const answered = (vectors) => fuse(this.catalog, vectors, MATCHES);
+    const seen = surest(answered([vector]), asked.length > 1 ? [answered(asked), answered([asked[0]])] : []);
     const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(asked).mean), numbers);
     return [{ ...this.#withTexts(answer), vector, vectors: [vector], numbers }];
   }
