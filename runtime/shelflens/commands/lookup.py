@@ -32,7 +32,7 @@ HELP = "Tell which product of a catalog each photo shows."
 EXAMPLES = (
     "lookup photo.jpg --catalog store.catalog",
     "lookup photos --catalog store.catalog -k 1 --json",
-    "lookup shelf.jpg --catalog store.catalog --find all --contact-sheet found.png",
+    "lookup a.jpg --catalog my.catalog --find all --contact-sheet all.png",
     "lookup front.jpg back.jpg --fuse --status --catalog store.catalog",
 )
 
