@@ -78,7 +78,7 @@ def ask(machine: Machine, model: Model, *, quick: bool) -> Answers:
     store = f"{model.engine}.catalog"
     write(machine.outside("first.csv"), products[:-2], inside / "demo")
     write(machine.outside("more.csv"), products[-2:], inside / "demo")
-    machine.run(shelflens, "catalog", "build", "first.csv", "--out", store, *words)
+    machine.run(shelflens, "catalog", "build", "first.csv", "--out", store, "--force", *words)
     machine.run(shelflens, "catalog", "add", store, "more.csv", *words)
     machine.run(shelflens, "catalog", "remove", store, products[1]["product"])
     held = json.loads(machine.run(shelflens, "catalog", "info", store, "--json"))
