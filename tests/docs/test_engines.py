@@ -25,8 +25,8 @@ import os
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 nearest = {}
 """
-"""All engines in one process: gRPC, which Milvus brings, may else end the programs that the wheel of
-PostgreSQL starts."""
+"""All engines in one process: gRPC, which Milvus brings, may else end what PostgreSQL's wheel
+starts."""
 AFTER_QUERY = """
 exact = vectors.astype(np.float64) @ query.astype(np.float64)
 nearest["float64"] = [ids[index] for index in np.argsort(-exact, kind="stable")[:10]]
