@@ -157,5 +157,5 @@ def test_it_stays_small(built: Path, tmp_path: Path) -> None:
     """What a phone loads: our scripts, texts and style, and all there is."""
     folder = build(built, tmp_path / "web-app")
     own = [folder / "index.html", folder / "app.css", *(folder / "js").rglob("*.js")]
-    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in own) < 90_000
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in own) < 95_000
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 6_500_000
