@@ -82,6 +82,8 @@ async function scan() {
   }
 }
 
+let refused = ""; // what `judge` has said last; it takes back nothing else
+
 /** Ask the server about all shots. */
 async function judge() {
   const asked = [...shots];
@@ -89,9 +91,10 @@ async function judge() {
   try {
     const { photos } = await server.check(asked.map((shot) => shot.small));
     asked.forEach((shot, index) => (shot.verdict = verdictOf(photos[index])));
-    line("adderror", "");
+    if (byId("adderror").textContent === refused) line("adderror", "");
   } catch (error) {
-    line("adderror", error.message);
+    refused = error.message;
+    line("adderror", refused);
   }
   draw();
 }

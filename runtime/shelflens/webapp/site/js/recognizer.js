@@ -161,7 +161,7 @@ class Recognizer {
     for (const { box } of regions.filter(pays)) asked.unshift(await this.embed(inputOf(crop(close, box), size)));
     const answered = (vectors) => fuse(this.catalog, vectors, MATCHES);
     const seen = surest(answered([vector]), asked.length > 1 ? [answered(asked), answered([asked[0]])] : []);
-    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(asked).mean), numbers);
+    const answer = this.barcodes.answer(seen, this.catalog.query(meanOf(this.catalog, asked).mean), numbers);
     return [{ ...this.#withTexts(answer), vector, vectors: [vector], numbers }];
   }
 
