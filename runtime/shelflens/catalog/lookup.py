@@ -92,6 +92,14 @@ def embed_query(
     return EmbeddedQuery(name, vector, decode * 1e3, embed * 1e3, tuple(numbers))
 
 
+def times_of(queries: Sequence[EmbeddedQuery], start: float) -> dict[str, float]:
+    """Milliseconds of each step and of all, when matching began at `start` (`perf_counter`)."""
+    match = (time.perf_counter() - start) * 1e3
+    decode = sum(query.decode for query in queries)
+    embed = sum(query.embed for query in queries)
+    return {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
+
+
 def answer_queries(
     catalog: Catalog, queries: Sequence[EmbeddedQuery], *, k: int, fused: bool
 ) -> TimedAnswer:
@@ -107,9 +115,6 @@ def answer_queries(
         answer = catalog.answer(queries[0].vector, k)
     numbers = list(dict.fromkeys(number for query in queries for number in query.barcodes))
     coded = answer_by_barcode(catalog, numbers, answer, queries[0].vector) if numbers else None
-    match = (time.perf_counter() - start) * 1e3
-    decode = sum(query.decode for query in queries)
-    embed = sum(query.embed for query in queries)
-    spent = {"decode": decode, "embed": embed, "match": match, "total": decode + embed + match}
+    spent = times_of(queries, start)
     names = [query.name for query in queries]
     return TimedAnswer(names, answer if coded is None else coded.answer, fused, spent, coded)

@@ -11,7 +11,6 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.goods import goods_line
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.catalog.prefix import check_dim
 from shelflens.commands.arguments import (
     add_adapt,
     add_dataset,
@@ -79,9 +78,8 @@ def build(args: argparse.Namespace) -> int:
     check_file(args.out, inputs=inputs, is_ours=is_catalog, example="store.catalog")
     if not args.force:
         _require_nothing_lost(args.out, dataset, args.data)
-    skipped, model = Skipped(), open_model(args)
-    check_dim(model.card.dim if args.dim is None else args.dim, model.card.dim)
-    with _spread_out(model, args.ray) as embedder:
+    skipped = Skipped()
+    with _spread_out(open_model(args), args.ray) as embedder:
         catalog, images, vectors, how, left_out, neighbours = build_reported(
             embedder,
             dataset,

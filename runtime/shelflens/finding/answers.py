@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Answer
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.fuse import fuse
-from shelflens.catalog.lookup import EmbeddedQuery, TimedAnswer, answer_queries, embed_query
+from shelflens.catalog.lookup import (
+    EmbeddedQuery,
+    TimedAnswer,
+    answer_queries,
+    embed_query,
+    times_of,
+)
 from shelflens.finding.crop import crop
 from shelflens.finding.finder import Finder
 from shelflens.finding.regions import Region, main_region
@@ -106,13 +112,8 @@ def answer_main(
     queries = [embed_query(embedder, part, name) for part in parts_of(found.pixels, region)]
     start = time.perf_counter()
     answer = surest(catalog, [query.vector for query in queries], k)
-    spent = {
-        "decode": sum(query.decode for query in queries),
-        "embed": sum(query.embed for query in queries),
-        "match": (time.perf_counter() - start) * 1e3,
-    }
-    spent["total"] = sum(spent.values())
-    return FoundAnswer(_with_search(TimedAnswer([name], answer, False, spent), found), region)
+    timed = TimedAnswer([name], answer, False, times_of(queries, start))
+    return FoundAnswer(_with_search(timed, found), region)
 
 
 def surest(catalog: Catalog, vectors: Sequence[NDArray[np.float32]], k: int) -> Answer:

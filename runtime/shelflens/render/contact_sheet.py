@@ -14,7 +14,8 @@ from shelflens.model.image import Photo, load_reduced
 Verdict = Literal["right", "wrong", "fair", "none"]
 """Whether an answer is right; fair: the right product is among the candidates."""
 
-_PAPER, _CARD, _INK, _SOFT = "#f3f0ea", "#ffffff", "#22262b", "#7b8087"
+PAPER, CARD, INK, SOFT = "#f3f0ea", "#ffffff", "#22262b", "#7b8087"
+"""Colours of all contact sheets."""
 _COLOURS = {"right": "#1f8a5b", "wrong": "#c8372d", "fair": "#c98a12", "none": "#7b8087"}
 _EDGE, _GAP, _PAD = 40, 22, 16
 _QUERY, _THUMB = 216, 116
@@ -64,12 +65,12 @@ def contact_sheet(
     canvas = Image.new(
         "RGB",
         (2 * _EDGE + columns * (width + _GAP) - _GAP, top + rows * (height + _GAP) + _EDGE - _GAP),
-        _PAPER,
+        PAPER,
     )
     draw = ImageDraw.Draw(canvas)
-    draw.text((_EDGE, _EDGE - 8), title, fill=_INK, font=font_of(46))
+    draw.text((_EDGE, _EDGE - 8), title, fill=INK, font=font_of(46))
     for index, line in enumerate(lines):
-        draw.text((_EDGE, _EDGE + 56 + 30 * index), line, fill=_SOFT, font=font_of(22))
+        draw.text((_EDGE, _EDGE + 56 + 30 * index), line, fill=SOFT, font=font_of(22))
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         corner = (_EDGE + column * (width + _GAP), top + row * (height + _GAP))
@@ -88,7 +89,7 @@ def _draw_panel(
     width, height = size
     colour = _COLOURS[panel.verdict]
     box = (left, top, left + width, top + height)
-    draw.rounded_rectangle(box, 16, fill=_CARD, outline=colour, width=3)
+    draw.rounded_rectangle(box, 16, fill=CARD, outline=colour, width=3)
     paste(canvas, panel.photo, (left + _PAD, top + _PAD), _QUERY)
     x = left + 2 * _PAD + _QUERY
     font = font_of(23)
@@ -97,7 +98,7 @@ def _draw_panel(
     draw.text((x + 14, top + _PAD + 17), panel.title, fill="white", font=font, anchor="lm")
     room = left + width - _PAD - (x + pill + 10)
     subtitle = fit(draw, panel.subtitle, font_of(18), room)
-    draw.text((x + pill + 10, top + _PAD + 17), subtitle, fill=_SOFT, font=font_of(18), anchor="lm")
+    draw.text((x + pill + 10, top + _PAD + 17), subtitle, fill=SOFT, font=font_of(18), anchor="lm")
     for index, match in enumerate(panel.matches):
         at = (x + index * (_THUMB + 12), top + _PAD + 46)
         paste(canvas, match.photo, at, _THUMB)
@@ -106,9 +107,9 @@ def _draw_panel(
         draw.rounded_rectangle(frame, 10, outline=mark, width=4 if match.right else 2)
         y = at[1] + _THUMB + 4
         for line in wrap(draw, match.name, font_of(13), _THUMB):
-            draw.text((at[0], y), line, fill=_INK, font=font_of(13))
+            draw.text((at[0], y), line, fill=INK, font=font_of(13))
             y += 15
-        draw.text((at[0], y + 1), f"{match.score:.2f}", fill=_SOFT, font=font_of(15))
+        draw.text((at[0], y + 1), f"{match.score:.2f}", fill=SOFT, font=font_of(15))
 
 
 def paste(canvas: Image.Image, photo: Photo, corner: tuple[int, int], side: int) -> None:

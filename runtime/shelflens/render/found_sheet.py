@@ -11,9 +11,8 @@ from PIL import Image, ImageDraw
 
 from shelflens.finding.regions import Box
 from shelflens.render.boxes import COLOURS
-from shelflens.render.contact_sheet import fit, font_of
+from shelflens.render.contact_sheet import CARD, INK, PAPER, SOFT, fit, font_of
 
-_PAPER, _CARD, _INK, _SOFT = "#f3f0ea", "#ffffff", "#22262b", "#7b8087"
 _EDGE, _GAP, _PAD = 40, 22, 16
 _LINE = 52
 PHOTO = (480, 360)
@@ -67,12 +66,12 @@ def found_sheet(cards: Sequence[FoundCard], *, columns: int = 2) -> Image.Image:
         2 * _EDGE + columns * (width + _GAP) - _GAP,
         2 * _EDGE + rows * (height + _GAP) - _GAP,
     )
-    canvas = Image.new("RGB", size, _PAPER)
+    canvas = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(canvas)
     for index, card in enumerate(cards):
         row, column = divmod(index, columns)
         left, top = _EDGE + column * (width + _GAP), _EDGE + row * (height + _GAP)
-        draw.rounded_rectangle((left, top, left + width, top + height), 16, fill=_CARD)
+        draw.rounded_rectangle((left, top, left + width, top + height), 16, fill=CARD)
         _paste(canvas, card, (left + _PAD, top + _PAD))
         _write(draw, card, (left + 2 * _PAD + PHOTO[0], top + _PAD))
     return canvas
@@ -101,7 +100,7 @@ def _paste(canvas: Image.Image, card: FoundCard, corner: tuple[int, int]) -> Non
 
 def _write(draw: ImageDraw.ImageDraw, card: FoundCard, corner: tuple[int, int]) -> None:
     left, y = corner
-    draw.text((left, y + 4), _line(draw, card.name, 22, _TEXT), fill=_INK, font=font_of(22))
+    draw.text((left, y + 4), _line(draw, card.name, 22, _TEXT), fill=INK, font=font_of(22))
     y += 44
     shown = card.answers if len(card.answers) <= LINES else card.answers[: LINES - 1]
     for number, answer in enumerate(shown, 1):
@@ -109,13 +108,13 @@ def _write(draw: ImageDraw.ImageDraw, card: FoundCard, corner: tuple[int, int]) 
         draw.rounded_rectangle(mark, 8, fill=COLOURS[answer.decision])
         at = (left + 17, y + 17)
         draw.text(at, str(number), fill="white", font=font_of(18), anchor="mm")
-        for text, below, size, ink in ((answer.text, 0, 18, _INK), (answer.note, 21, 15, _SOFT)):
+        for text, below, size, ink in ((answer.text, 0, 18, INK), (answer.note, 21, 15, SOFT)):
             line = _line(draw, text, size, _TEXT - 46)
             draw.text((left + 46, y + below - 2), line, fill=ink, font=font_of(size))
         y += _LINE
     rest = len(card.answers) - len(shown)
     text = f"and {rest} more" if rest else "" if shown else card.nothing
-    draw.text((left, y), text, fill=_SOFT, font=font_of(18))
+    draw.text((left, y), text, fill=SOFT, font=font_of(18))
 
 
 def _line(draw: ImageDraw.ImageDraw, text: str, size: int, room: float) -> str:

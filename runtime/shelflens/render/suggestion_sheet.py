@@ -14,9 +14,9 @@ from shelflens.catalog.answer import Match
 from shelflens.discovery.recommend import Recommendation
 from shelflens.files import atomic_writer
 from shelflens.model.image import Photo
-from shelflens.render.contact_sheet import fit, font_of, paste, wrap
+from shelflens.render.contact_sheet import CARD, INK, PAPER, SOFT, fit, font_of, paste, wrap
 
-_PAPER, _CARD, _INK, _SOFT, _ACCENT = "#f3f0ea", "#ffffff", "#22262b", "#7b8087", "#1f8a5b"
+_ACCENT = "#1f8a5b"
 _EDGE, _GAP, _PAD = 48, 18, 14
 _TILE, _HERO, _TEXT = 190, 250, 78
 _PALETTE = ("#dfe9e2", "#e9e3d6", "#dde4ee", "#eedfdd", "#e6dfec")
@@ -88,18 +88,16 @@ def draw_suggestions(
     heights = [_group_height(group, columns) for group in groups]
     head = _EDGE + 60 + 28 * len(lines) + 14
     size = (width + 2 * _EDGE, head + sum(heights) + _GAP * len(groups) + _EDGE - _GAP)
-    canvas = Image.new("RGB", size, _PAPER)
+    canvas = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(canvas)
-    draw.text(
-        (_EDGE, _EDGE - 12), fit(draw, title, font_of(42), width), fill=_INK, font=font_of(42)
-    )
+    draw.text((_EDGE, _EDGE - 12), fit(draw, title, font_of(42), width), fill=INK, font=font_of(42))
     for index, line in enumerate(lines):
         text = fit(draw, line, font_of(20), width)
-        draw.text((_EDGE, _EDGE + 48 + 28 * index), text, fill=_SOFT, font=font_of(20))
+        draw.text((_EDGE, _EDGE + 48 + 28 * index), text, fill=SOFT, font=font_of(20))
     top = head
     for group, height in zip(groups, heights, strict=True):
         box = (_EDGE, top, _EDGE + width, top + height)
-        draw.rounded_rectangle(box, 20, fill=_CARD)
+        draw.rounded_rectangle(box, 20, fill=CARD)
         _draw_group(canvas, draw, group, (_EDGE + _PAD, top + _PAD), columns)
         top += height + _GAP
     return canvas
@@ -133,10 +131,10 @@ def _draw_group(
     draw.text((left, y), fit(draw, group.title, font_of(20), _HERO), fill=_ACCENT, font=font_of(20))
     for line in wrap(draw, group.subtitle, font_of(16), _HERO):
         y += 21
-        draw.text((left, y + 4), line, fill=_INK, font=font_of(16))
+        draw.text((left, y + 4), line, fill=INK, font=font_of(16))
     if group.footnote:
         text = fit(draw, group.footnote, font_of(15), _HERO)
-        draw.text((left, y + 27), text, fill=_SOFT, font=font_of(15))
+        draw.text((left, y + 27), text, fill=SOFT, font=font_of(15))
     start = left + _HERO + 2 * _GAP
     for index, item in enumerate(group.cards):
         row, column = divmod(index, columns)
@@ -144,9 +142,9 @@ def _draw_group(
         _draw_image(canvas, draw, item.image, item.name, at, _TILE)
         y = at[1] + _TILE + 6
         for line in wrap(draw, item.name, font_of(16), _TILE):
-            draw.text((at[0], y), line, fill=_INK, font=font_of(16))
+            draw.text((at[0], y), line, fill=INK, font=font_of(16))
             y += 19
-        draw.text((at[0], y + 1), fit(draw, item.note, font_of(15), _TILE), _SOFT, font=font_of(15))
+        draw.text((at[0], y + 1), fit(draw, item.note, font_of(15), _TILE), SOFT, font=font_of(15))
 
 
 def _draw_image(
@@ -164,4 +162,4 @@ def _draw_image(
     colour = _PALETTE[sum(name.encode()) % len(_PALETTE)]
     draw.rounded_rectangle((*at, at[0] + side, at[1] + side), 14, fill=colour)
     middle = (at[0] + side / 2, at[1] + side / 2)
-    draw.text(middle, name[:1].upper(), fill=_SOFT, font=font_of(side // 2), anchor="mm")
+    draw.text(middle, name[:1].upper(), fill=SOFT, font=font_of(side // 2), anchor="mm")

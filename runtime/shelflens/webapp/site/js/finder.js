@@ -108,10 +108,8 @@ export function surest(whole, answers) {
     const share = Math.min(Math.max(confidence, 1e-9), 1 - 1e-9);
     return Math.log(share / (1 - share));
   };
-  return answers.reduce(
-    (best, next) => (logOdds(next) > logOdds(whole) + SURER && next.confidence > best.confidence ? next : best),
-    whole,
-  );
+  const best = answers.reduce((first, next) => (next.confidence > first.confidence ? next : first), whole);
+  return logOdds(best) > logOdds(whole) + SURER ? best : whole;
 }
 
 function withoutOverlap(regions) {
