@@ -39,7 +39,7 @@ import numpy as np
 from benchmarks.provenance import RESULTS, save, stamp, table
 from benchmarks.quality import official
 from benchmarks.quality.measuring import Vectors, embedded, photos_of
-from benchmarks.quality.shops import figures, rules
+from benchmarks.quality.shops import figures
 from benchmarks.quality.shops.episodes import Photos, built, episodes_of
 from benchmarks.quality.shops.fit import Fitted, fit
 from benchmarks.quality.shops.stock import Shop, load_shops
@@ -197,13 +197,7 @@ def recall(shop: Shop, known_similarity: float) -> float:
 def _answers(
     asked: dict[str, list[Photos]], fitted: dict[str, Fitted], minimum: float
 ) -> dict[str, float]:
-    judged = {
-        name: figures.of_domain(
-            photos, partial(rules.posterior, fitted=fitted[name], minimum=minimum)
-        )
-        for name, photos in asked.items()
-    }
-    mean = figures.mean(judged)
+    mean = figures.mean(figures.of_posterior(asked, fitted, minimum))
     return {key: mean[key] for key in (*ANSWERS, "ece")}
 
 

@@ -17,6 +17,7 @@ from shelflens import Embedder
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Alike = Callable[[NDArray[np.float32], NDArray[np.float32]], bool]
 
 
 class Cost(NamedTuple):
@@ -42,6 +43,26 @@ def arguments(description: str | None) -> argparse.Namespace:
 def one_by_one(embedder: Embedder, photos: Sequence[Path]) -> NDArray[np.float32]:
     """The embeddings of photos without `embed_many`, float32 [n, d]."""
     return np.stack([embedder.embed(photo) for photo in photos])
+
+
+def against_one_thread(
+    many: Embedder, single: Embedder, photos: Sequence[Path], part: int, alike: Alike
+) -> tuple[Cost, Cost]:
+    """The cost of `many.embed_many`, and of `single` one by one, in turn for so many photos.
+
+    Raises:
+        SystemExit: the vectors of the two are not alike.
+    """
+    together, alone = Cost(), Cost()
+    for start in range(0, len(photos), part):
+        asked = photos[start : start + part]
+        (_, found), cost = timed(many.embed_many, asked)
+        together = together.plus(cost)
+        expected, cost = timed(one_by_one, single, asked)
+        alone = alone.plus(cost)
+        if not alike(found, expected):
+            raise SystemExit("these give other vectors than one thread")
+    return together, alone
 
 
 def timed(act: Callable[P, T], *args: P.args, **options: P.kwargs) -> tuple[T, Cost]:

@@ -10,13 +10,14 @@ moment falls on both. Target: at least 0.95 of (cores x the rate of one thread).
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.provenance import save, stamp, table
 from benchmarks.quality.measuring import photos_of
-from benchmarks.speed.paired import Cost, arguments, one_by_one, timed
+from benchmarks.speed.paired import against_one_thread, arguments
 from shelflens import Embedder
 
 PART = 200
@@ -48,14 +49,7 @@ def build(every: int) -> dict[str, Any]:
     paths = photos_of("train", every).paths
     many, single = Embedder.open(), Embedder.open(threads=1)
     cores = os.cpu_count() or 1
-    together, alone = Cost(), Cost()
-    for start in range(0, len(paths), PART):
-        part = paths[start : start + PART]
-        (_, found), cost = timed(many.embed_many, part)
-        together = together.plus(cost)
-        expected, cost = timed(one_by_one, single, part)
-        alone = alone.plus(cost)
-        assert np.allclose(found, expected, atol=1e-3), "all cores give other vectors"
+    together, alone = against_one_thread(many, single, paths, PART, partial(np.allclose, atol=1e-3))
     rows = [
         {
             "threads": name,

@@ -15,9 +15,12 @@ import os
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.provenance import save, stamp, table
 from benchmarks.quality.measuring import photos_of
-from benchmarks.speed.paired import Cost, arguments, one_by_one, timed
+from benchmarks.speed.paired import against_one_thread, arguments
 from shelflens import Embedder
 from shelflens.model.distributed import LOCAL, distributed
 
@@ -64,6 +67,11 @@ def rows_of_workers(report: dict[str, Any]) -> str:
     )
 
 
+def same_bytes(found: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+    """Whether vectors are the same to the last bit."""
+    return found.tobytes() == expected.tobytes()
+
+
 def measure(every: int) -> dict[str, Any]:
     """What each number of workers costs, and one thread in turn."""
     paths = photos_of("train", every).paths
@@ -71,17 +79,9 @@ def measure(every: int) -> dict[str, Any]:
     single.embed(paths[0])
     rows = []
     for count in COUNTS:
-        spread, alone = Cost(), Cost()
         with patch("os.cpu_count", return_value=count), distributed(Embedder.open(), LOCAL) as many:
             many.embed_many(paths[:1] * WARM * count)
-            for start in range(0, len(paths), PART):
-                part = paths[start : start + PART]
-                (_, found), cost = timed(many.embed_many, part)
-                spread = spread.plus(cost)
-                expected, cost = timed(one_by_one, single, part)
-                alone = alone.plus(cost)
-                if found.tobytes() != expected.tobytes():
-                    raise SystemExit(f"{count} workers give other vectors")
+            spread, alone = against_one_thread(many, single, paths, PART, same_bytes)
         speed_up = alone.wall / spread.wall
         rows.append(
             {

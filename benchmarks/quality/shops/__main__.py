@@ -152,12 +152,7 @@ def minimums(
     asked: dict[str, list[Photos]], posteriors: dict[str, Fitted], minimum: float
 ) -> dict[str, Any]:
     """The figures with another least probability of a match."""
-    judged = {
-        name: figures.of_domain(
-            photos, partial(rules.posterior, fitted=posteriors[name], minimum=minimum)
-        )
-        for name, photos in asked.items()
-    }
+    judged = figures.of_posterior(asked, posteriors, minimum)
     keys = ("match right", "enrolled: match, right")
     rows = {name: {key: row[key] for key in keys} for name, row in judged.items()}
     return {"min_probability": minimum, **rows}

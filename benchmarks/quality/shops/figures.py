@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.quality.shops import rules
 from benchmarks.quality.shops.episodes import ELSEWHERE, KNOWN, SAME_SHELF, Photos, weights
+from benchmarks.quality.shops.fit import Fitted
 from benchmarks.quality.shops.rules import Decisions
 from shelflens.catalog.answer import Match, decide
 from shelflens.catalog.calibration import Calibration
@@ -17,6 +20,16 @@ from shelflens.catalog.calibration import Calibration
 BINS = 10
 Rule = Callable[[Photos], Decisions]
 Floats = NDArray[np.float64]
+
+
+def of_posterior(
+    asked: Mapping[str, list[Photos]], fitted: Mapping[str, Fitted], minimum: float
+) -> dict[str, dict[str, Any]]:
+    """By domain, all figures of the posterior fitted for it, `match` from a least probability."""
+    return {
+        name: of_domain(photos, partial(rules.posterior, fitted=fitted[name], minimum=minimum))
+        for name, photos in asked.items()
+    }
 
 
 def of_domain(parts: list[Photos], rule: Rule) -> dict[str, Any]:
