@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.hosts import free_port, program
+
 PREFERENCES = {
     "media.navigator.streams.fake": True,  # a camera that shows a coloured surface
     "ui.prefersReducedMotion": 1,
@@ -52,18 +54,6 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """Key of an element's reference (W3C WebDriver)."""
 
 STARTS_WITHIN_S = 90
-
-
-def program(*names: str, package: str) -> str:
-    """The first of these programs that is installed.
-
-    Raises:
-        RuntimeError: there is none.
-    """
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    raise RuntimeError(f"no {names[0]} here, which this test needs: apt install {package}")
 
 
 class Window(ABC):
@@ -196,12 +186,6 @@ def _connected(port: int) -> socket.socket:
             time.sleep(0.2)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @contextmanager
 def _process(*words: str, **environment: str) -> Iterator[None]:
     process = subprocess.Popen(
@@ -220,8 +204,9 @@ def _process(*words: str, **environment: str) -> Iterator[None]:
 @contextmanager
 def running_firefox(languages: str = "en") -> Iterator[Firefox]:
     """A Firefox with a new profile and these languages, as "ar,en"."""
-    binary = program("firefox-esr", "firefox", package="firefox-esr")
-    port = _free_port()
+    name = "firefox-esr" if shutil.which("firefox-esr") else "firefox"
+    binary = program(name, "firefox-esr")
+    port = free_port()
     wanted = {**PREFERENCES, "intl.accept_languages": languages, "marionette.port": port}
     lines = [f"user_pref({json.dumps(key)}, {json.dumps(wanted[key])});" for key in wanted]
     with tempfile.TemporaryDirectory() as profile:
@@ -238,14 +223,14 @@ def running_firefox(languages: str = "en") -> Iterator[Firefox]:
 @contextmanager
 def running_webkit() -> Iterator[WebKit]:
     """A WebKit in English with a new profile, on a display that nobody sees."""
-    driver = program("WebKitWebDriver", package="webkit2gtk-driver")
-    server = program("Xvfb", package="xvfb")
+    driver = program("WebKitWebDriver", "webkit2gtk-driver")
+    server = program("Xvfb", "xvfb")
     found = sorted(Path("/usr/lib").glob(f"*/{WEBKIT}"))
     if not found:
         raise RuntimeError(
             f"no {WEBKIT} here, which this test needs: apt install webkit2gtk-driver"
         )
-    port = _free_port()
+    port = free_port()
     display = f":{port}"
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         (Path(home) / "gtk-3.0").mkdir()
