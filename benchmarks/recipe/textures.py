@@ -20,7 +20,7 @@ import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
-from multiprocessing import Pool
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, metavar="RUN", help="write the start networks too")
     args = parser.parse_args()
     found = sources(args.cache, args.synthetic)
-    with Pool() as pool:
+    with get_context("spawn").Pool() as pool:
         made = list(pool.imap(texture, found, chunksize=64))
     made += labels(supplies(args.fonts, [item for item in found if item.kind == SINGLE]))
     write(made, args.out)
