@@ -158,9 +158,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Playwright, running."""
-    from playwright.sync_api import sync_playwright
+    """Playwright, running; it waits as long for what must appear as it does for a click."""
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)
     with sync_playwright() as running:
         yield running
 

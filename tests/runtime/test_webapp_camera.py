@@ -210,12 +210,12 @@ def test_continuous_scanning_shows_what_stays_in_view(
     page = opened()
     page.click("#steady")
     assert page.get_attribute("#steady", "aria-pressed") == "true"
-    expect(page.locator("#live")).to_contain_text(NAME, timeout=30_000)
+    expect(page.locator("#live")).to_contain_text(NAME)
     assert page.inner_text("#spoken").startswith(NAME)
     see(page, camera, LATTE)
-    expect(page.locator("#live")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#live")).to_be_hidden()
     see(page, camera, GRANOLA)
-    page.locator("#live").click(timeout=30_000)
+    page.locator("#live").click()
     state(page, "answered")
     assert page.inner_text("#heading") == NAME
     assert page.get_attribute("#steady", "aria-pressed") == "false"
@@ -234,9 +234,7 @@ def test_without_space_it_says_that_it_works_online_only(
     context.new_cdp_session(page).send("Storage.overrideQuotaForOrigin", limit)
     page.goto(host.url)
     state(page, "ready")
-    expect(page.locator("#update")).to_contain_text(
-        "works only while you are online", timeout=30_000
-    )
+    expect(page.locator("#update")).to_contain_text("works only while you are online")
     page.click("#shutter")
     state(page, "answered")
     context.close()

@@ -91,7 +91,7 @@ def fill(page: Page, name: str = NAME) -> None:
     state(page, "adding")
     expect(page.locator(".shots li")).to_have_count(1)
     page.set_input_files("#file", SIDE)
-    expect(page.locator(".shots li")).to_have_count(2, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(2)
     page.fill("#text-name", name)
     page.fill("#text-price", "4.69")
 
@@ -116,8 +116,8 @@ def test_a_new_product_is_found_kept_exported_and_opened_by_python(
     page = opened()
     fill(page)
     page.click("#shutter")
-    expect(page.locator(".shots li")).to_have_count(3, timeout=30_000)
-    expect(page.locator("#hint")).to_contain_text("Same side as photo", timeout=20_000)
+    expect(page.locator(".shots li")).to_have_count(3)
+    expect(page.locator("#hint")).to_contain_text("Same side as photo")
     page.get_by_role("button", name="Remove photo 3").click()
     expect(page.locator(".shots li")).to_have_count(2)
     save(page)
@@ -341,7 +341,7 @@ def test_photos_are_added_to_a_product(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_have_text("Take 1 more photo.")
     page.set_input_files("#file", FRONT)
-    expect(page.locator(".shots li")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(1)
     page.wait_for_timeout(300)
     page.reload()  # the product that gets the photos is part of the draft
     state(page, "adding")
@@ -364,9 +364,9 @@ def test_changes_leave_as_a_delta_that_python_applies(
     expect(page.get_by_role("button", name="Export the changes")).to_have_count(0)
     page.get_by_role("button", name="Add a product").click()
     page.set_input_files("#file", FRONT)
-    expect(page.locator(".shots li")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(1)
     page.set_input_files("#file", SIDE)
-    expect(page.locator(".shots li")).to_have_count(2, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(2)
     page.fill("#text-name", NAME)
     save(page)
     whole = exported(page, tmp_path / "phone.catalog")
@@ -403,11 +403,11 @@ def test_a_barcode_is_read_checked_and_kept(opened: Callable[..., Page], tmp_pat
     expect(page.locator("#text-barcode")).to_have_value("")
     worker.evaluate("self.shown = ['4006381333932']; null")  # a wrong digit is no code
     page.set_input_files("#file", FRONT)
-    expect(page.locator(".shots li")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(1)
     assert page.input_value("#text-barcode") == ""
     worker.evaluate("self.shown = ['4006381333931']; null")
     page.set_input_files("#file", SIDE)
-    expect(page.locator("#text-barcode")).to_have_value("4006381333931", timeout=30_000)
+    expect(page.locator("#text-barcode")).to_have_value("4006381333931")
     page.fill("#text-name", NAME)
     page.fill("#text-barcode", "4006381333930")
     page.get_by_role("button", name="Save").click()
@@ -419,9 +419,7 @@ def test_a_barcode_is_read_checked_and_kept(opened: Callable[..., Page], tmp_pat
     # Now it is known by its code, and whoever adds it again is told.
     page.get_by_role("button", name="Add a product").click()
     page.set_input_files("#file", FRONT)
-    expect(page.get_by_role("alert")).to_contain_text(
-        f"Barcode 4006381333931 is the one of {NAME}", timeout=30_000
-    )
+    expect(page.get_by_role("alert")).to_contain_text(f"Barcode 4006381333931 is the one of {NAME}")
 
 
 def test_two_tabs_that_change_the_same_text(opened: Callable[..., Page], store: Path) -> None:
@@ -450,7 +448,7 @@ def test_photos_for_a_product_that_another_tab_deleted(
     open_product(page, product.name)
     page.get_by_role("button", name="Add photos").click()
     page.set_input_files("#file", FRONT)
-    expect(page.locator(".shots li")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".shots li")).to_have_count(1)
     page.evaluate("(id) => shelflens.client.edit({ act: 'remove', id })", product.id)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_have_text(f"The catalog has no product “{product.id}”.")
