@@ -139,7 +139,7 @@ def asked(name: str, shop: Shop, embedder: Embedder, every: int) -> Iterator[dic
             "asked": kind,
             "photos": len(asked_of),
             "first right": sum(case[0] == case[2][0] for case in asked_of),
-            "laid on the right": sum(
+            "best right": sum(
                 look.best == product for look, product in zip(looks, shown, strict=True)
             ),
             **_counts("settled", [look.settled for look in looks], shown),
