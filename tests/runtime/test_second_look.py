@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmarks.quality.second_look.compare import Reference, second_look
-from benchmarks.quality.second_look.features import Pixels, features_of, moved_by, register
+from benchmarks.quality.second_look.features import Pixels, features_of
+from benchmarks.quality.second_look.look import Reference, second_look
+from benchmarks.quality.second_look.register import moved_by, register
 
 CORNERS = np.array([[60.0, 60], [340, 60], [340, 340], [60, 340]])
 
@@ -69,3 +70,25 @@ def test_what_cannot_be_seen_is_not_settled() -> None:
         assert second_look(photo, list(references), references).settled is None
     doubles = dict.fromkeys(("first", "second"), references["ABC"])
     assert second_look(seen(pack(0, "ABC"))[0], list(doubles), doubles).settled is None
+
+
+def test_small_and_large_pictures_are_not_settled() -> None:
+    tall = np.zeros((4000, 3, 3), np.uint8)
+    for hostile in (np.zeros((1, 1, 3), np.uint8), tall, np.full((3000, 2000, 3), 255, np.uint8)):
+        references = {
+            "known": Reference(np.asarray(pack(0, "ABC"))),
+            "hostile": Reference(hostile),
+        }
+        assert second_look(hostile, list(references), references).settled is None
+        look = second_look(seen(pack(9, "NEW"))[0], list(references), references)
+        assert look.settled is None
+
+
+def test_a_description_is_the_same_when_the_picture_is_turned() -> None:
+    picture = np.asarray(pack(0, "ABC"))
+    turned = np.rot90(picture).copy()
+    homography, inliers = register(features_of(picture), features_of(turned))
+    assert homography is not None
+    assert inliers > 100
+    expected = np.stack([CORNERS[:, 1], 400 - CORNERS[:, 0]], 1)
+    assert np.abs(moved_by(homography, CORNERS) - expected).max() < 2
