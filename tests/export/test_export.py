@@ -26,8 +26,8 @@ from shelflens.model.engines import Engine, open_engine
 from shelflens_export import flatgraph
 from shelflens_export.config import ExportConfig
 from shelflens_export.formats import BY_NAME, FORMATS, NAMES
-from tests.support.batches import TOLERANCE
 from shelflens_export.quiet import quiet
+from tests.support.batches import TOLERANCE
 
 pytestmark = pytest.mark.train
 
