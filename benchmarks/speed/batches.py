@@ -81,10 +81,10 @@ def measure(embedder: Embedder, every: int) -> dict[str, Any]:
     vectors: dict[tuple[str, str], list[NDArray[np.float32]]] = {key: [] for key in ways}
     for start in range(0, len(paths), PART):
         for key, way in ways.items():
-            (_, rows), cost = timed(way.embed_many, paths[start : start + PART])
+            (_, found), cost = timed(way.embed_many, paths[start : start + PART])
             costs[key] = costs[key].plus(cost)
-            vectors[key].append(rows)
-    in_batches, single, int8, *_ = (np.concatenate(rows) for rows in vectors.values())
+            vectors[key].append(found)
+    in_batches, single, int8, *_ = (np.concatenate(parts) for parts in vectors.values())
     cosines = np.einsum("nd,nd->n", in_batches, int8)
     rows = [
         {

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from shelflens.catalog.enrol import Adapt, Verdict
 
 
+_MAX_LISTED = 20
+"""Unreadable photos that are listed one by one."""
+
+
 def with_gpu(embedder: Embedder, dataset: Dataset) -> Embedder:
     """The embedder, on a GPU where there is one and it is worth starting; a GPU that ONNX Runtime
     cannot start is said on standard error."""
@@ -44,10 +48,6 @@ def with_gpu(embedder: Embedder, dataset: Dataset) -> Embedder:
 def note(line: str) -> None:
     """Say a line on standard error."""
     print(printable(f"note: {line}"), file=sys.stderr)
-
-
-_MAX_LISTED = 20
-"""Unreadable photos that are listed one by one."""
 
 
 class Skipped:
