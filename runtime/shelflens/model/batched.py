@@ -117,7 +117,8 @@ class SpaceCheck:
     """Whether vectors are of the embedding space that devices search in; looks at the first."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder, self._done = embedder, False
+        # Opened now, not in the middle of a progress line: its engine greets.
+        self._embedder, self._device, self._done = embedder, device_model(embedder), False
 
     def require(self, photos: Sequence[Photo], vectors: Sequence[NDArray[np.float32]]) -> None:
         """Compare embeddings, float32 [d] each, with the device model's of the same photos.
@@ -128,7 +129,7 @@ class SpaceCheck:
         if self._done or not len(photos):
             return
         self._done = True
-        device, own = device_model(self._embedder), self._embedder.opened.path
+        device, own = self._device, self._embedder.opened.path
         pixels = np.stack([self._embedder.load(photo) for photo in photos[:_COMPARED]])
         expected = device.embed_pixels(pixels)
         cosine = float(np.einsum("nd,nd->n", vectors[:_COMPARED], expected).mean())
