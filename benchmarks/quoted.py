@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.capacity import capacity
 from benchmarks.provenance import ROOT, read, table
+from benchmarks.speed.batches import rows_of_ways
 from benchmarks.speed.workers import rows_of_workers
 
 FIGURE = re.compile(r"(-?[\d,]*\.?\d+)(<!-- figure: (.+?) -->)")
@@ -167,6 +168,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "peers-short": peers_short,
     "capacity": capacity,
     "workers": lambda: rows_of_workers(read("workers")),
+    "batches": lambda: rows_of_ways(read("batches")),
     "dims": dims,
 }
 

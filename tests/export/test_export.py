@@ -18,14 +18,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from shelflens import ModelCard
+from shelflens import Embedder, ModelCard
 from shelflens.cli import main
-from shelflens.errors import DataError, ModelError
+from shelflens.errors import DataError, ModelError, SpaceError
+from shelflens.model import batched
 from shelflens.model.engines import Engine, open_engine
 from shelflens_export import flatgraph
 from shelflens_export.config import ExportConfig
 from shelflens_export.formats import BY_NAME, FORMATS, NAMES
 from shelflens_export.quiet import quiet
+from tests.support.batches import TOLERANCE
 
 pytestmark = pytest.mark.train
 
@@ -164,6 +166,26 @@ def test_int8_weights_are_those_of_the_float_file_to_half_a_step(exported: Path)
         after = steps.reshape(tensor.shape) * scale
         assert np.all(np.abs(after - before.reshape(tensor.shape)) <= scale * 0.5001)
     assert files[1].stat().st_size < 0.35 * files[0].stat().st_size
+
+
+def test_batches_of_the_float_file_are_compared_with_the_int8_file(
+    exported: Path, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batched, "cuda_engine", lambda engine: engine)
+    monkeypatch.setattr(batched, "MIN_COSINE", MIN_COSINE["int8"])
+    embedder = Embedder.open(exported / BY_NAME["onnx"].file)
+    assert batched.device_model(embedder).opened.path == exported / BY_NAME["int8"].file
+    spread = batched.on_gpu(embedder)
+    assert spread is not None
+    photos = list(pixels) * (batched.BATCH // 2)
+    _, vectors = spread.embed_many(photos)
+    expected = np.concatenate([embedder.embed_pixels(photo[np.newaxis]) for photo in pixels])
+    assert np.allclose(vectors, np.tile(expected, (batched.BATCH // 2, 1)), atol=TOLERANCE)
+    monkeypatch.setattr(batched, "MIN_COSINE", 1.0)
+    again = batched.on_gpu(embedder)
+    assert again is not None
+    with pytest.raises(SpaceError, match=r"to int8\.tflite, expected 1\.0 or more"):
+        again.embed_many(photos)
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnx-int8"])

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shelflens import Embedder, EngineError
-from shelflens.errors import DataError, ModelError
+from shelflens.errors import DataError, ModelError, SpaceError
+from shelflens.model import batched
 from shelflens.model import distributed as module
 from shelflens.model.distributed import BATCH, Worker, distributed
+from shelflens.model.embedder import BUNDLED_MODEL
 from shelflens.model.image import Photo
+from tests.support.batches import TOLERANCE
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -46,8 +50,11 @@ def answered(call: Callable[[], Any]) -> Any:
         raise RayTaskError(error) from error
 
 
-def inline_ray(worker: type[Worker], joined: list[dict[str, Any]]) -> SimpleNamespace:
-    """Ray's functions that are used; a call runs when its answer is asked for."""
+def inline_ray(
+    worker: type[Worker], joined: list[dict[str, Any]], machines: Sequence[dict[str, float]] = ()
+) -> SimpleNamespace:
+    """Ray's functions that are used; a call runs when its answer is asked for. What workers are
+    made with is noted under "workers" in a further entry of `joined`."""
 
     def method(act: Callable[..., Any]) -> SimpleNamespace:
         return SimpleNamespace(remote=lambda *values: lambda: act(*values))
@@ -61,13 +68,18 @@ def inline_ray(worker: type[Worker], joined: list[dict[str, Any]]) -> SimpleName
             return [answered(call) for call in calls]
         return answered(calls) if callable(calls) else calls
 
+    def options(**values: Any) -> SimpleNamespace:
+        joined.append({"workers": values})
+        return SimpleNamespace(remote=made)
+
     return SimpleNamespace(
         init=lambda **options: joined.append(options),
         shutdown=lambda: joined.append({}),
         cluster_resources=lambda: {"CPU": 3.0},
+        nodes=lambda: [{"Alive": True, "Resources": each} for each in machines],
         put=lambda value: value,
         get=get,
-        remote=lambda _: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=made)),
+        remote=lambda _: SimpleNamespace(options=options),
         exceptions=SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError),
     )
 
@@ -209,6 +221,91 @@ def test_a_ray_that_does_not_start_is_said(
     ):
         pass
     assert calls == [{}]
+
+
+MACHINES = ({"CPU": 8.0, "GPU": 2.0}, {"CPU": 16.0}, {"CPU": 12.0, "GPU": 1.0}, {"GPU": 4.0})
+"""Two machines whose GPUs have four cores each or more; the last has none to decode."""
+
+
+@pytest.fixture
+def float_embedder(tmp_path: Path) -> Embedder:
+    """A float ONNX model."""
+    path = tmp_path / "float32.onnx"
+    return Embedder.open(shutil.copy(BUNDLED_MODEL.with_name("probe.onnx"), path))
+
+
+def test_a_float_model_takes_the_gpus_of_the_cluster(
+    float_embedder: Embedder, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(batched, "cuda_engine", lambda engine: engine)
+    monkeypatch.setattr(module, "GPU_CALL", 20)  # two calls
+    kept, vectors, errors = embedded(float_embedder, photos)
+    opened: list[Worker] = []
+
+    class Counted(Worker):
+        def __init__(self) -> None:
+            super().__init__()
+            opened.append(self)
+
+    monkeypatch.setitem(sys.modules, "ray", inline_ray(Counted, calls, MACHINES))
+    notes: list[str] = []
+    with distributed(float_embedder, "local", report=notes.append) as spread:
+        again = embedded(spread, photos)
+    assert notes == []
+    assert len(opened) == 3
+    workers = calls[1]["workers"]
+    assert (workers["num_cpus"], workers["num_gpus"]) == (4, 1)
+    assert (again[0], again[2]) == (kept, errors)
+    assert np.allclose(again[1], vectors, atol=TOLERANCE)
+
+
+def test_vectors_of_a_gpu_in_a_mixed_space_are_refused(
+    float_embedder: Embedder, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wrong(Worker):
+        def embed(self, model: Any, photos: Any) -> Any:
+            return [None if row is None else -row for row in super().embed(model, photos)]
+
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setitem(sys.modules, "ray", inline_ray(Wrong, calls, MACHINES))
+    monkeypatch.setattr(batched, "cuda_engine", lambda engine: engine)
+    with (
+        distributed(float_embedder, "local") as spread,
+        pytest.raises(SpaceError, match="rows of two embedding spaces cannot be compared"),
+    ):
+        embedded(spread, photos)
+    assert calls[-1] == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (None, "--ray: ONNX Runtime of a worker has no CUDA"),
+        (EngineError("no driver"), "no driver"),
+    ],
+)
+def test_gpus_that_cannot_be_used_are_said_and_the_cores_embed(
+    float_embedder: Embedder,
+    photos: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception | None,
+    line: str,
+) -> None:
+    def cuda_engine(engine: Any) -> None:
+        if error is not None:
+            raise error
+
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setitem(sys.modules, "ray", inline_ray(Worker, calls, MACHINES))
+    monkeypatch.setattr(batched, "cuda_engine", cuda_engine)
+    notes: list[str] = []
+    with distributed(float_embedder, "local", report=notes.append) as spread:
+        again = embedded(spread, photos)
+    assert [note.startswith(line) for note in notes] == [True]
+    assert notes[0].endswith("; embedding on the cores")
+    assert [call["workers"]["num_gpus"] for call in calls[1:-1]] == [1, 0]
+    assert np.array_equal(again[1], embedded(float_embedder, photos)[1])
 
 
 def test_without_ray_the_command_says_what_to_install(

@@ -17,8 +17,9 @@ from shelflens.catalog.neighbours import Neighbour
 from shelflens.catalog.prefix import prefix
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
-from shelflens.errors import DataError
+from shelflens.errors import DataError, EngineError
 from shelflens.model.embedder import Embedder
+from shelflens.model.quiet import without_greeting
 from shelflens.progress import Progress, ProgressBars
 
 if TYPE_CHECKING:
@@ -27,6 +28,26 @@ if TYPE_CHECKING:
 
 _MAX_LISTED = 20
 """Unreadable photos that are listed one by one."""
+
+
+def with_gpu(embedder: Embedder, dataset: Dataset) -> Embedder:
+    """The embedder, on a GPU where there is one and it is worth starting; a GPU that ONNX Runtime
+    cannot start is said on standard error."""
+    from shelflens.model.batched import BATCH, on_gpu
+
+    if len(dataset.items) < BATCH:
+        return embedder
+    try:
+        with without_greeting():
+            return on_gpu(embedder) or embedder
+    except EngineError as error:
+        note(f"{error}; embedding on the cores")
+        return embedder
+
+
+def note(line: str) -> None:
+    """Say a line on standard error."""
+    print(printable(f"note: {line}"), file=sys.stderr)
 
 
 class Skipped:

@@ -21,7 +21,14 @@ from shelflens.commands.arguments import (
 )
 from shelflens.commands.catalog_option import add_catalog
 from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
-from shelflens.commands.embedding import Skipped, build_reported, embed_dataset, rows_to_enrol
+from shelflens.commands.embedding import (
+    Skipped,
+    build_reported,
+    embed_dataset,
+    note,
+    rows_to_enrol,
+    with_gpu,
+)
 from shelflens.commands.outputs import check_file, holds, is_catalog
 from shelflens.console import printable
 from shelflens.dataset import Dataset, LabelledImage
@@ -53,8 +60,8 @@ def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray",
         metavar="local|ADDRESS",
-        help="embed with Ray: on the cores of this machine, or of a cluster that has the photos "
-        "under the same paths",
+        help="embed with Ray: on the cores or GPUs of this machine, or of a cluster that has the "
+        "photos under the same paths",
     )
     add_model(parser)
 
@@ -79,7 +86,7 @@ def build(args: argparse.Namespace) -> int:
     if not args.force:
         _require_nothing_lost(args.out, dataset, args.data)
     skipped = Skipped()
-    with _spread_out(open_model(args), args.ray) as embedder:
+    with _spread_out(open_model(args), dataset, args.ray) as embedder:
         catalog, images, vectors, how, left_out, neighbours = build_reported(
             embedder,
             dataset,
@@ -99,12 +106,14 @@ def build(args: argparse.Namespace) -> int:
     return 0 if report_outcome(outcome, args.report) else 1
 
 
-def _spread_out(embedder: Embedder, ray: str | None) -> AbstractContextManager[Embedder]:
+def _spread_out(
+    embedder: Embedder, dataset: Dataset, ray: str | None
+) -> AbstractContextManager[Embedder]:
     if ray is None:
-        return nullcontext(embedder)
+        return nullcontext(with_gpu(embedder, dataset))
     from shelflens.model.distributed import distributed
 
-    return distributed(embedder, ray)
+    return distributed(embedder, ray, report=note)
 
 
 def _check_report(args: argparse.Namespace) -> None:
@@ -149,6 +158,7 @@ def add(args: argparse.Namespace) -> int:
     dataset = open_dataset(args)
     embedder = open_model(args)
     catalog.require(embedder.card.space)
+    embedder = with_gpu(embedder, dataset)
     skipped = Skipped()
     images, vectors = embed_dataset(embedder, dataset, source=args.data, on_error=skipped.add)
     _require_all(args, dataset, images)

@@ -6,10 +6,12 @@ well and fail only then (tflite-runtime 2.14 under NumPy 2).
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,14 @@ from shelflens.model.content import read_model, verify_onnx
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """uint8 [n, size, size, 3] -> float32 [n, d]."""
 
+
+CUDA = "CUDAExecutionProvider"
+"""ONNX Runtime's name for an NVIDIA GPU."""
+
+# Full float32, for photos take longer to decode; no search of algorithms for every size of a batch.
+_CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+_NO_MEMORY = ("Failed to allocate memory", "out of memory", "ALLOC_FAILED")
+"""Of ONNX Runtime's arena, CUDA, and cuDNN with cuBLAS; they raise no class of their own."""
 
 IS_64_BIT = sys.maxsize > 2**32
 """Whether this is a 64-bit system: the processor may be one when the system is not."""
@@ -178,14 +188,8 @@ def _open_onnx(path: Path, content: bytes, threads: int) -> Engine:
     import onnxruntime
 
     verify_onnx(content, path)
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(
-            content, sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = _session(content, threads, ["CPUExecutionProvider"])
         text = session.get_modelmeta().custom_metadata_map[CARD_KEY]
     except KeyError as error:
         raise ModelError(
@@ -198,12 +202,79 @@ def _open_onnx(path: Path, content: bytes, threads: int) -> Engine:
     card = ModelCard.from_json(text, where=str(path))
     source = session.get_inputs()[0]
     _check_input(path, [1, *source.shape[1:]], np.uint8 if "uint8" in source.type else None, card)
+    run = _onnx_run(session, card)
+    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, content, run)
+
+
+def _session(content: bytes, threads: int, providers: list[Any]) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, sess_options=options, providers=providers)
+
+
+def _onnx_run(session: Any, card: ModelCard) -> Run:
+    name = session.get_inputs()[0].name
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        (vectors,) = session.run(None, {source.name: images})
+        (vectors,) = session.run(None, {name: images})
         return np.asarray(vectors, np.float32).reshape(len(images), card.dim)
 
-    return Engine("onnxruntime", onnxruntime.__version__, card, threads, path, content, run)
+    return run
+
+
+def takes_batches(engine: Engine) -> bool:
+    """Whether a GPU gains anything: a float ONNX model; int8 is made for processors."""
+    return engine.name == "onnxruntime" and engine.card.variant.startswith("float")
+
+
+def cuda_engine(engine: Engine) -> Engine | None:
+    """The same model on an NVIDIA GPU.
+
+    Returns:
+        An engine whose `run` takes whole batches, and raises MemoryError for one that the GPU has
+        no memory for; None for a model that gains nothing, or where ONNX Runtime has no CUDA.
+
+    Raises:
+        EngineError: ONNX Runtime has CUDA and cannot start it, which it would pass over.
+    """
+    if not takes_batches(engine):
+        return None
+    import onnxruntime
+
+    if CUDA not in onnxruntime.get_available_providers():
+        return None
+    failure = "no driver, or CUDA and cuDNN of another version"
+    try:
+        with redirect_stdout(io.StringIO()):  # what is missing is printed there, over many lines
+            getattr(onnxruntime, "preload_dlls", lambda: None)()  # since 1.21
+            providers = [(CUDA, _CUDA_OPTIONS), "CPUExecutionProvider"]
+            session = _session(engine.content, engine.threads, providers)
+        session.disable_fallback()
+        started = CUDA in session.get_providers()
+    except Exception as error:
+        started, failure = False, why(error)
+    if not started:
+        raise EngineError(
+            f"{engine.path}: ONNX Runtime has CUDA but cannot start it ({failure}); "
+            "onnxruntime.print_debug_info() in Python says more"
+        )
+    run = _onnx_run(session, engine.card)
+
+    def guarded(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            return run(images)
+        except Exception as error:
+            if any(sign in str(error) for sign in _NO_MEMORY):
+                raise MemoryError(why(error)) from error
+            raise EngineError(
+                f"{engine.path}: the GPU failed ({why(error)}); CUDA_VISIBLE_DEVICES=-1 before "
+                "the command embeds on the cores"
+            ) from error
+
+    return replace(engine, run=guarded)
 
 
 def _check_input(path: Path, shape: list[Any], dtype: Any, card: ModelCard) -> None:
