@@ -159,7 +159,7 @@ def test_light_is_pillows_colour_matrix() -> None:
 
 def test_the_ground_is_the_median_of_the_rim() -> None:
     """A photo whose rim is of one colour but for 8 % is a studio image, with more it is none."""
-    for spoilt, is_studio in ((0.05, True), (0.12, False)):
+    for share, is_studio in ((0.05, True), (0.12, False)):
         photo = studio()
-        photo[:, : round(spoilt * 4 * len(photo))][:3] = (0, 90, 0)
+        photo[:, : round(share * 4 * len(photo))][:3] = (0, 90, 0)
         assert (studio_cover(photo) is not None) == is_studio
