@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from shelflens_train.augment import _mirrored, augmented, studio_cover
-from shelflens_train.geometry import rectangle
+from shelflens_train.augment import _lit, _warp, augmented, studio_cover
+from shelflens_train.geometry import rectangle, warp
 
 Pixels = NDArray[np.uint8]
 
@@ -92,11 +93,9 @@ def test_the_product_stays_in_sight() -> None:
 @pytest.mark.parametrize("factor", [1.0, 3.0])
 def test_a_far_view_is_smooth(factor: float) -> None:
     """Shrinking averages: a checkerboard of single pixels turns grey, not into a moire."""
-    from shelflens_train.augment import _warp
-
     board = (np.indices((96, 96)).sum(0) % 2 * 255).astype(np.uint8)
     corners = rectangle(96 * factor, 96 * factor)
-    seen = np.array(_warp(Image.fromarray(board), corners, 32)).astype(int)
+    seen = _warp(board, corners, 32, cv2.BORDER_CONSTANT).astype(int)
     inside = seen[4 : int(28 / factor), 4 : int(28 / factor)]
     assert abs(inside.mean() - 127) < 20
     assert inside.std() < 45
@@ -104,16 +103,14 @@ def test_a_far_view_is_smooth(factor: float) -> None:
 
 def test_the_strength_of_colour_leaves_light_alone() -> None:
     """Without changes of colour the channels keep their order and share; light still varies."""
-    from shelflens_train.augment import _lit
-
-    photo = Image.new("RGB", (8, 8), (150, 100, 60))
+    photo = np.full((8, 8, 3), (150, 100, 60), np.uint8)
     seen = {}
     for colour in (0.0, 1.0):
         views = [
             _lit(photo, np.random.default_rng(seed), False, strength=1, colour=colour)
             for seed in range(40)
         ]
-        lit = [np.asarray(view)[0, 0].astype(float) for view in views]
+        lit = [view[0, 0].astype(float) for view in views]
         # (r - g) / (g - b) depends on neither brightness nor contrast nor saturation.
         seen[colour] = np.array([(r - g) / (g - b) for r, g, b in lit])
         assert np.std([sum(channels) for channels in lit]) > 20
@@ -121,11 +118,48 @@ def test_the_strength_of_colour_leaves_light_alone() -> None:
     assert np.std(seen[1.0]) > 0.1
 
 
-def test_the_mirror_image_is_made_where_the_view_reaches_it() -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
-    corners = np.array([[-0.31, 0.2], [0.9, 0.1], [1.0, 1.62], [0.0, 0.8]])
-    source, (left, top) = _mirrored(photo, corners)
-    assert (left, top) == (9, 2)
-    assert source.shape == (2 + 20 + 15, 9 + 20 + 2, 3)
-    everywhere = np.pad(photo, ((19, 19), (19, 19), (0, 0)), mode="reflect")
-    assert np.array_equal(source, everywhere[17 : 17 + 37, 10 : 10 + 31])
+def smooth(seed: int, size: int = 60) -> Pixels:
+    """A picture without edges, in which a shift by a tenth of a pixel is less than a grey level."""
+    small = Image.fromarray(noisy(seed, 4) // 2 + 64)
+    return np.array(small.resize((size, size), Image.Resampling.BICUBIC))
+
+
+CORNERS = [(-14.0, 5.0), (49.0, -8.0), (66.0, 71.0), (3.0, 52.0)]
+
+
+def test_a_photo_goes_on_as_its_mirror_image_as_pillow_sees_it() -> None:
+    """Oracle: Pillow's perspective of the photo, padded by NumPy with its mirror image."""
+    photo, side = smooth(5), 48
+    padded = Image.fromarray(np.pad(photo, ((30, 30), (30, 30), (0, 0)), mode="reflect"))
+    moved = [(x + 30, y + 30) for x, y in CORNERS]
+    expected = np.asarray(warp(padded, moved, rectangle(side, side), (side, side))).astype(int)
+    seen = _warp(photo, CORNERS, side, cv2.BORDER_REFLECT_101).astype(int)
+    assert np.abs(seen - expected).max() <= 2, "grey levels; Pillow rounds down"
+
+
+def test_a_cut_out_ends_where_pillow_ends_it() -> None:
+    mask, side = np.full((60, 60), 255, np.uint8), 48
+    expected = warp(Image.fromarray(mask), CORNERS, rectangle(side, side), (side, side))
+    seen = _warp(mask, CORNERS, side, cv2.BORDER_CONSTANT)
+    assert np.mean((seen > 127) != (np.asarray(expected) > 127)) < 0.01
+    assert 0.2 < np.mean(seen > 127) < 0.9
+
+
+def test_light_is_pillows_colour_matrix() -> None:
+    photo = smooth(6)
+    for seed in range(5):
+        seen = _lit(photo, np.random.default_rng(seed), False, strength=1, colour=1)
+        columns = np.column_stack([photo.reshape(-1, 3), np.ones(photo[..., 0].size)])
+        # The matrix that made it is found again, and Pillow applies it.
+        inside = ((seen > 0) & (seen < 255)).all(axis=-1).ravel()
+        matrix = np.linalg.lstsq(columns[inside], seen.reshape(-1, 3)[inside], rcond=None)[0].T
+        pillow = Image.fromarray(photo).convert("RGB", tuple(matrix.ravel().tolist()))
+        assert np.abs(np.asarray(pillow).astype(int) - seen).max() <= 2
+
+
+def test_the_ground_is_the_median_of_the_rim() -> None:
+    """A photo whose rim is of one colour but for 8 % is a studio image, with more it is none."""
+    for share, is_studio in ((0.05, True), (0.12, False)):
+        photo = studio()
+        photo[:, : round(share * 4 * len(photo))][:3] = (0, 90, 0)
+        assert (studio_cover(photo) is not None) == is_studio

@@ -1,8 +1,9 @@
 """What a camera in a shop does to an image: one warp, one change of light, some damage.
 
-Everything geometric is one projective resampling with Pillow, and everything about light one
-3x3 matrix: four Keras layers in a row resample four times and cost more than the network's own
-forward pass. It runs in the loader's threads, on the same 8-bit pixels for every backend.
+Everything geometric is one projective resampling, and everything about light one 3x3 matrix: four
+Keras layers in a row resample four times and cost more than the network's own forward pass. OpenCV
+does both, in a fifth of Pillow's time. It runs in the loader's threads, on the same 8-bit pixels
+for every backend.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import io
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from shelflens_train.geometry import rectangle, warp
+from shelflens_train.geometry import rectangle, warp_pixels
 
 Pixels = NDArray[np.uint8]
 
@@ -54,16 +56,16 @@ def augmented(
         uint8 [side, side, 3].
     """
     if strength <= 0:
-        view = Image.fromarray(photo).resize((side, side), Image.Resampling.BILINEAR)
+        small = Image.fromarray(photo).resize((side, side), Image.Resampling.BILINEAR)
         if flip and generator.random() < 0.5:
-            view = view.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return np.array(view)
+            small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return np.array(small)
     # Each effect happens where its draw is below its probability.
     draws = generator.random(8) / strength
     view = _framed(photo, backdrop, generator, draws, side, strength, flip)
     if draws[2] < 0.2:
-        view = view.filter(ImageFilter.GaussianBlur(generator.uniform(0.4, 1.8) * side / 160))
-    pixels = np.array(_lit(view, generator, draws[3] < 0.1, strength=strength, colour=colour))
+        view = cv2.GaussianBlur(view, (0, 0), generator.uniform(0.4, 1.8) * side / 160)
+    pixels = _lit(view, generator, draws[3] < 0.1, strength=strength, colour=colour)
     if draws[4] < 0.15:
         noise = generator.standard_normal((side, side, 1), np.float32)
         noisy = pixels + noise * np.float32(generator.uniform(2, 12))
@@ -81,7 +83,7 @@ def _framed(
     side: int,
     strength: float,
     flip: bool,
-) -> Image.Image:
+) -> Pixels:
     """Where the camera stands: one projective warp, over a backdrop where the photo ends."""
     size = len(photo)
     small = draws[0] < 0.2
@@ -107,42 +109,25 @@ def _framed(
     corners = middle + half @ turn
     cover = studio_cover(photo) if draws[7] < 0.67 else None
     plain = cover is None and not small
+    seen = [(float(x), float(y)) for x, y in corners * size]
     # A photo goes on beyond its edge as its mirror image; a cut-out and a small image end.
-    source, (left, top) = _mirrored(photo, corners) if plain else (photo, (0, 0))
-    seen = [(float(x) + left, float(y) + top) for x, y in corners * size]
-    view = _warp(Image.fromarray(source), seen, side)
+    view = _warp(photo, seen, side, cv2.BORDER_REFLECT_101)
     if plain:
         return view
     mask = np.full((size, size), 255, np.uint8) if cover is None else cover
-    alpha = _warp(Image.fromarray(mask), seen, side)
+    alpha = _warp(mask, seen, side, cv2.BORDER_CONSTANT)
     behind = Image.fromarray(backdrop).resize((side, side), Image.Resampling.BILINEAR)
     behind = behind.filter(ImageFilter.BoxBlur(generator.uniform(0, 8)))
-    return Image.composite(view, behind, alpha)
+    return np.array(Image.composite(Image.fromarray(view), behind, Image.fromarray(alpha)))
 
 
-def _mirrored(photo: Pixels, corners: NDArray[np.float64]) -> tuple[Pixels, tuple[int, int]]:
-    """The photo with as much of its mirror image on each side as the corners (x, y) reach.
-
-    Returns:
-        It, and what was added on the left and at the top, pixels.
-    """
-    size = len(photo)
-    before = np.maximum(0.0, -corners.min(axis=0))
-    after = np.maximum(0.0, corners.max(axis=0) - 1)
-    (left, right), (top, bottom) = (
-        [min(math.ceil(size * beyond) + 2, size - 1) for beyond in sides]
-        for sides in zip(before, after, strict=True)
-    )
-    return np.pad(photo, ((top, bottom), (left, right), (0, 0)), mode="reflect"), (left, top)
-
-
-def _warp(image: Image.Image, corners: list[tuple[float, float]], side: int) -> Image.Image:
+def _warp(pixels: Pixels, corners: list[tuple[float, float]], side: int, border: int) -> Pixels:
     # Bilinear samples one pixel in each place: shrink first when many fall between two of them.
     spread = max(math.dist(corners[0], corners[1]), math.dist(corners[1], corners[2]))
     if (factor := int(spread / side)) >= 2:
-        image = image.reduce(factor)
+        pixels = np.asarray(Image.fromarray(pixels).reduce(factor))
         corners = [(x / factor, y / factor) for x, y in corners]
-    return warp(image, corners, rectangle(side, side), (side, side))
+    return warp_pixels(pixels, corners, rectangle(side, side), (side, side), border=border)
 
 
 def studio_cover(photo: Pixels) -> Pixels | None:
@@ -154,9 +139,10 @@ def studio_cover(photo: Pixels) -> Pixels | None:
         None when the edge of the image is not of one colour, or nothing would be left.
     """
     rim = np.concatenate([photo[:3], photo[-3:], photo[:, :3], photo[:, -3:]], axis=None)
-    rim = rim.reshape(-1, 3).astype(np.int16)
-    ground = np.median(rim, axis=0)
-    if np.mean(np.abs(rim - ground).max(axis=1) > 18) > 0.08:
+    channels = np.ascontiguousarray(rim.reshape(-1, 3).T)  # long rows: an eighth of the time
+    ground = np.median(channels, axis=1)
+    off = np.abs(channels - ground.astype(np.float32)[:, None]).max(axis=0)
+    if np.count_nonzero(off > 18) > 0.08 * len(off):
         return None
     like = np.abs(photo.astype(np.int16) - ground.astype(np.int16)).max(axis=2) <= 18
     reached = np.zeros_like(like)
@@ -171,23 +157,24 @@ def studio_cover(photo: Pixels) -> Pixels | None:
 
 
 def _lit(
-    view: Image.Image,
+    view: Pixels,
     generator: np.random.Generator,
     dark: bool,
     *,
     strength: float,
     colour: float,
-) -> Image.Image:
+) -> Pixels:
     """Brightness, contrast, saturation and colour temperature as one matrix and one shift."""
     draw = generator.uniform(-1, 1, 5) * strength * np.array([1, colour, 1, colour, colour])
     bright = generator.uniform(0.3, 0.65) if dark else 1 + 0.35 * draw[0]
     saturation, contrast = max(0.0, 1 + 0.35 * draw[1]), max(0.2, 1 + 0.35 * draw[2])
     warmth = np.array([1 + 0.12 * draw[3], 1 + 0.04 * draw[4], 1 - 0.12 * draw[3]])
     mixed = (saturation * np.eye(3) + (1 - saturation) * _GREY) * warmth[:, None]
-    shift = np.asarray(view).mean() * bright * (1 - contrast)
-    # Pillow's, not a matrix product of NumPy: that one's threads wait for the training's.
+    shift = sum(cv2.mean(view)) / 3 * bright * (1 - contrast)
+    # Not a matrix product of NumPy: that one's threads wait for the training's.
     matrix = np.column_stack([mixed * bright * contrast, np.full(3, shift)])
-    return view.convert("RGB", tuple(matrix.ravel().tolist()))
+    lit: Pixels = cv2.transform(view, matrix.astype(np.float32))
+    return lit
 
 
 def _hide(pixels: Pixels, backdrop: Pixels, generator: np.random.Generator) -> None:

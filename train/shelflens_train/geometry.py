@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 Corners = Sequence[tuple[float, float]]
@@ -35,7 +37,8 @@ def warp(
 ) -> Image.Image:
     """A picture of `size` in which the `source` corners of an image are seen at `target`.
 
-    Sampled bilinearly; shrink the image first where many of its pixels fall on one.
+    Sampled bilinearly; shrink the image first where many of its pixels fall on one. Outside the
+    image it is empty, with a sharp edge: the faces of a box meet without a gap.
     """
     return image.transform(
         size,
@@ -43,3 +46,36 @@ def warp(
         homography(source, target),
         Image.Resampling.BILINEAR,
     )
+
+
+def warp_pixels(
+    pixels: NDArray[np.uint8],
+    source: Corners,
+    target: Corners,
+    size: tuple[int, int],
+    *,
+    border: int = cv2.BORDER_REPLICATE,
+) -> NDArray[np.uint8]:
+    """The same by OpenCV, in a fifth of the time, for a picture that is opaque.
+
+    Args:
+        pixels: uint8 [h, w] or [h, w, channels].
+        source: Corners in it.
+        target: Where they are seen.
+        size: Width and height of the result, pixels.
+        border: What lies outside the picture, one of OpenCV's `BorderTypes`.
+
+    Returns:
+        uint8 [size[1], size[0]], with channels where `pixels` has them.
+    """
+    # OpenCV counts from the middle of the first pixel, corners count from its edge.
+    way_back = cv2.getPerspectiveTransform(_from_middle(target), _from_middle(source))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen: NDArray[np.uint8] = cv2.warpPerspective(
+        pixels, way_back, size, flags=flags, borderMode=border
+    )
+    return seen
+
+
+def _from_middle(corners: Corners) -> NDArray[np.float32]:
+    return np.asarray(corners, np.float32) - np.float32(0.5)

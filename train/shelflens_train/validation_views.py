@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,26 +54,33 @@ def with_views(split: Split, run: Path, *, side: int) -> Split:
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     bank = PhotoBank(max(side, _SIDE), budget=_CACHE)
+
+    def view(index: int, number: int) -> LabelledImage:
+        generator = np.random.default_rng([7, index, number])
+        backdrop = images[generator.integers(len(images))]
+        pixels = augmented(
+            bank.get(images[index].path),
+            bank.get(backdrop.path),
+            generator,
+            side=max(side, _SIDE),
+            strength=1.0,
+            flip=False,
+        )
+        path = folder / f"{index:05d}-{number}.jpg"
+        # At once: the other processes of a training make the same file.
+        with atomic_writer(path) as stream:
+            Image.fromarray(pixels).save(stream, "JPEG", quality=92)
+        return LabelledImage(path, images[index].product)
+
+    indices, numbers = np.divmod(np.arange(len(images) * count), count)
     views = []
-    with Progress("synthetic views", len(images) * count, unit="views") as bar:
-        for index, item in enumerate(images):
-            for number in range(count):
-                generator = np.random.default_rng([7, index, number])
-                backdrop = images[generator.integers(len(images))]
-                view = augmented(
-                    bank.get(item.path),
-                    bank.get(backdrop.path),
-                    generator,
-                    side=max(side, _SIDE),
-                    strength=1.0,
-                    flip=False,
-                )
-                path = folder / f"{index:05d}-{number}.jpg"
-                # At once: the other processes of a training make the same file.
-                with atomic_writer(path) as stream:
-                    Image.fromarray(view).save(stream, "JPEG", quality=92)
-                views.append(LabelledImage(path, item.product))
-                bar.update(len(views))
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        Progress("synthetic views", len(indices), unit="views") as bar,
+    ):
+        for made in pool.map(view, indices.tolist(), numbers.tolist()):
+            views.append(made)
+            bar.update(len(views))
     return replace(split, val=[*split.val, *views], views=len(views))
 
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from shelflens_train.geometry import rectangle, warp
+from shelflens_train.geometry import rectangle, warp_pixels
 from shelflens_train.synthetic.assortment import invent_products
 from shelflens_train.synthetic.packs.pack import TALL, cut_out
 from shelflens_train.synthetic.product import SyntheticProduct
@@ -20,6 +21,7 @@ from shelflens_train.synthetic.scenes.shelf import shelf
 from shelflens_train.synthetic.scenes.stage import Stage
 
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 GRAIN_SIDE = 800
 
 
@@ -100,34 +102,30 @@ def _aim(frame: tuple[int, int], rng: np.random.Generator) -> list[tuple[float, 
     return corners
 
 
-def _view(
-    scene: Image.Image, frame: tuple[int, int], corners: list[tuple[float, float]]
-) -> Image.Image:
-    """Returns what the camera sees of the scene."""
+def _view(scene: Image.Image, frame: tuple[int, int], corners: list[tuple[float, float]]) -> Pixels:
+    """Returns what the camera sees of the scene, uint8 [h, w, 3]."""
     corners = [(scene.width / 2 + x, scene.height / 2 + y) for x, y in corners]
-    return warp(scene, corners, rectangle(*frame), frame)
+    return warp_pixels(np.asarray(scene), corners, rectangle(*frame), frame)
 
 
-def _shake(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _shake(picture: Pixels, rng: np.random.Generator) -> Pixels:
     """Returns the picture a little out of focus, and one in five a little moved."""
     radius = float(rng.gamma(2.0, 0.28))
     if radius > 0.25:  # less is not seen
-        picture = picture.filter(ImageFilter.GaussianBlur(radius))
+        picture = cv2.GaussianBlur(picture, (0, 0), radius)
     if rng.random() < 0.2:
         reach, angle = float(rng.uniform(2, 6)), float(rng.uniform(0, math.pi))
         dx, dy = reach * math.cos(angle), reach * math.sin(angle)
         for share in (0.5, 0.25):
-            way = (1, 0, dx * share, 0, 1, dy * share)
-            moved = picture.transform(
-                picture.size, Image.Transform.AFFINE, way, Image.Resampling.BILINEAR
-            )
-            picture = Image.blend(picture, moved, 0.5)
+            way = np.array([[1, 0, -dx * share], [0, 1, -dy * share]])
+            moved = cv2.warpAffine(picture, way, picture.shape[1::-1])
+            picture = cv2.addWeighted(picture, 0.5, moved, 0.5, 0)
     return picture
 
 
-def _expose(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _expose(picture: Pixels, rng: np.random.Generator) -> Image.Image:
     """Returns the picture in the light of the place: colour, fall-off, glare, noise."""
-    w, h = picture.size
+    h, w = picture.shape[:2]
     x = np.linspace(-1, 1, w, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, h, dtype=np.float32)[:, None]
     angle, slope = float(rng.uniform(0, 2 * math.pi)), float(rng.uniform(0.03, 0.22))
@@ -147,19 +145,20 @@ def _expose(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     strength = np.float32(rng.gamma(2.0, 1.4))
     top, left = (int(rng.integers(GRAIN_SIDE - side)) for side in (h, w))
     grain = _grain()[:, top : top + h, left : left + w]
-    seen, lit = np.asarray(picture), np.empty((h, w, 3), np.uint8)
-    for channel, gain in enumerate(gains):
-        pixels = seen[..., channel].astype(np.float32)
-        pixels *= light * gain
-        if glare is not None:
-            pixels += glare
-        pixels += grain[channel] * strength
-        lit[..., channel] = pixels.clip(0, 255, out=pixels)
     # The phone's own contrast curve: lifted blacks and an S through the middle.
     value = np.linspace(0, 1, 256)
     value = value * (1 - (lift := float(rng.uniform(0.0, 0.045)))) + lift
     value += float(rng.uniform(-0.2, 0.5)) * value * (1 - value) * (2 * value - 1)
-    return Image.fromarray(lit).point((value * 255).round().clip(0, 255).astype(int).tolist() * 3)
+    curve = (value * 255).round().clip(0, 255).astype(np.uint8)
+    seen = []
+    # Long rows of one channel are fast.
+    for channel, gain, noise in zip(cv2.split(picture), gains, grain, strict=True):
+        pixels = channel * (light * gain)
+        if glare is not None:
+            pixels += glare
+        pixels += noise * strength
+        seen.append(cv2.LUT(pixels.clip(0, 255, out=pixels).astype(np.uint8), curve))
+    return Image.fromarray(cv2.merge(seen))
 
 
 @lru_cache(maxsize=1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image, ImageFilter
 
-from shelflens_train.geometry import rectangle, warp
+from shelflens_train.geometry import rectangle, warp_pixels
 from shelflens_train.synthetic.packs.pack import TALL
 from shelflens_train.synthetic.scenes.room import room
 from shelflens_train.synthetic.scenes.stage import Stage, contact, shade, sized, stand
@@ -26,7 +27,7 @@ def table(stage: Stage) -> Image.Image:
         ((SIDE + near_end) / 2 + shift, float(SIDE)),
         ((SIDE - near_end) / 2 + shift, float(SIDE)),
     ]
-    plane = warp(top, corners, rectangle(w, deep), (w, deep))
+    plane = Image.fromarray(warp_pixels(np.asarray(top), corners, rectangle(w, deep), (w, deep)))
     # The far end of the table is out of focus, as the room is.
     blurred = (
         plane.reduce(4)
