@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from shelflens import Calibration, Catalog, CatalogError
 from shelflens.errors import DataError
 from shelflens.evaluation.evaluate import evaluate
-from shelflens.evaluation.measure import query_results
 from shelflens.evaluation.measure.figures import reliability
-from shelflens.evaluation.measure.query_results import DEPTH, answers, query_catalog
+from shelflens.evaluation.measure.query_results import DEPTH, query_catalog
 from shelflens.evaluation.report.advice import advise
 from shelflens.evaluation.report.write import write_report
 from tests.support.clusters import CALIBRATION, clusters, embedded, queries, store
@@ -36,17 +35,6 @@ def test_ranks_are_those_of_the_catalog(products: int, rows: int, spread: float,
         assert result.first.id == ids[0]
         assert result.best_wrong.id != result.item.product
         assert 0 < result.average_precision <= 1
-
-
-def test_answers_given_together_are_those_given_one_by_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(query_results, "_ANSWERED", 7)
-    catalog, asked = store(8, 3, 1.5), queries(8, 2, 1.5).vectors
-    together = list(answers(catalog, asked, 3))
-    assert together == [catalog.answer(vector, 3) for vector in asked]
-    records = [id(match.attributes) for answer in together for match in answer.matches]
-    assert len(set(records)) == len(records), "a caller may change its own"
 
 
 def test_queries_with_their_own_product_removed_stand_in_for_unknowns() -> None:

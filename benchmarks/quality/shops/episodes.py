@@ -147,8 +147,8 @@ def built(shop: Shop, rows: NDArray[np.int64], known_similarity: float) -> Catal
 
 def scored(asked: Episode) -> Photos:
     """The scores of all photos; of a few also as `Catalog.answer` gives them."""
-    matches = asked.catalog.match_many(asked.vectors, MATCH_CANDIDATES)
-    scores = Scores.of(matches, asked.labels, len(asked.catalog))
+    nearest = asked.catalog.nearest(asked.vectors, MATCH_CANDIDATES)
+    scores = Scores.of(nearest, asked.labels, asked.catalog.ids)
     for index in range(_CHECKED):
         answer = asked.catalog.answer(asked.vectors[index])
         posterior = asked.catalog.calibration.posterior

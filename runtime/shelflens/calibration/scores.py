@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
+from shelflens.catalog.nearest import Nearest
 from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.errors import DataError
 
@@ -29,22 +29,20 @@ class Scores:
     """How many were enrolled."""
 
     @classmethod
-    def of(cls, matches: Sequence[Sequence[Match]], labels: Sequence[str], products: int) -> Scores:
-        """From the matches of each photo, best first; a label that is no product id is not right.
+    def of(cls, nearest: Nearest, labels: Sequence[str], ids: Sequence[str]) -> Scores:
+        """From the nearest products of each photo; a label that is no product id is not right.
 
         Args:
-            matches: m lists, none empty.
+            nearest: Indices and scores of m photos.
             labels: m labels.
-            products: How many were enrolled.
+            ids: Of the products that were enrolled.
         """
-        scores = np.full((len(matches), MATCH_CANDIDATES), -np.inf)
-        right = np.full(len(matches), MATCH_CANDIDATES)
-        for row, (found, label) in enumerate(zip(matches, labels, strict=True)):
-            for index, match in enumerate(found[:MATCH_CANDIDATES]):
-                scores[row, index] = match.score
-                if match.id == label:
-                    right[row] = index
-        return cls(scores, right, list(labels), products)
+        indices, found = (table[:, :MATCH_CANDIDATES] for table in nearest)
+        scores = np.full((len(labels), MATCH_CANDIDATES), -np.inf)
+        scores[:, : found.shape[1]] = found
+        own = indices == _indices_of(labels, ids)[:, np.newaxis]
+        right = np.where(own.any(axis=1), own.argmax(axis=1), MATCH_CANDIDATES)
+        return cls(scores, right, list(labels), len(ids))
 
     def __len__(self) -> int:
         """Number of photos."""
@@ -112,19 +110,17 @@ def score_photos(
         DataError: scores that are all the same.
     """
     # One more than is ever asked for: without its own product the candidates are still whole.
-    matches = catalog.match_many(queries, MATCH_CANDIDATES + 1)
-    known = Scores.of(matches, products, len(catalog))
+    ids = catalog.ids
+    nearest = catalog.nearest(queries, MATCH_CANDIDATES + 1)
+    known = Scores.of(nearest, products, ids)
     left_out = unknown = None
     if len(catalog) > 1:
-        without = [
-            [match for match in found if match.id != own]
-            for found, own in zip(matches, products, strict=True)
-        ]
-        left_out = Scores.of(without, [f"not {own}" for own in products], len(catalog) - 1)
+        labels = [f"not {own}" for own in products]
+        left_out = Scores.of(_without(nearest, _indices_of(products, ids)), labels, ids)
+        left_out = replace(left_out, products=len(catalog) - 1)
     if unknowns is not None:
-        matches = catalog.match_many(unknowns, MATCH_CANDIDATES)
         labels = [f"unknown {label}" for label in unknown_labels]
-        unknown = Scores.of(matches, labels, len(catalog))
+        unknown = Scores.of(catalog.nearest(unknowns, MATCH_CANDIDATES), labels, ids)
     groups = [group for group in (known, left_out, unknown) if group is not None]
     first = np.concatenate([group.scores[:, 0] for group in groups])
     if np.ptp(first) < 1e-6:
@@ -135,13 +131,29 @@ def score_photos(
     return ScoredPhotos(known, left_out, unknown, len(catalog), catalog.row_count)
 
 
+def _indices_of(labels: Sequence[str], ids: Sequence[str]) -> NDArray[np.int64]:
+    """The index of the product of each label, -1 where none has this id: int64 [m]."""
+    index_of = {product: index for index, product in enumerate(ids)}
+    return np.array([index_of.get(label, -1) for label in labels], np.int64)
+
+
+def _without(nearest: Nearest, own: NDArray[np.int64]) -> Nearest:
+    """Of each photo the nearest products but its own, int64 [m]: one fewer, also where its own is
+    not among them."""
+    indices, scores = nearest
+    # Its own last, the rest in order.
+    order = np.argsort(indices == own[:, np.newaxis], axis=1, kind="stable")[:, :-1]
+    return np.take_along_axis(indices, order, 1), np.take_along_axis(scores, order, 1)
+
+
 def hardest_half(scores: Scores) -> Scores:
     """The half of the products whose photos score highest when they are left out.
 
     Products left out stand for unknown things, but what a customer holds up is often a variant of
     something enrolled, and a catalog has no variant of many of its products.
     """
-    labels = np.array(scores.labels)
-    names = np.unique(labels)
-    heights = np.array([np.quantile(scores.scores[labels == name, 0], 0.9) for name in names])
-    return scores.taken(np.isin(labels, names[heights >= np.median(heights)]))
+    names, owners = np.unique(np.array(scores.labels), return_inverse=True)
+    order = np.argsort(owners, kind="stable")
+    groups = np.split(scores.scores[order, 0], np.searchsorted(owners[order], range(1, len(names))))
+    heights = np.array([np.quantile(group, 0.9) for group in groups])
+    return scores.taken((heights >= np.median(heights))[owners])

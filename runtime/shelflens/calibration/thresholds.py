@@ -122,7 +122,12 @@ def tail_quantile(scores: Floats, share: float) -> float:
         scores: float64 [m], at least one.
         share: Above 0.
     """
-    ordered = np.sort(scores)[::-1]
+    return _tail_quantile(np.sort(scores), share)
+
+
+def _tail_quantile(rising: Floats, share: float) -> float:
+    """`tail_quantile` of scores that are sorted."""
+    ordered = rising[::-1]
     count = min(max(math.ceil(TAIL * len(ordered)), MIN_TAIL), len(ordered) - 1)
     reached = max(count, 1) / len(ordered)
     if share >= reached:
@@ -182,9 +187,10 @@ def _accepted_anew(
 ) -> NDArray[np.float64]:
     """How many photos of each thing reach the quantile measured on the rest, [g]."""
     accepted = np.zeros(len(groups))
+    order = np.argsort(scores, kind="stable")
+    rising, ranks = scores[order], np.argsort(order, kind="stable")
     for index, group in enumerate(groups):
-        rest = np.ones(len(scores), bool)
-        rest[group] = False
-        if rest.any():
-            accepted[index] = (scores[group] >= tail_quantile(scores[rest], level)).sum()
+        if len(group) < len(scores):
+            rest = np.delete(rising, ranks[group])
+            accepted[index] = (scores[group] >= _tail_quantile(rest, level)).sum()
     return accepted

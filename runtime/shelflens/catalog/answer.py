@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from shelflens.catalog.calibration import DEFAULT, Calibration
+from shelflens.catalog.nearest import Nearest
 from shelflens.catalog.scores import MATCH_CANDIDATES
 
 Decision = Literal["match", "ambiguous", "unknown"]
@@ -83,10 +84,20 @@ class Answer:
         }
 
 
-def match_of(record: dict[str, Any], score: float) -> Match:
+def match_of(record: dict[str, Any], score: float, probability: float | None = None) -> Match:
     """A product as the catalog's table has it, with a score."""
     attributes = dict(record["attributes"])
-    return Match(record["id"], attributes.get("name") or record["id"], score, attributes)
+    name = attributes.get("name") or record["id"]
+    return Match(record["id"], name, score, attributes, probability)
+
+
+def matches_of(nearest: Nearest, record: Callable[[int], dict[str, Any]]) -> list[list[Match]]:
+    """The matches of q queries, from the indices and scores of each one's nearest products."""
+    indices, scores = (table.tolist() for table in nearest)
+    return [
+        [match_of(record(index), score) for index, score in zip(*each, strict=True)]
+        for each in zip(indices, scores, strict=True)
+    ]
 
 
 def decide(matches: Sequence[Match], products: int, calibration: Calibration) -> Answer:
@@ -103,17 +114,51 @@ def decide(matches: Sequence[Match], products: int, calibration: Calibration) ->
         "not enrolled" has more than `MIN_UNKNOWN`, `ambiguous` otherwise, with the fewest products
         that have `CANDIDATE_SHARE` of what is not "not enrolled".
     """
-    judged, rest = matches[:MATCH_CANDIDATES], matches[MATCH_CANDIDATES:]
-    scores = np.array([match.score for match in judged])
-    *probabilities, none = calibration.posterior.probabilities(scores, products).tolist()
+    scores = np.array([match.score for match in matches[:MATCH_CANDIDATES]])
+    probabilities = calibration.posterior.probabilities(scores, products).tolist()
     judged = [
         Match(match.id, match.name, match.score, match.attributes, probability)
-        for match, probability in zip(judged, probabilities, strict=True)
+        for match, probability in zip(matches, probabilities[:-1], strict=False)
     ]
+    return _decided([*judged, *matches[MATCH_CANDIDATES:]], probabilities, calibration)
+
+
+def answers(
+    nearest: Nearest,
+    record: Callable[[int], dict[str, Any]],
+    products: int,
+    calibration: Calibration,
+    k: int,
+) -> Iterator[Answer]:
+    """`decide` for q queries, the posterior of all of them at once.
+
+    Args:
+        nearest: Indices and scores of the nearest products of each, `MATCH_CANDIDATES` or more
+            where the catalog has as many.
+        record: From an index to the product's record.
+        products: How many the catalog has.
+        calibration: The catalog's.
+        k: Matches to show.
+    """
+    indices, scores = nearest
+    table = calibration.posterior.probabilities(scores[:, :MATCH_CANDIDATES], products).tolist()
+    rest = [None] * max(0, scores.shape[1] - MATCH_CANDIDATES)
+    asked = zip(indices.tolist(), scores.tolist(), table, strict=True)
+    for products_found, scores_found, probabilities in asked:
+        judged = zip(products_found, scores_found, [*probabilities[:-1], *rest], strict=True)
+        matches = [match_of(record(index), score, p) for index, score, p in judged]
+        yield shown(_decided(matches, probabilities, calibration), k)
+
+
+def _decided(
+    matches: list[Match], probabilities: Sequence[float], calibration: Calibration
+) -> Answer:
+    """The answer of matches that have their probabilities; the last of all is "not enrolled"'s."""
+    none = probabilities[-1]
     answer = Answer(
         "unknown",
-        [*judged, *rest],
-        probabilities[0] if judged else 0.0,
+        matches,
+        probabilities[0] if matches else 0.0,
         calibration.basis,
         unknown_probability=none,
     )
@@ -121,7 +166,7 @@ def decide(matches: Sequence[Match], products: int, calibration: Calibration) ->
         return answer
     if answer.confidence >= calibration.min_probability:
         return replace(answer, decision="match")
-    return replace(answer, decision="ambiguous", candidates=_candidates(judged))
+    return replace(answer, decision="ambiguous", candidates=_candidates(matches[:MATCH_CANDIDATES]))
 
 
 def _candidates(matches: Sequence[Match]) -> list[Match]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.adaptation import Adaptation
-from shelflens.catalog.answer import Answer, Match, decide, match_of, shown
+from shelflens.catalog.answer import Answer, Match, answers, match_of, matches_of
 from shelflens.catalog.calibration import Calibration
 from shelflens.catalog.category_axes import CategoryAxes
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.nearest import CACHED, Vectors, nearest_products, unit_queries
+from shelflens.catalog.nearest import CACHED, Nearest, Vectors, nearest_products, unit_queries
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.scores import MATCH_CANDIDATES, best_row_scores
 from shelflens.catalog.source import Source, open_source, save_contents
-from shelflens.errors import CatalogError, SpaceError
+from shelflens.errors import CatalogError
 from shelflens.files import Check
 from shelflens.product_ids import check_rows
 
@@ -117,16 +117,8 @@ class Catalog:
             self.source.require_unchanged()
 
     def require(self, space: str) -> None:
-        """Refuse a model of another embedding space, whose scores would mean nothing.
-
-        Raises:
-            SpaceError: naming both spaces.
-        """
-        if not self.contents.accepts(space):
-            raise SpaceError(
-                f"{self.path or 'catalog'}: made in embedding space {self.space!r}, the model "
-                f"speaks {space!r}; use the model it was built with, or build it again"
-            )
+        """Refuse a model of another embedding space (`Contents.require`)."""
+        self.contents.require(space, self.path or "catalog")
 
     @property
     def space(self) -> str:
@@ -246,20 +238,28 @@ class Catalog:
 
     def match_many(self, vectors: Vectors, k: int = 5) -> list[list[Match]]:
         """`match` for several embeddings, faster than one after the other."""
+        return matches_of(
+            self.nearest(vectors, k), lru_cache(CACHED)(self.contents.products.record)
+        )
+
+    def nearest(self, vectors: Vectors, k: int = 5) -> Nearest:
+        """`match_many` as two tables: product indices int64 [q, c] and scores float64 [q, c]."""
         if k < 1:
             raise CatalogError(f"k: expected at least 1, got {k}")
-        if not len(vectors):
-            return []
         queries = self.queries(vectors)
         self._require_unchanged()
-        record = lru_cache(CACHED)(self.contents.products.record)
-        found = nearest_products(self.contents, queries, k)
-        return [[match_of(record(index), score) for index, score in each] for each in found]
+        return nearest_products(self.contents, queries, k)
 
     def answer(self, vector: NDArray[np.float32], k: int = 5) -> Answer:
         """Match an embedding and decide: match, ambiguous or unknown; see `match`, `decide`."""
-        matches = self.match(vector, max(k, MATCH_CANDIDATES))
-        return shown(decide(matches, len(self), self.calibration), k)
+        return next(self.answer_many([vector], k))
+
+    def answer_many(self, vectors: Vectors, k: int = 5) -> Iterator[Answer]:
+        """`answer` for several embeddings, the same and faster than one after the other."""
+        record = lru_cache(CACHED)(self.contents.products.record)
+        for start in range(0, len(vectors), CACHED):
+            nearest = self.nearest(vectors[start : start + CACHED], max(k, MATCH_CANDIDATES))
+            yield from answers(nearest, record, len(self), self.calibration, k)
 
     def add(
         self,

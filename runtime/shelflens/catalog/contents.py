@@ -24,7 +24,7 @@ from shelflens.catalog.products import ProductTable
 from shelflens.catalog.provenance import Provenance
 from shelflens.catalog.rows import Rows
 from shelflens.catalog.splice import Array, joined, runs_of
-from shelflens.errors import CatalogError
+from shelflens.errors import CatalogError, SpaceError
 
 ADAPTED_FORMAT = 2
 """Format number of an adapted catalog: a reader that does not know how must not answer from it."""
@@ -105,6 +105,22 @@ class Contents:
         """Whether embeddings of this space can be asked or added: those of the rows' own, or the
         longer ones that the rows are the first numbers of."""
         return space == self.space or prefix_dim(self.space, space) == self.rows.dim
+
+    def require(self, space: str, name: object) -> None:
+        """Refuse embeddings of another space, whose scores would mean nothing.
+
+        Args:
+            space: The model's.
+            name: The catalog's, for the message.
+
+        Raises:
+            SpaceError: naming both spaces.
+        """
+        if not self.accepts(space):
+            raise SpaceError(
+                f"{name}: made in embedding space {self.space!r}, the model speaks {space!r}; "
+                "use the model it was built with, or build it again"
+            )
 
     def cut(self, vectors: Sequence[Floats] | Floats) -> Sequence[Floats] | Floats:
         """Embeddings as long as the rows and of length 1, where these are shortened; else as they

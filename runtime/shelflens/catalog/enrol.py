@@ -21,6 +21,7 @@ from shelflens.catalog.adaptation import Adaptation, unit
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.nearest import unit_queries
 from shelflens.catalog.prefix import prefix
+from shelflens.catalog.topk import top_products
 from shelflens.model.card import ModelCard
 from shelflens.model.image import Photo
 
@@ -237,9 +238,9 @@ def enrolled_already(
 
 def _nearest(catalog: Catalog, vectors: Floats) -> Floats:
     """The score of each vector's best row: float32 [n, d] -> float32 [n]."""
-    blocks = (vectors[start : start + _BLOCK] for start in range(0, len(vectors), _BLOCK))
-    best = [catalog.row_scores(catalog.queries(block)).max(axis=1) for block in blocks]
-    return np.concatenate(best) if best else np.empty(0, np.float32)
+    rows, first_rows = catalog.contents.rows, catalog.contents.products.first_rows
+    found = top_products(rows.values, rows.scales, first_rows, catalog.queries(vectors), 1)
+    return np.array([best[0] for _, best in found], np.float32)
 
 
 def mean_with_views(vectors: Floats, seen: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.contents import Contents
-from shelflens.catalog.scores import MATCH_CANDIDATES, product_score
+from shelflens.catalog.scores import MATCH_CANDIDATES, product_scores
 from shelflens.catalog.topk import top_products
 from shelflens.errors import CatalogError
 
@@ -18,42 +18,49 @@ Vectors = Sequence[NDArray[np.float32]] | NDArray[np.float32]
 """Embeddings, float32 [d] each."""
 
 CACHED = 4096
-"""Mean directions, and products, kept while several queries are asked: 4 MiB of 256 dimensions."""
+"""Queries answered at once, and mean directions, and products, kept while several are asked: 4 MiB
+of 256 dimensions."""
 
 
-def nearest_products(
-    contents: Contents, queries: NDArray[np.float32], k: int
-) -> list[list[tuple[int, float]]]:
-    """The k nearest products of each query, index and score, best first.
+_PAIRS = 2048
+"""Mean directions compared with queries at a time: 4 MiB of 256 dimensions, with the queries."""
 
-    The `MATCH_CANDIDATES` products with the best rows are scored by `product_score`; a product with
-    one row scores as that row. Equal scores stand by best row, then in the order of the catalog.
+Nearest = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Product indices [q, c] and scores [q, c] of q queries, best first."""
+
+
+def nearest_products(contents: Contents, queries: NDArray[np.float32], k: int) -> Nearest:
+    """The k nearest products of each query.
+
+    The `MATCH_CANDIDATES` products with the best rows are scored by `product_scores`; a product
+    with one row scores as that row. Equal scores stand by best row, then in the order of the
+    catalog.
 
     Args:
-        contents: The catalog's.
+        contents: The catalog's, of p products.
         queries: float32 [q, d], rows of length 1.
-        k: How many; more than there are gives them all.
+        k: How many.
+
+    Returns:
+        min(k, p) products for each query, whatever the number of queries.
     """
     rows, products = contents.rows, contents.products
-    if not len(products) or not len(queries):
-        return [[] for _ in queries]
-    mean_direction = lru_cache(CACHED)(contents.mean_direction)
-
-    def score(index: int, query: NDArray[np.float32], best_row: float) -> float:
-        if len(products.rows_of(index)) == 1:
-            return best_row
-        return product_score(best_row, float(mean_direction(index) @ query))
-
-    count = max(k, MATCH_CANDIDATES)
+    count = min(max(k, MATCH_CANDIDATES), len(products))
+    if not count or not len(queries):
+        return np.empty((len(queries), count), np.int64), np.empty((len(queries), count))
     found = top_products(rows.values, rows.scales, products.first_rows, queries, count)
-    nearest = []
-    for query, (indices, best_rows) in zip(queries, found, strict=True):
-        scored = [
-            (index, score(index, query, best_row))
-            for index, best_row in zip(indices.tolist(), best_rows.tolist(), strict=True)
-        ]
-        nearest.append(sorted(scored, key=lambda pair: -pair[1])[:k])
-    return nearest
+    indices = np.stack([each for each, _ in found])
+    scores = np.stack([best_rows for _, best_rows in found]).astype(np.float64)
+    asking, ranks = np.nonzero(products.row_counts(indices) > 1)
+    mean_direction = lru_cache(CACHED)(contents.mean_direction)
+    for start in range(0, len(asking), _PAIRS):
+        part = asking[start : start + _PAIRS], ranks[start : start + _PAIRS]
+        means = np.stack([mean_direction(index) for index in indices[part].tolist()])
+        # Pairs of vectors, not a table: each is summed as it is for a query alone.
+        pairs = np.matmul(means[:, np.newaxis], queries[part[0]][:, :, np.newaxis])
+        scores[part] = product_scores(scores[part], pairs[:, 0, 0].astype(np.float64))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(indices, order, 1), np.take_along_axis(scores, order, 1)
 
 
 def unit_queries(contents: Contents, vectors: Vectors) -> NDArray[np.float32]:

@@ -146,6 +146,11 @@ class ProductTable:
         """The rows of a product."""
         return range(int(self.first_row[index]), int(self.first_row[index + 1]))
 
+    def row_counts(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many rows products have: indices of any shape -> int64 of that shape."""
+        bounds = self.first_row.view(np.int64)
+        return bounds[indices + 1] - bounds[indices]
+
     def record(self, index: int) -> dict[str, Any]:
         """A product: `id` and `attributes`, both texts.
 

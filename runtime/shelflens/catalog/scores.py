@@ -102,18 +102,23 @@ def best_row_scores(
     return best
 
 
-def product_score(best_row: float, mean: float) -> float:
-    """The score of a product with several rows.
+def product_scores(
+    best_rows: NDArray[np.float64], means: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The scores of products with several rows.
 
     The best of many rows is lucky: the more there are, the higher an unknown thing scores too. The
     mean direction is not.
 
     Args:
-        best_row: Score of its best row.
-        mean: Score of its mean direction.
+        best_rows: float64 [n], score of each product's best row.
+        means: float64 [n], score of its mean direction.
+
+    Returns:
+        float64 [n].
     """
-    mixed = MEAN_SHARE * mean + (1 - MEAN_SHARE) * best_row
-    return max(mixed, 1 - BEST_ROW_FALL * (1 - best_row))
+    mixed = MEAN_SHARE * means + (1 - MEAN_SHARE) * best_rows
+    return np.maximum(mixed, 1 - BEST_ROW_FALL * (1 - best_rows))
 
 
 def top_indices(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

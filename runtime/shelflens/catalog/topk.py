@@ -31,8 +31,11 @@ _BLOCK_BYTES = 2 << 20
 _BLOCK_SCORES = 128 << 10
 """Scores a kernel gives at a time: they are still in the cache when they are scaled."""
 
-_QUERIES_AT_ONCE = 8
-"""Queries compared in one reading of the rows."""
+_QUERIES, _FEWEST = 32, 8
+"""Queries compared in one reading of the rows, and how many at least where the rows are many."""
+
+_GROUP_SCORES = 4 << 20
+"""Scores of so many queries, 16 MiB; of the fewest queries they may be more."""
 
 _KERNEL_THREAD_BYTES = 8 << 20
 """Bytes of rows that are worth a thread of a kernel that has its own."""
@@ -107,13 +110,15 @@ def _top_products(
     max_threads = threads or min(4, os.cpu_count() or 1)
     found: list[TopProducts] = [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
 
+    size = min(max(_GROUP_SCORES // len(rows), _FEWEST), _QUERIES)
+
     def ask(start: int, parts: int) -> None:
-        group = queries[start : start + _QUERIES_AT_ONCE]
+        group = queries[start : start + size]
         table, slack = coarse(rows, scales, group, parts)
         asking, near = _candidates(table, first_rows, k, slack)
         found[start : start + len(group)] = _exact(rows, scales, first_rows, group, asking, near, k)
 
-    groups = range(0, len(queries), _QUERIES_AT_ONCE)
+    groups = range(0, len(queries), size)
     if len(groups) == 1:
         ask(0, max_threads)
     else:

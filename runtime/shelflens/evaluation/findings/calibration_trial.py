@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.calibration.calibrate import Calibrated
-from shelflens.calibration.check import new_photos
+from shelflens.calibration.check import SAME_IMAGE
 from shelflens.calibration.fit import fit_calibration
 from shelflens.calibration.judge import judge, mean_judgement
 from shelflens.calibration.scores import Scores, score_photos
@@ -62,17 +62,18 @@ def calibration_trial(
     Returns:
         None where halves cannot be judged, or the catalog was calibrated with these photos.
     """
-    vectors = np.stack([result.vector for result in results])
+    new = [result for result in results if result.best_row_score < SAME_IMAGE]
+    if not new:  # all are images of the catalog
+        return None
     try:
-        new = new_photos(catalog, vectors)
         photos = score_photos(
             catalog,
-            vectors[new],
-            [results[index].item.product for index in new.tolist()],
+            np.stack([result.vector for result in new]),
+            [result.item.product for result in new],
             np.stack([result.vector for result in unknowns]) if unknowns else None,
             [result.item.product for result in unknowns],
         )
-    except DataError:  # images of the catalog, or all alike: nothing to measure with
+    except DataError:  # all alike: nothing to measure with
         return None
     full = fit_calibration(photos, default=default)
     if full == catalog.calibration:

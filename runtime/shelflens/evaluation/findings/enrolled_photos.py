@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.evaluation.measure.query_results import QueryResult, answers
+from shelflens.evaluation.measure.query_results import QueryResult
 from shelflens.evaluation.measure.trial import FOLDS, Trial, compare, folds
 
 Choice = Callable[[Sequence[QueryResult]], Sequence[QueryResult]]
@@ -58,7 +58,7 @@ def enrolment(
     if unknowns:
         grown = with_enrolled(catalog, chosen)
         refused = np.array([result.decision != "match" for result in unknowns])
-        asked = answers(grown, [result.vector for result in unknowns])
+        asked = grown.answer_many([result.vector for result in unknowns])
         still = np.array([answer.decision != "match" for answer in asked])
         rejected = compare(refused, still)
         if rejected is not None and rejected.harms:
@@ -76,7 +76,7 @@ def with_enrolled(catalog: Catalog, results: Sequence[QueryResult]) -> Catalog:
 
 def _found_in(catalog: Catalog, results: Sequence[QueryResult]) -> list[bool]:
     """Whether another catalog finds each query."""
-    found = answers(catalog, [result.vector for result in results])
+    found = catalog.answer_many([result.vector for result in results])
     return [
         answer.decision != "unknown" and answer.matches[0].id == result.item.product
         for answer, result in zip(found, results, strict=True)

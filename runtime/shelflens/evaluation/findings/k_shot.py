@@ -73,8 +73,8 @@ def k_shot_curve(
                 space=catalog.space,
                 adaptation=adaptation,
             )
-            found = part.match_many([query.vector for query in queries], 1)
-            ranked = [[matches[0].id] for matches in found]
+            found, ids = part.nearest([query.vector for query in queries], 1)[0], part.ids
+            ranked = [[ids[index]] for index in found[:, 0].tolist()]
             recalls.append(recall_at_k(ranked, own))
             done += 1
             if on_done is not None:

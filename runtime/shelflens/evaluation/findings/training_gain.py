@@ -58,9 +58,10 @@ def training_gain(catalog: Catalog, results: Sequence[QueryResult]) -> Trial | N
             return None
         matrix = matrix_of_scatter(apart, freedom, power=POWER)
         trained = Catalog(catalog.row_ids, unit(rows @ matrix), space=catalog.space)
-        found = trained.match_many(unit(queries[judged] @ matrix), 1)
+        found, ids = trained.nearest(unit(queries[judged] @ matrix), 1)[0], trained.ids
         after[judged] = [
-            matches[0].id == products[index] for index, matches in zip(judged, found, strict=True)
+            ids[first] == products[index]
+            for index, first in zip(judged, found[:, 0].tolist(), strict=True)
         ]
     return compare(np.array([result.right for result in results], np.bool_), after, products)
 

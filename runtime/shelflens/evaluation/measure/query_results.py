@@ -9,19 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shelflens.catalog.answer import Answer, Decision, Match, decide, shown
+from shelflens.catalog.answer import Answer, Decision, Match, decide
 from shelflens.catalog.catalog import Catalog
-from shelflens.catalog.nearest import Vectors
-from shelflens.catalog.scores import MATCH_CANDIDATES
 from shelflens.dataset import LabelledImage
 from shelflens.evaluation.measure.metrics import average_precision
 
 DEPTH = 10
 """Products asked for, as many as recall@10 needs. Each costs the parsing of a line of JSON; deeper
 ranks are those of the best rows, from one table for all queries."""
-
-_ANSWERED = 1024
-"""Queries answered at once, which then share what is read of the catalog."""
 
 _BLOCK = 64
 """Queries compared with all rows at once: 64 x 100,000 scores are 26 MB."""
@@ -88,14 +83,6 @@ class QueryResult:
         return decide(wrong, len(catalog) - 1, catalog.calibration)
 
 
-def answers(catalog: Catalog, vectors: Vectors, k: int = 5) -> Iterator[Answer]:
-    """`Catalog.answer` for several embeddings, float32 [d] each; faster than one by one."""
-    for start in range(0, len(vectors), _ANSWERED):
-        part = catalog.match_many(vectors[start : start + _ANSWERED], max(k, MATCH_CANDIDATES))
-        for matches in part:
-            yield shown(decide(matches, len(catalog), catalog.calibration), k)
-
-
 def query_catalog(
     catalog: Catalog,
     queries: EmbeddedImages,
@@ -111,7 +98,7 @@ def query_catalog(
     """
     index_of = {product: index for index, product in enumerate(catalog.ids)}
     results: list[QueryResult] = []
-    answered = answers(catalog, queries.vectors, DEPTH)
+    answered = catalog.answer_many(queries.vectors, DEPTH)
     compared = zip(answered, _compared(catalog, queries), strict=True)
     for answer, (item, vector, row_scores, product_scores) in compared:
         own_score, rank, precision = -1.0, 0, 0.0
