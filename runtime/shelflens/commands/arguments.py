@@ -1,21 +1,15 @@
-"""What several commands share: the model's arguments, and a dataset's."""
+"""What several commands share: the arguments of the model and of questions."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.catalog_option import is_catalog_file
-from shelflens.commands.dataset_report import report_notes, require_strictly
 from shelflens.console import printable
-from shelflens.dataset import Dataset, read_dataset, read_unlabelled
-from shelflens.errors import DataError
-from shelflens.ingest.columns import parse_mapping
 from shelflens.model.embedder import Embedder
 from shelflens.model.quiet import without_greeting
 from shelflens.product_ids import clean_id
@@ -57,41 +51,6 @@ def open_model(args: argparse.Namespace, trust: Trust | None = None) -> Embedder
         return Embedder.open(args.model, engine=args.engine, threads=args.threads, check=check)
 
 
-def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Declare --columns, --flat, --strict and --report."""
-    add_columns(parser)
-    parser.add_argument(
-        "--flat",
-        action="store_true",
-        help="the folder holds the photos themselves: one product each, named like the file",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="do nothing unless every photo and row is read"
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="FILE.csv", help="a CSV that says of every photo what it is"
-    )
-
-
-def add_columns(parser: argparse.ArgumentParser) -> None:
-    """Declare --columns."""
-    parser.add_argument(
-        "--columns",
-        metavar="OUR=THEIR,...",
-        help="columns of a DATASET that is a table, by their names there, such as "
-        "path=Image,product=SKU",
-    )
-
-
-def columns_of(args: argparse.Namespace) -> dict[str, str]:
-    """What --columns says.
-
-    Raises:
-        DataError: another form.
-    """
-    return parse_mapping(args.columns) if args.columns else {}
-
-
 def find_typed(catalog: Catalog, text: str) -> str | None:
     """The id of a product as a person typed it: as it is, else in the form of ids that are read;
     None when there is no such product."""
@@ -108,24 +67,6 @@ def typed_id(catalog: Catalog, text: str) -> str:
     if (found := find_typed(catalog, text)) is None:
         catalog.index_of(clean_id(text))
     return found or text
-
-
-def open_dataset(args: argparse.Namespace) -> Dataset:
-    """The dataset that the arguments name; what was passed by is said on standard error.
-
-    Raises:
-        DataError, FileNotFoundError: as `read_dataset`; with --strict, something was passed by.
-    """
-    if is_catalog_file(args.data):
-        raise DataError(
-            f"{args.data}: is a catalog; expected a folder with a folder per product, or a CSV"
-        )
-    read = read_unlabelled if args.flat else read_dataset
-    dataset = read(args.data, columns=columns_of(args))
-    if args.strict:
-        require_strictly(dataset)
-    report_notes(dataset)
-    return dataset
 
 
 def add_adapt(parser: argparse.ArgumentParser) -> None:
@@ -186,19 +127,6 @@ def report_texts(where: Sequence[str], catalog: Catalog) -> None:
 
     for note in not_numbers(where, catalog):
         print(printable(f"note: {note}"), file=sys.stderr)
-
-
-def add_contact_sheet(parser: argparse.ArgumentParser) -> None:
-    """Declare --contact-sheet and --images."""
-    parser.add_argument(
-        "--contact-sheet", type=Path, metavar="FILE.png", help="draw a contact sheet"
-    )
-    parser.add_argument(
-        "--images",
-        metavar="DATASET",
-        help="the folder or CSV with the products' images (default: the column 'picture')",
-    )
-    add_columns(parser)
 
 
 def table(matches: Sequence[Match]) -> str:

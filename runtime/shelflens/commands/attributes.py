@@ -16,8 +16,8 @@ from pathlib import Path
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.lock import opened_to_change
 from shelflens.commands import exchange
-from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.outputs import check_file
 from shelflens.console import printable
 from shelflens.errors import DataError

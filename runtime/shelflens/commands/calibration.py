@@ -17,8 +17,9 @@ from shelflens.catalog.calibration import DEFAULT, MEASURED, Calibration, Measur
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.default_calibration import default_calibration
 from shelflens.catalog.lock import opened_to_change
-from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model
+from shelflens.commands.arguments import add_model, open_model
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.embedding import embed_dataset
 from shelflens.dataset import LabelledImage, read_dataset, read_unlabelled
 from shelflens.errors import DataError

@@ -11,15 +11,9 @@ from shelflens.catalog.calibration import MEASURED
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.goods import goods_line
 from shelflens.catalog.lock import opened_to_change, write_lock
-from shelflens.commands.arguments import (
-    add_adapt,
-    add_dataset,
-    add_model,
-    open_dataset,
-    open_model,
-    positive,
-)
+from shelflens.commands.arguments import add_adapt, add_model, open_model, positive
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_dataset, open_dataset
 from shelflens.commands.dataset_report import REPORT_HEADER, Outcome, report_outcome
 from shelflens.commands.embedding import (
     Skipped,

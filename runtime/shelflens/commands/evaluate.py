@@ -8,8 +8,9 @@ from pathlib import Path
 
 from shelflens.catalog.catalog import Catalog
 from shelflens.catalog.default_calibration import default_calibration
-from shelflens.commands.arguments import add_adapt, add_columns, add_model, columns_of, open_model
+from shelflens.commands.arguments import add_adapt, add_model, open_model
 from shelflens.commands.catalog_option import add_catalog, require_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.embedding import build_reported, embed_dataset
 from shelflens.commands.outputs import check_report_folder
 from shelflens.console import printable

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from shelflens.commands.arguments import add_columns, columns_of
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.trust_option import add_trust, open_trust
 
 HELP = "Make a web app that recognises products in a phone's browser, offline, on any static host."

@@ -6,14 +6,9 @@ import argparse
 import json
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import (
-    add_contact_sheet,
-    add_query,
-    columns,
-    columns_of,
-    report_texts,
-)
+from shelflens.commands.arguments import add_query, columns, report_texts
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_contact_sheet, columns_of
 from shelflens.commands.outputs import check_contact_sheet
 from shelflens.console import printable
 from shelflens.discovery.preferences import RecommendOptions

@@ -6,15 +6,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from shelflens.commands.arguments import (
-    add_barcode,
-    add_columns,
-    add_model,
-    columns_of,
-    open_model,
-    positive,
-)
+from shelflens.commands.arguments import add_barcode, add_model, open_model, positive
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.trust_option import add_trust, open_trust
 from shelflens.errors import ServeError
 from shelflens.serve.phone import PORT, default_folder, prepare

@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from shelflens.catalog.answer import Match
 from shelflens.catalog.catalog import Catalog
 from shelflens.commands.arguments import (
-    add_contact_sheet,
     add_model,
     add_query,
-    columns_of,
     find_typed,
     open_model,
     report_texts,
     table,
 )
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_contact_sheet, columns_of
 from shelflens.commands.outputs import check_contact_sheet
 from shelflens.commands.photos import STDIN, Photos, find_photos
 from shelflens.console import printable

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shelflens.catalog.catalog import Catalog
-from shelflens.commands.arguments import add_columns, add_model, columns_of, open_model, share
+from shelflens.commands.arguments import add_model, open_model, share
 from shelflens.commands.catalog_option import add_catalog
+from shelflens.commands.dataset_arguments import add_columns, columns_of
 from shelflens.commands.embedding import embed_dataset
 from shelflens.commands.outputs import check_file, is_csv
 from shelflens.commands.photos import Photos, find_photos
