@@ -40,7 +40,7 @@ BATCH = 64
 FITTED_ON = 2048
 HELD_OUT = 256
 LIMIT = 21_000
-"""Textures that are decoded, for memory; whole families are left out."""
+"""Textures that are decoded, for memory."""
 Pixels = NDArray[np.uint8]
 
 
@@ -52,20 +52,24 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="run folder of the teacher")
     parser.add_argument("--synthetic", type=Path, required=True, help="the store trained on")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--views", type=int, default=4096, help="how many are drawn")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--start", type=Path, help="run folder of a small network to go on with")
+    parser.add_argument("--views", type=int, default=8192, help="how many are drawn")
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    teacher = teacher_of(args.run)
+    teacher = params_of_run(args.run)
     files, table = read_textures(args.textures)
     rows = chosen(table, args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     scratch = args.out / "textures.npy"
     pixels = decoded([files[row] for row in rows], scratch, workers=2)
     views = drawn_views(pixels, table, rows, args.views, args.seed)
-    from shelflens_train.backbones import PRUNED  # TensorFlow loads with it
+    if args.start:
+        start = params_of_run(args.start)
+    else:
+        from shelflens_train.backbones import PRUNED  # TensorFlow loads with it
 
-    start = pruned(teacher, views[:FITTED_ON], PRUNED)
+        start = pruned(teacher, views[:FITTED_ON], PRUNED)
     rest = chain(
         (views[at : at + BATCH] for at in range(HELD_OUT, len(views), BATCH)),
         photographed(pixels, args.seed),
@@ -86,8 +90,8 @@ def report(step: int, _: Params, losses: Any, rate: float) -> None:
     print(f"step {step}: held-out losses {shown}, {rate:.1f} views/s", flush=True)
 
 
-def teacher_of(run: Path) -> Params:
-    """The weights of a run folder on MobileNetV2."""
+def params_of_run(run: Path) -> Params:
+    """The weights of a run folder on MobileNetV2, whole or pruned."""
     import keras
 
     from shelflens_train.general.start import params_of
@@ -96,13 +100,18 @@ def teacher_of(run: Path) -> Params:
 
 
 def chosen(table: Table, seed: int) -> NDArray[np.int64]:
-    """At most `LIMIT` textures of the domains trained on, families whole, rows ascending."""
-    used = np.isin(table.domain, list(SHARES))
-    families = np.unique(table.family[used])
-    order = np.random.default_rng(seed).permutation(len(families))
-    rank = order[np.searchsorted(families, table.family[used])]
-    rows = np.flatnonzero(used)[np.argsort(rank, kind="stable")][:LIMIT]
-    return np.sort(rows)
+    """Textures of each domain by its share in a batch, at most `LIMIT`, rows ascending.
+
+    Of a domain that has more, families are taken whole, but for the last.
+    """
+    generator = np.random.default_rng(seed)
+    rows = []
+    for domain, share in SHARES.items():
+        found = np.flatnonzero(table.domain == domain)
+        _, family = np.unique(table.family[found], return_inverse=True)
+        rank = generator.permutation(len(found))[family]
+        rows.append(found[np.argsort(rank, kind="stable")][: int(share * LIMIT)])
+    return np.sort(np.concatenate(rows))
 
 
 def drawn_views(
@@ -133,11 +142,13 @@ def drawn_views(
 
 
 def photographed(pixels: Pixels, seed: int) -> Iterator[Pixels]:
-    """Batches of the textures themselves, each texture once, uint8 [BATCH, SIDE, SIDE, 3]."""
+    """Batches of the textures themselves, uint8 [BATCH, SIDE, SIDE, 3], without an end."""
     generator = np.random.default_rng(seed)
-    order = generator.permutation(len(pixels))
-    for at in range(0, len(order) - BATCH + 1, BATCH):
-        yield np.stack([_photographed(pixels[row], generator) for row in order[at : at + BATCH]])
+    while True:
+        order = generator.permutation(len(pixels))
+        for at in range(0, len(order) - BATCH + 1, BATCH):
+            rows = order[at : at + BATCH]
+            yield np.stack([_photographed(pixels[row], generator) for row in rows])
 
 
 def _photographed(texture: Pixels, generator: np.random.Generator) -> Pixels:

@@ -26,9 +26,7 @@ from shelflens.model.card import CARD_NAME
 TARGET = ROOT / "docs" / "models" / "small.tflite"
 USE = (
     "As the bundled model, where bytes count. It finds less: of look-alike packs and objects from "
-    "other angles 0.10 to 0.13 less, of groceries from a studio image 0.21. Calibrate each "
-    "catalog: probabilities are by the coefficients of the bundled model, which nobody fitted to "
-    "this one."
+    "other angles 0.07 to 0.08 less, of groceries from a studio image 0.24. Calibrate each catalog."
 )
 
 
