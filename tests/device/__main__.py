@@ -117,18 +117,15 @@ def counts(name: str) -> dict[str, dict[str, dict[str, int]]]:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """The cache belongs to one run at a time.
-
-    Raises:
-        NeedError: another one is at work.
-    """
+    """The cache belongs to one run at a time; the next one waits."""
     lock = cache() / "device" / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NeedError(f"another run uses {lock.parent}; wait for its end") from error
+        except BlockingIOError:
+            tell(f"another run uses {lock.parent}; waiting for its end")
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 
